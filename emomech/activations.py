@@ -1,0 +1,34 @@
+"""Read a model's activations at chosen tokens of many texts, all hook points in one pass."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from emomech.hooks import capture
+from emomech.models import LanguageModel
+from emomech.tokens import TokenizedText, batches
+from emomech.vocab import HookPoint
+
+
+@torch.inference_mode()
+def collect(
+    lm: LanguageModel,
+    points: Sequence[HookPoint],
+    texts: Sequence[TokenizedText],
+    positions: Sequence[Sequence[int]],
+) -> Mapping[HookPoint, Tensor]:
+    """Activations at the given token positions of each text (read, d_model), float32 on the CPU.
+
+    Reads stand in the order of the texts, and within a text in the order of its positions.
+    """
+    start = torch.tensor([0, *(len(p) for p in positions)]).cumsum(0)
+    found = {point: torch.empty(int(start[-1]), lm.d_model) for point in points}
+    for batch in batches(texts, pad_id=lm.pad_id, device=lm.device):
+        with capture(lm, points) as seen:
+            lm.module(**batch.forward_kwargs(), logits_to_keep=1)
+        for row, text in enumerate(batch.example):
+            columns = batch.offset[row] + torch.tensor(positions[text], dtype=torch.long, device=lm.device)
+            for point, activation in seen.items():
+                found[point][start[text] : start[text + 1]] = activation[row, columns].float().cpu()
+    return found

@@ -1,0 +1,140 @@
+"""Texts with an emotion each, and, where it is known, the gold annotation of their words.
+
+A corpus comes from the embedded grammar, which knows everything about its texts, or from a file of a
+user's own with a `text` and a `label` column. Splits are a function of the text's cluster alone, so that
+the two texts of a minimal pair never stand on both sides.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from emomech.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Split = Literal["discover", "tune", "report"]
+
+_SHARES: Mapping[Split, float] = {"discover": 0.4, "tune": 0.2, "report": 0.4}
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
+_READERS = {".csv": "read_csv", ".jsonl": "read_json", ".parquet": "read_parquet"}
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a text: `text[start:end]`, and its gold tags, label family to value."""
+
+    start: int
+    end: int
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A text, and the emotion that a person in it feels.
+
+    `answer_tags` are the gold values that belong to the question rather than to one word: the queried
+    person's grammatical and semantic role in the deciding clause, its appraisals.
+    """
+
+    text: str
+    label: str
+    person: str = ""
+    """Who is asked about, as the prompt names them; empty where the corpus does not say."""
+    item_type: str = "text"
+    """What makes the item easy or hard; results are reported per item type."""
+    style: str = ""
+    cluster: str = ""
+    """Texts that are not independent (a minimal pair) share it; intervals are resampled by it."""
+    words: tuple[Word, ...] = ()
+    answer_tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Examples of two emotions or more, and the label set in a fixed order."""
+
+    name: str
+    examples: tuple[Example, ...]
+    labels: tuple[str, ...]
+
+    def split(self, example: Example, seed: int) -> Split:
+        """Which of the three disjoint splits an example belongs to: `discover` 40 %, `tune` 20 %, `report` 40 %.
+
+        Decided by a hash of its cluster and the seed, so that it does not depend on the other texts.
+        """
+        point = _uniform(f"{seed}/{example.cluster}")
+        if point < _SHARES["discover"]:
+            return "discover"
+        return "tune" if point < _SHARES["discover"] + _SHARES["tune"] else "report"
+
+
+def make(name: str, examples: Iterable[Example], labels: Iterable[str] = ()) -> Corpus:
+    """Gather examples into a corpus; an example without cluster or words is given them.
+
+    `labels` is the label set; empty, it is what the examples hold, in alphabetical order. Raises UsageError for
+    no example, for fewer than two labels, and for a label outside the set.
+    """
+    gathered = tuple(_completed(example) for example in examples)
+    found = Counter(example.label for example in gathered)
+    wanted = tuple(labels) or tuple(sorted(found))
+    if strange := sorted(set(found) - set(wanted)):
+        raise UsageError(f"corpus {name!r}: has the labels {strange}, expected only {', '.join(wanted)}.")
+    if not gathered:
+        raise UsageError(f"corpus {name!r}: holds no text; expected texts of at least two emotions.")
+    if len(found) < 2:
+        raise UsageError(f"corpus {name!r}: all {len(gathered)} texts are {next(iter(found))!r}; expected two labels.")
+    return Corpus(name, gathered, tuple(label for label in wanted if label in found))
+
+
+def read(path: Path, limit: int = 0, seed: int = 0) -> list[Example]:
+    """Read a CSV, JSONL or Parquet file with the columns `text` and `label`; `person` and `item_type` are optional.
+
+    With a `limit` that many texts are drawn by the seed. Raises UsageError that names the file and what is
+    wrong with it: its ending, its encoding, a missing column, an empty cell.
+    """
+    frame = _frame(path)
+    for column in ("text", "label"):
+        if column not in frame.columns:
+            raise UsageError(f"{path.name}: has the columns {list(frame.columns)}, expected one named {column!r}.")
+        blank = frame[column].isna() | (frame[column].astype(str).str.strip() == "")
+        if blank.any():
+            raise UsageError(f"{path.name}: row {int(blank.argmax()) + 1} has no {column}.")
+    kept = [column for column in ("text", "label", "person", "item_type") if column in frame.columns]
+    rows = frame[kept].fillna("").astype(str).to_dict("records")
+    examples = [Example(**{str(key): value.strip() for key, value in row.items()}) for row in rows]
+    if limit:
+        examples.sort(key=lambda example: _uniform(f"{seed}/{example.text}"))
+    return examples[:limit] if limit else examples
+
+
+def _frame(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    if path.suffix not in _READERS:
+        raise UsageError(f"{path.name}: is {path.suffix or 'without an ending'}, expected {', '.join(_READERS)}.")
+    options = {} if path.suffix == ".parquet" else {"encoding": "utf-8"}
+    options |= {"lines": True} if path.suffix == ".jsonl" else {}
+    try:
+        return getattr(pd, _READERS[path.suffix])(path, **options)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path.name}: byte {error.start} is not UTF-8. Save the file as UTF-8.") from error
+    except pd.errors.EmptyDataError as error:
+        raise UsageError(f"{path.name}: is empty; expected the columns text and label.") from error
+    except (ValueError, OSError) as error:
+        raise UsageError(f"{path.name}: cannot be read as {path.suffix[1:]}: {error}") from error
+
+
+def _completed(example: Example) -> Example:
+    """Give an example a cluster (its own text) and words (without tags), where it has none."""
+    words = example.words or tuple(Word(m.start(), m.end(), {}) for m in _WORD.finditer(example.text))
+    return Example(**(vars(example) | {"cluster": example.cluster or example.text, "words": words}))
+
+
+def _uniform(key: str) -> float:
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) / 2**64

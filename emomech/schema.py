@@ -1,0 +1,67 @@
+"""The contract of a tidy table: which columns it has, what each means, which of them name a row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+from emomech.errors import EmomechError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+R = TypeVar("R")
+
+MAX_ROWS = 5000
+"""Altair refuses to draw more; a result that needs more is not yet summarised."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Columns of a table: `keys` together name a row, `values` are what is known of it.
+
+    Both map a column's name to one sentence that a reader sees beside the table.
+    """
+
+    keys: Mapping[str, str]
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """All columns in order, with their meaning."""
+        return {**self.keys, **self.values}
+
+    def check(self, frame: "pd.DataFrame", name: str) -> "pd.DataFrame":
+        """Return the table if it keeps the contract. Raises EmomechError that names the column or the row."""
+        found, expected = list(frame.columns), list(self.columns)
+        if found != expected:
+            raise EmomechError(f"table {name!r}: has columns {found}, expected {expected}.")
+        if len(frame) > MAX_ROWS:
+            raise EmomechError(f"table {name!r}: has {len(frame)} rows, at most {MAX_ROWS} are kept; summarise it.")
+        twice = frame[frame.duplicated(list(self.keys))]
+        if len(twice):
+            raise EmomechError(f"table {name!r}: row {twice.iloc[0][list(self.keys)].to_dict()} stands twice.")
+        return frame
+
+
+def schemas(result: type) -> dict[str, Schema]:
+    """Read the schema of every table of a result class, from its `Annotated[DataFrame, SCHEMA]` fields.
+
+    Raises EmomechError for a field without one.
+    """
+    import pandas as pd  # the names in the annotations
+
+    hints = get_type_hints(result, localns={"pd": pd}, include_extras=True)
+    return {f.name: _schema_of(result, f.name, hints[f.name]) for f in fields(result)}
+
+
+def _schema_of(result: type, name: str, hint: Any) -> Schema:
+    if get_origin(hint) is Annotated and isinstance(schema := get_args(hint)[1], Schema):
+        return schema
+    raise EmomechError(f"{result.__name__}.{name}: expected Annotated[pd.DataFrame, SCHEMA], found {hint}.")
+
+
+def checked(result: R) -> R:
+    """Return a result whose every table keeps its schema. Raises EmomechError otherwise."""
+    for name, schema in schemas(type(result)).items():
+        schema.check(getattr(result, name), f"{type(result).__name__}.{name}")
+    return result
