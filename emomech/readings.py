@@ -49,6 +49,10 @@ class Reading:
     strata: NDArray[np.str_]
     """The word that is read, so that what it alone explains is no finding; one stratum for token identity itself."""
 
+    def places(self) -> list[tuple[int, int]]:
+        """Which text and which of its tokens each read is of."""
+        return list(zip(self.text.tolist(), self.token.tolist(), strict=True))
+
 
 @dataclass(frozen=True)
 class Untested:

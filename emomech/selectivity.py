@@ -1,14 +1,14 @@
-"""Which features tell a class of texts from the rest: rank statistics of sparse features, and their null.
+"""Which features tell the classes of a label family apart: standardised rank sums and their permutation null.
 
-A feature is selective for a class when its activation ranks higher (or lower) on the class than chance allows.
-The statistic is the Wilcoxon rank sum, standardised by its exact mean and variance under permutation, ties
-included. Permutation may be confined to *strata*, here the token that is read: what the token alone explains
-is then part of the null (van Elteren, 1960). The threshold is the 95 % point, over permutations, of the largest
-statistic of any feature and class (Westfall and Young, 1993), so that a layer in which nothing is selective shows
-a false feature in one of twenty studies.
+A feature is selective when its activation ranks higher (or lower) on some class than chance allows. The
+statistic is the Wilcoxon rank sum in standard deviations of its exact permutation distribution, ties
+included. Labels are permuted only inside *strata*, here the word that is read, so that what the word alone
+explains is part of the null (van Elteren, 1960). A layer's threshold is the 95 % point, over permutations, of the
+largest statistic of any feature and class (Westfall and Young, 1993): a layer in which nothing is selective
+shows one false feature or more in one of twenty studies.
 
-Features are sparse and never negative: the rank of zero is taken as the origin, and then every sum here is a
-product of sparse matrices whose cost is that of the non-zeros.
+With ranks r and membership m, both less their mean inside the stratum, the statistic is sum(m r) / sqrt(sum(v r²)),
+v being the variance of m under permutation. All features, classes and permutations are one matrix product.
 """
 
 from dataclasses import dataclass
@@ -23,110 +23,129 @@ Ints = NDArray[np.integer]
 LEVEL = 0.05
 """Chance that a layer without any selective feature shows one or more."""
 
+_BLOCK = 64
+"""Permutations or resamples that are multiplied at once; bounds the memory, not the result."""
 
-@dataclass(frozen=True)
-class RankScores:
-    """Midranks of each feature over the examples, less the midrank of its zeros (example, feature), sparse."""
 
-    scores: sp.csr_array
-    zero_rank: Floats
-    """Midrank of the zeros of each feature (feature)."""
+def rank(features: sp.csr_array) -> Floats:
+    """Midranks over the examples of the features that fire at all (example, active feature), float32.
 
-    @classmethod
-    def of(cls, features: sp.csr_array) -> "RankScores":
-        """Rank non-negative features (example, feature) from their non-zeros alone."""
-        n_examples, n_features = features.shape
-        entries = features.tocsc()
-        column = np.repeat(np.arange(n_features), np.diff(entries.indptr))
-        order = np.lexsort((entries.data, column))
-        value, row, column = entries.data[order], entries.indices[order], column[order]
-        fresh = np.ones(len(value), dtype=bool)
-        fresh[1:] = (value[1:] != value[:-1]) | (column[1:] != column[:-1])
-        tie = np.cumsum(fresh) - 1
-        size = np.bincount(tie)
-        first = np.flatnonzero(fresh)
-        zeros = n_examples - np.diff(entries.indptr)
-        within = first - entries.indptr[column[first]]
-        midrank = zeros[column[first]] + within + (size + 1) / 2
-        zero_rank = (zeros + 1) / 2
-        score = midrank[tie] - zero_rank[column]
-        return cls(sp.csr_array((score, (row, column)), shape=features.shape), zero_rank)
-
-    def auroc(self, member: Floats) -> Floats:
-        """Area under the ROC curve of every feature for every class (class, feature), from membership (example, class)."""
-        positives = member.sum(0)[:, None]
-        rank_sum = member.T @ self.scores + positives * self.zero_rank
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return (rank_sum - positives * (positives + 1) / 2) / (positives * (len(member) - positives))
+    Features are sparse and never negative, so only the non-zeros are sorted; zeros share the lowest midrank.
+    """
+    entries = features.tocsc()
+    column = np.repeat(np.arange(features.shape[1]), np.diff(entries.indptr))
+    order = np.lexsort((entries.data, column))
+    value, row, column = entries.data[order], entries.indices[order], column[order]
+    fresh = np.ones(len(value), dtype=bool)
+    fresh[1:] = (value[1:] != value[:-1]) | (column[1:] != column[:-1])
+    tie = np.cumsum(fresh) - 1
+    first = np.flatnonzero(fresh)
+    n_zero = features.shape[0] - np.diff(entries.indptr)
+    midrank = n_zero[column[first]] + (first - entries.indptr[column[first]]) + (np.bincount(tie) + 1) / 2
+    active, position = np.unique(column, return_inverse=True)
+    ranks = np.tile(((n_zero[active] + 1) / 2).astype(np.float32), (features.shape[0], 1))
+    ranks[row, position] = midrank[tie]
+    return ranks
 
 
 @dataclass(frozen=True)
 class Strata:
-    """Moments of the rank scores within each stratum; classes are compared only inside strata."""
+    """Which examples may exchange their labels: those of one stratum."""
 
-    onehot: sp.csr_array
-    """(stratum, example)."""
+    index: Ints
+    """Number of each example's stratum (example)."""
 
     @classmethod
     def of(cls, names: NDArray[np.str_]) -> "Strata":
         """Group examples by name."""
-        found, index = np.unique(names, return_inverse=True)
-        entries = (np.ones(len(names)), (index, np.arange(len(names))))
-        return cls(sp.csr_array(entries, shape=(len(found), len(names))))
+        return cls(np.unique(names, return_inverse=True)[1])
 
-    def standardise(self, ranks: RankScores, member: Floats, weights: Floats | None = None) -> Floats:
-        """Rank sums in standard deviations of the permutation null (class, feature).
+    def centre(self, values: Floats) -> Floats:
+        """Subtract from each example the mean of its stratum (example, …)."""
+        return values - self._mean(values)
 
-        `member` is (example, class), 0 or 1; `weights` (example) says how often each example was drawn into a
-        resample. An example drawn twice is permuted as one, so the statistic keeps unit variance under the
-        null; it is smaller than in the full sample, as a resample holds fewer independent examples. Zero where
-        a feature or a class does not vary inside any stratum.
-        """
-        weights = np.ones(member.shape[0]) if weights is None else weights
-        null_mean, null_sd = self.null_moments(ranks, member, weights)
-        observed = (member * weights[:, None]).T @ ranks.scores
-        return np.where(null_sd > 1e-9, (observed - null_mean) / np.where(null_sd > 1e-9, null_sd, 1), 0)
+    def _mean(self, values: Floats) -> Floats:
+        n_strata = int(self.index.max()) + 1
+        member = sp.csr_array((np.ones(len(self.index)), (self.index, np.arange(len(self.index)))))
+        size = np.bincount(self.index, minlength=n_strata)[:, None]
+        return ((member @ values) / size)[self.index].astype(values.dtype)
 
-    def null_moments(self, ranks: RankScores, member: Floats, weights: Floats) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of the rank sums when labels are shuffled inside strata (class, feature)."""
-        weighted = self.onehot.multiply(weights).tocsr()
-        size = np.maximum(weighted.sum(1), 1e-12)[:, None]
-        share = (weighted @ member) / size
-        total = (weighted @ ranks.scores).toarray()
-        mean = total / size
-        twice = weighted.multiply(weights).tocsr()
-        squares = (twice @ ranks.scores.power(2)).toarray()
-        if (weights != 1).any():
-            total = (twice @ ranks.scores).toarray()
-        deviation = np.maximum(squares - 2 * mean * total + mean**2 * twice.sum(1)[:, None], 0)
-        spread = share * (1 - share) * size / np.maximum(size - 1, 1)
-        return (share * size).T @ mean, np.sqrt(spread.T @ deviation)
+    def variance(self, member: Floats) -> Floats:
+        """Variance of each example's membership under permutation inside its stratum (example, class)."""
+        size = np.bincount(self.index)[self.index][:, None]
+        share = self._mean(member)
+        return share * (1 - share) * size / np.maximum(size - 1, 1)
 
     def permute(self, labels: Ints, n: int, seed: int) -> Ints:
         """Shuffle labels inside each stratum, `n` times (permutation, example)."""
         rng = np.random.default_rng(seed)
-        stratum = self.onehot.tocsc().indices
-        home = np.argsort(stratum, kind="stable")
+        home = np.argsort(self.index, kind="stable")
         shuffled = np.empty((n, len(labels)), dtype=labels.dtype)
         for row in shuffled:
-            drawn = np.lexsort((rng.random(len(labels)), stratum))
-            row[home] = labels[drawn]
+            row[home] = labels[np.lexsort((rng.random(len(labels)), self.index))]
         return shuffled
 
 
-def threshold(ranks: RankScores, labels: Ints, strata: Strata, n_permutations: int, seed: int) -> float:
-    """The statistic that the largest of all features and classes exceeds in 5 % of permutations of the labels."""
-    n_classes = int(labels.max()) + 1
-    ones = np.ones(len(labels))
-    null_mean, null_sd = strata.null_moments(ranks, onehot(labels, n_classes), ones)
-    scale = np.where(null_sd > 1e-9, 1 / np.where(null_sd > 1e-9, null_sd, 1), 0)
-    largest = []
-    for shuffled in strata.permute(labels, n_permutations, seed):
-        observed = onehot(shuffled, n_classes).T @ ranks.scores
-        largest.append(np.abs((observed - null_mean) * scale).max())
-    return float(np.quantile(largest, 1 - LEVEL))
+@dataclass(frozen=True)
+class Selectivity:
+    """All that the statistic needs of one layer's features and one family's labels."""
+
+    ranks: Floats
+    """Midranks less their stratum's mean (example, active feature)."""
+    labels: Ints
+    strata: Strata
+
+    @classmethod
+    def of(cls, features: sp.csr_array, labels: Ints, strata: Strata) -> "Selectivity":
+        """Rank the features (example, feature) and centre them inside the strata."""
+        return cls(strata.centre(rank(features)), labels, strata)
+
+    @property
+    def n_active(self) -> int:
+        """How many features fire on any example."""
+        return self.ranks.shape[1]
+
+    def statistic(self, weights: Floats | None = None) -> Floats:
+        """Standardised rank sums (resample, class, active feature).
+
+        `weights` (resample, example) says how often each example was drawn into each resample. An example
+        drawn twice is permuted as one, so that the statistic keeps unit variance under the null; ranks and
+        stratum means stay those of the full sample. Zero where a feature or class does not vary in any stratum.
+        """
+        member = _onehot(self.labels)
+        weights = np.ones((1, len(self.labels)), dtype=np.float32) if weights is None else weights.astype(np.float32)
+        centred, variance = self.strata.centre(member), self.strata.variance(member)
+        squares = self.ranks**2
+        parts = []
+        for w in np.array_split(weights, max(1, len(weights) // _BLOCK)):
+            total = _products(w[:, :, None] * centred, self.ranks)
+            null_sd = np.sqrt(_products(w[:, :, None] ** 2 * variance, squares))
+            parts.append(np.where(null_sd > 1e-6, total / np.maximum(null_sd, 1e-6), 0))
+        return np.concatenate(parts)
+
+    def threshold(self, n_permutations: int, seed: int) -> float:
+        """The statistic that the largest of all features and classes exceeds in 5 % of permutations of the labels."""
+        variance = self.strata.variance(_onehot(self.labels))
+        null_sd = np.sqrt(variance.T @ self.ranks**2)
+        scale = np.where(null_sd > 1e-6, 1 / np.maximum(null_sd, 1e-6), 0)
+        largest = [np.zeros(1)]
+        shuffled = self.strata.permute(self.labels, n_permutations, seed)
+        for block in np.array_split(shuffled, max(1, n_permutations // _BLOCK)):
+            total = _products(np.eye(len(null_sd), dtype=np.float32)[block], self.ranks)
+            largest.append(np.abs(total * scale).max(axis=(1, 2), initial=0))
+        return float(np.quantile(np.concatenate(largest)[1:], 1 - LEVEL))
+
+    def n_selective(self, threshold: float, weights: Floats | None = None) -> Ints:
+        """Count the features whose largest statistic of any class exceeds the threshold (resample)."""
+        return (np.abs(self.statistic(weights)).max(1, initial=0) > threshold).sum(-1)
 
 
-def onehot(labels: Ints, n_classes: int) -> Floats:
-    """Membership of each example in each class (example, class)."""
-    return np.eye(n_classes)[labels]
+def _onehot(labels: Ints) -> Floats:
+    return np.eye(int(labels.max()) + 1, dtype=np.float32)[labels]
+
+
+def _products(left: Floats, ranks: Floats) -> Floats:
+    """Multiply (resample, example, class) with (example, feature) to (resample, class, feature)."""
+    n_resamples, n_examples, n_classes = left.shape
+    flat = left.transpose(0, 2, 1).reshape(-1, n_examples)
+    return (flat @ ranks).reshape(n_resamples, n_classes, -1)

@@ -1,9 +1,8 @@
 """What is studied: a spec of names and numbers, and the model, SAEs and texts that it stands for."""
 
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
@@ -156,8 +155,3 @@ def content_hash(path: Path) -> str:
             digest.update(os.fsencode(file.relative_to(path)) + b"\0")
             digest.update(blake2b(file.read_bytes()).digest())
     return digest.hexdigest()
-
-
-def spec_summary(spec: StudySpec) -> str:
-    """One line of JSON that names the spec, for provenance and messages."""
-    return json.dumps(asdict(spec))

@@ -1,0 +1,1 @@
+"""The findings: one function `analysis(study, …) -> Result` each; none imports another."""

@@ -1,0 +1,246 @@
+"""Does the model infer the emotion? Its choice among the labels, scored as a classifier beside simpler readers.
+
+The model reads a text and the question that follows it, and its answer is the label whose words it finds most
+probable. Bag of words and majority say what needs no inference; the same network with random weights says
+what the prompt's form alone gives away. All scores are on the `report` split; what learns from labels learns
+on the other two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+
+from emomech.corpus import Corpus, Example
+from emomech.errors import UsageError
+from emomech.models import randomised
+from emomech.readout import label_log_probs, label_probabilities
+from emomech.schema import Schema
+from emomech.stats import (
+    Confusion,
+    Estimate,
+    Floats,
+    Ints,
+    bootstrap_weights,
+    calibration_error,
+    interval,
+    reliability,
+)
+from emomech.study import Study
+
+MODEL = "model"
+MIN_TEXTS = 20
+"""Fewer reported texts than this say nothing about a classifier."""
+
+_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
+_SCORED = {"predictor": "who predicts: the model, or what it has to beat"}
+
+ACCURACY = Schema(
+    keys=_SCORED | {"breakdown": "all texts, or one way to divide them", "group": "which part of them"},
+    values={
+        "balanced_accuracy": "mean recall over the emotions that occur",
+        **_INTERVAL,
+        "macro_f1": "mean F1 over the emotions that occur or are predicted",
+        "chance": "balanced accuracy of guessing among the emotions that occur",
+        "n": "texts",
+    },
+)
+ADVANTAGE = Schema(
+    keys={"baseline": "what the model is compared with"},
+    values={"difference": "the model's balanced accuracy less the baseline's, same texts", **_INTERVAL, "n": "texts"},
+)
+EMOTIONS = Schema(
+    keys=_SCORED | {"emotion": "gold emotion"},
+    values={
+        "recall": "share of its texts that are recognised",
+        **_INTERVAL,
+        "precision": "share of its predictions that are right",
+        "n": "texts",
+    },
+)
+CONFUSION = Schema(
+    keys={"gold": "emotion of the text", "predicted": "emotion that the model chooses"},
+    values={"share": "share of the gold emotion's texts", "n": "texts"},
+)
+CALIBRATION = Schema(
+    keys={"bin": "tenth of the texts, by the model's confidence"},
+    values={
+        "confidence": "mean probability of the chosen label, among the labels",
+        "accuracy": "share of right choices",
+        **_INTERVAL,
+        "n": "texts",
+    },
+)
+MEASURES = Schema(
+    keys={"measure": "what is measured of the model"},
+    values={"value": "its value", **_INTERVAL, "n": "texts or pairs"},
+)
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How well the model recognises emotions on the reported texts, and what it has to beat."""
+
+    accuracy: Annotated[pd.DataFrame, ACCURACY]
+    advantage: Annotated[pd.DataFrame, ADVANTAGE]
+    emotions: Annotated[pd.DataFrame, EMOTIONS]
+    confusion: Annotated[pd.DataFrame, CONFUSION]
+    calibration: Annotated[pd.DataFrame, CALIBRATION]
+    measures: Annotated[pd.DataFrame, MEASURES]
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The reported texts, their gold emotions, every predictor's choices, and the bootstrap's weights."""
+
+    examples: Sequence[Example]
+    labels: tuple[str, ...]
+    gold: Ints
+    predicted: dict[str, Ints]
+    weights: Floats
+
+    def confusion(self, predictor: str, rows: Ints | None = None) -> tuple[Confusion, Confusion]:
+        """Confusion of the texts themselves and of all resamples."""
+        rows = np.arange(len(self.gold)) if rows is None else rows
+        cells = (self.gold[rows], self.predicted[predictor][rows], len(self.labels))
+        return Confusion.of(*cells), Confusion.of(*cells, self.weights[:, rows])
+
+
+def behaviour(study: Study, *, n_resamples: int = 1000) -> Behaviour:
+    """Score the model and its baselines, with intervals from `n_resamples` bootstrap draws of whole clusters.
+
+    Raises UsageError where the corpus leaves fewer than 20 texts to report on.
+    """
+    corpus, seed = study.corpus, study.spec.seed
+    side = np.array([corpus.split(example, seed) for example in corpus.examples])
+    reported, fitted = np.flatnonzero(side == "report"), np.flatnonzero(side != "report")
+    _require_enough(corpus, len(reported))
+    examples = [corpus.examples[i] for i in reported]
+    questions = [study.prompts[i] for i in reported]
+    label = np.array([corpus.labels.index(example.label) for example in corpus.examples])
+    log_probs = label_log_probs(study.lm, questions, study.answers)
+    predicted = {
+        MODEL: log_probs.argmax(1),
+        "bag of words": _bag_of_words([study.prompts[i] for i in fitted], label[fitted], questions),
+        "majority": np.full(len(reported), np.bincount(label[fitted]).argmax()),
+        "random weights": label_log_probs(randomised(study.lm, seed), questions, study.answers).argmax(1),
+    }
+    weights = bootstrap_weights([example.cluster for example in examples], n_resamples, seed)
+    scored = _Scored(examples, corpus.labels, label[reported], predicted, weights)
+    confidence = label_probabilities(log_probs).max(1)
+    return Behaviour(
+        accuracy=_accuracy(scored),
+        advantage=_advantage(scored),
+        emotions=_emotions(scored),
+        confusion=_confusion(scored),
+        calibration=_calibration(scored, confidence),
+        measures=_measures(scored, confidence),
+    )
+
+
+def _require_enough(corpus: Corpus, n: int) -> None:
+    if n < MIN_TEXTS:
+        raise UsageError(
+            f"corpus {corpus.name!r}: {n} of its {len(corpus.examples)} texts are reported on, at least {MIN_TEXTS} "
+            "are needed. Take more texts."
+        )
+
+
+def _bag_of_words(texts: Sequence[str], labels: Ints, questions: Sequence[str]) -> Ints:
+    """Predict from word counts alone, by logistic regression; one class among the fitted texts is all it then knows."""
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    if len(np.unique(labels)) < 2:
+        return np.full(len(questions), labels[0])
+    reader = make_pipeline(CountVectorizer(token_pattern=r"\w+"), LogisticRegression(max_iter=2000))
+    return reader.fit(texts, labels).predict(questions)
+
+
+def _accuracy(scored: _Scored) -> pd.DataFrame:
+    rows = []
+    for predictor in scored.predicted:
+        for breakdown, group, texts in _groups(scored.examples):
+            here, resampled = scored.confusion(predictor, texts)
+            estimate = interval(here.balanced_accuracy()[0], resampled.balanced_accuracy(), len(texts))
+            chance = 1 / len(np.unique(scored.gold[texts]))
+            scores = (estimate.value, estimate.low, estimate.high, here.macro_f1()[0], chance, len(texts))
+            rows.append((predictor, breakdown, group, *scores))
+    return pd.DataFrame(rows, columns=list(ACCURACY.columns))
+
+
+def _groups(examples: Sequence[Example]) -> list[tuple[str, str, Ints]]:
+    """List all texts, and those of each item type and style: (breakdown, group, which texts)."""
+    found = [("all", "all texts", np.arange(len(examples)))]
+    for breakdown, attribute in (("item type", "item_type"), ("style", "style")):
+        names = np.array([getattr(example, attribute) for example in examples])
+        found += [(breakdown, str(name), np.flatnonzero(names == name)) for name in np.unique(names) if name]
+    return found
+
+
+def _advantage(scored: _Scored) -> pd.DataFrame:
+    model, resampled = (c.balanced_accuracy() for c in scored.confusion(MODEL))
+    rows = []
+    for baseline in list(scored.predicted)[1:]:
+        other, other_resampled = (c.balanced_accuracy() for c in scored.confusion(baseline))
+        gain = interval((model - other)[0], resampled - other_resampled, len(scored.gold))
+        rows.append((baseline, gain.value, gain.low, gain.high, gain.n))
+    return pd.DataFrame(rows, columns=list(ADVANTAGE.columns))
+
+
+def _emotions(scored: _Scored) -> pd.DataFrame:
+    rows = []
+    for predictor in (MODEL, "bag of words"):
+        here, resampled = scored.confusion(predictor)
+        for i, emotion in enumerate(scored.labels):
+            recall = interval(here.recall()[0, i], resampled.recall()[:, i], int((scored.gold == i).sum()))
+            values = (recall.value, recall.low, recall.high, here.precision()[0, i], recall.n)
+            rows.append((predictor, emotion, *values))
+    return pd.DataFrame(rows, columns=list(EMOTIONS.columns))
+
+
+def _confusion(scored: _Scored) -> pd.DataFrame:
+    counts = scored.confusion(MODEL)[0].counts[0]
+    rows = [
+        (gold, predicted, counts[g, p] / counts[g].sum() if counts[g].sum() else np.nan, int(counts[g, p]))
+        for g, gold in enumerate(scored.labels)
+        for p, predicted in enumerate(scored.labels)
+    ]
+    return pd.DataFrame(rows, columns=list(CONFUSION.columns))
+
+
+def _calibration(scored: _Scored, confidence: Floats) -> pd.DataFrame:
+    from scipy.stats import binomtest
+
+    correct = scored.predicted[MODEL] == scored.gold
+    rows = []
+    for number, found in enumerate(reliability(confidence, correct)):
+        wilson = binomtest(round(found.accuracy * found.n), found.n).proportion_ci(method="wilson")
+        rows.append((number + 1, found.confidence, found.accuracy, wilson.low, wilson.high, found.n))
+    return pd.DataFrame(rows, columns=list(CALIBRATION.columns))
+
+
+def _measures(scored: _Scored, confidence: Floats) -> pd.DataFrame:
+    correct = scored.predicted[MODEL] == scored.gold
+    error = calibration_error(reliability(confidence, correct))
+    estimates = {"expected calibration error": Estimate(error, np.nan, np.nan, len(correct))}  # resampling biases it up
+    pairs = [np.array(rows) for rows in _pairs(scored.examples)]
+    if pairs:
+        both = np.array([correct[rows].all() for rows in pairs])
+        weight = np.stack([scored.weights[:, rows[0]] for rows in pairs], 1)
+        shares = (weight @ both) / np.maximum(weight.sum(1), 1)
+        estimates["both of a minimal pair right"] = interval(both.mean(), shares, len(pairs))
+    rows = [(name, e.value, e.low, e.high, e.n) for name, e in estimates.items()]
+    return pd.DataFrame(rows, columns=list(MEASURES.columns))
+
+
+def _pairs(examples: Sequence[Example]) -> list[list[int]]:
+    """Find the texts of each minimal pair."""
+    members: dict[str, list[int]] = {}
+    for i, example in enumerate(examples):
+        if example.item_type == "minimal pair":
+            members.setdefault(example.cluster, []).append(i)
+    return [rows for rows in members.values() if len(rows) > 1]

@@ -1,0 +1,240 @@
+"""Claim C1: does a text turn into syntax, then semantics, then emotion, layer by layer?
+
+On the same texts and the same number of reads, each layer's features are tested for every label family; the
+share of its active features that are selective, above a permutation null, is the family's profile in
+depth. A stage is the mean of its families. Three things decide: the order of the stages' depth centres of
+gravity; how many phases of layers best predict the profile of held-out texts, one to five, against a straight
+ramp; and whether controls in which nothing was learned show the same.
+
+Nothing is fitted to these texts and nothing chosen on them, so all splits are used.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from emomech.gate import Quality, qualities
+from emomech.models import LanguageModel, randomised
+from emomech.profiles import Profiles, Reads, Resamples, measure, with_labels_shuffled
+from emomech.readings import Reading, Untested, readings, stage_of
+from emomech.saes import Sae, random_sae
+from emomech.schema import Schema
+from emomech.stats import Floats, interval, ramp_error, segment, step_error
+from emomech.study import Study
+from emomech.tokens import tokenize
+from emomech.vocab import HookPoint
+
+Condition = Literal["trained", "shuffled labels", "random dictionary", "random weights"]
+"""The model and its SAEs; the same with labels exchanged among like words; random directions in place of the
+SAEs; random directions in the same network with its weights drawn again."""
+
+CONTRASTS: Mapping[str, tuple[str, str]] = {
+    "semantics − syntax": ("semantics", "syntax"),
+    "emotion − semantics": ("emotion", "semantics"),
+    "emotion − syntax": ("emotion", "syntax"),
+}
+MAX_PHASES = 5
+RAMP = "ramp"
+N_GATE_TEXTS = 200
+
+_PLACE = {
+    "condition": "the trained model with its SAEs, or a control",
+    "where": "read at the words that carry a family's tags, or at the answer",
+}
+_DEPTH = "0 at the embedding, 1 after the last block"
+_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
+
+PROFILE = Schema(
+    keys=_PLACE | {"hook_point": "where in the model", "family": "label family"},
+    values={
+        "stage": "stage that the family stands for",
+        "depth": _DEPTH,
+        "n_selective": "features selective above the null; by chance one cell in twenty shows one or more",
+        "n_active": "features that fire on any read",
+        "share": "selective among active",
+        **_INTERVAL,
+    },
+)
+STAGE_PROFILE = Schema(
+    keys=_PLACE | {"stage": "mean of its families", "depth": _DEPTH},
+    values={"share": "selective among active features", **_INTERVAL},
+)
+CENTRES = Schema(
+    keys=_PLACE | {"stage": "mean of its families"},
+    values={"centre": "depth centre of gravity of its profile", **_INTERVAL, "n": "reads per family"},
+)
+DIFFERENCES = Schema(
+    keys=_PLACE | {"contrast": "which stage lies deeper than which"},
+    values={"difference": "difference of the centres, in model depths", **_INTERVAL, "n": "reads per family"},
+)
+PHASES = Schema(
+    keys=_PLACE | {"form": "constant runs of layers, or a straight line in depth"},
+    values={
+        "error": "squared error on the other half of the texts, relative to one constant run",
+        "starts": "depth at which each run begins, on all texts",
+    },
+)
+FAMILIES = Schema(
+    keys={"where": _PLACE["where"], "family": "label family"},
+    values={
+        "stage": "stage that it stands for",
+        "n": "reads, one per text",
+        "classes": "classes compared",
+        "untested": "why these texts cannot speak about it; empty if they can",
+    },
+)
+QUALITY = Schema(
+    keys={"hook_point": "where the SAE stands"},
+    values={
+        "depth": _DEPTH,
+        "l0": "active features per token",
+        "fvu": "fraction of variance unexplained",
+        "dead": "share of features that never fire here",
+        "loss_recovered": "1: its reconstruction costs no cross-entropy; 0: as bad as the mean activation",
+    },
+)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """At which depth each stage's features are, in the model and in controls."""
+
+    profile: Annotated[pd.DataFrame, PROFILE]
+    stages: Annotated[pd.DataFrame, STAGE_PROFILE]
+    centres: Annotated[pd.DataFrame, CENTRES]
+    differences: Annotated[pd.DataFrame, DIFFERENCES]
+    phases: Annotated[pd.DataFrame, PHASES]
+    families: Annotated[pd.DataFrame, FAMILIES]
+    quality: Annotated[pd.DataFrame, QUALITY]
+
+
+def flow(study: Study, *, n_permutations: int = 200, n_resamples: int = 200) -> Flow:
+    """Profile the model and three controls in depth.
+
+    The null has `n_permutations` shuffles of the labels, the intervals `n_resamples` bootstrap draws of
+    whole clusters. Raises UsageError for an SAE that does not fit the model on these texts.
+    """
+    lm, saes, examples, seed = study.lm, study.saes, study.corpus.examples, study.spec.seed
+    quality = qualities(lm, saes, [example.text for example in examples[:N_GATE_TEXTS]])
+    questions = tokenize(lm, study.prompts)
+    tested, untested = readings(examples, questions, seed)
+    resamples = Resamples.of([example.cluster for example in examples], n_resamples, seed)
+    l0 = {found.point: max(1, round(found.l0)) for found in quality}
+
+    def profiles(condition: Condition) -> list[Profiles]:
+        model = randomised(lm, seed) if condition == "random weights" else lm
+        reads = Reads.of(model, list(saes), questions, tested)
+        dictionaries = saes
+        if condition.startswith("random"):
+            dictionaries = {point: _random(reads, sae, l0[point], seed) for point, sae in saes.items()}
+        shown = tested if condition != "shuffled labels" else [with_labels_shuffled(r, seed) for r in tested]
+        return list(measure(reads, dictionaries, shown, resamples, n_permutations, seed))
+
+    found = {condition: profiles(condition) for condition in get_args(Condition)} if tested else {}
+    return Flow(
+        profile=_profile(found, list(saes)),
+        stages=_stages(found),
+        centres=_centres(found),
+        differences=_differences(found),
+        phases=_phases(found),
+        families=_families(tested, untested),
+        quality=_quality(quality, lm),
+    )
+
+
+def _random(reads: Reads, sae: Sae, k: int, seed: int) -> Sae:
+    """Draw a dictionary of the SAE's size and sparsity."""
+    return random_sae(sae.point, reads.activations[sae.point], sae.d_sae, k, seed)
+
+
+def _frame(schema: Schema, rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(schema.columns))
+
+
+def _ends(values: Floats) -> tuple[float, float, float]:
+    """Value in all texts, and the interval over the bootstrap draws, of values by resample (row)."""
+    found = interval(values[0], Resamples.draws(values), 0)
+    return found.value, found.low, found.high
+
+
+def _profile(found: Mapping[Condition, Sequence[Profiles]], points: Sequence[HookPoint]) -> pd.DataFrame:
+    rows = []
+    for condition, places in found.items():
+        for at in places:
+            for f in at.families:
+                for layer, point in enumerate(points):
+                    counts = (int(f.n_selective[0, layer]), int(f.n_active[layer]))
+                    place = (condition, at.where, str(point), f.family, stage_of(f.family), at.depth[layer])
+                    rows.append((*place, *counts, *_ends(f.share[:, layer])))
+    return _frame(PROFILE, rows)
+
+
+def _stages(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
+    rows = []
+    for condition, places in found.items():
+        for at in places:
+            for stage, shares in at.stages().items():
+                for layer, depth in enumerate(at.depth):
+                    rows.append((condition, at.where, stage, depth, *_ends(shares[:, layer])))
+    return _frame(STAGE_PROFILE, rows)
+
+
+def _centres(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
+    rows = []
+    for condition, places in found.items():
+        for at in places:
+            rows += [(condition, at.where, stage, *_ends(c), at.n_reads) for stage, c in at.centres().items()]
+    return _frame(CENTRES, rows)
+
+
+def _differences(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
+    rows = []
+    for condition, places in found.items():
+        for at in places:
+            centres = at.centres()
+            for contrast, (later, earlier) in CONTRASTS.items():
+                if later in centres and earlier in centres:
+                    values = _ends(centres[later] - centres[earlier])
+                    rows.append((condition, at.where, contrast, *values, at.n_reads))
+    return _frame(DIFFERENCES, rows)
+
+
+def _phases(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
+    rows = []
+    for condition, places in found.items():
+        for at in places:
+            for form, error, starts in _forms(at):
+                rows.append((condition, at.where, form, error, starts))
+    return _frame(PHASES, rows)
+
+
+def _forms(at: Profiles) -> list[tuple[str, float, str]]:
+    """Held-out error of one to five phases and of a ramp, and where the phases begin: (form, error, starts).
+
+    Each stage of the claim is divided by its own largest share, so that all count alike.
+    """
+    claimed = {stage: shares for stage, shares in at.stages().items() if stage != "lexical"}
+    profile = np.stack([s / s[0].max() for s in claimed.values() if s[0].max() > 0] or [np.zeros((1, 1))], -1)
+    if len(profile) == 1:
+        return []
+    pairs = [pair for first, second in Resamples.halves(profile) for pair in ((first, second), (second, first))]
+    n_phases = range(1, min(MAX_PHASES, len(at.depth)) + 1)
+    errors = {f"K={k}": np.mean([step_error(*pair, k) for pair in pairs]) for k in n_phases}
+    starts = {f"K={k}": " ".join(f"{at.depth[i]:.2f}" for i in segment(profile[0], k)) for k in n_phases}
+    errors[RAMP] = np.mean([ramp_error(*pair, at.depth) for pair in pairs])
+    constant = max(errors["K=1"], 1e-12)
+    return [(form, float(error / constant), starts.get(form, "")) for form, error in errors.items()]
+
+
+def _families(tested: Sequence[Reading], untested: Sequence[Untested]) -> pd.DataFrame:
+    rows = [(r.where, r.family, stage_of(r.family), len(r.text), ", ".join(r.classes), "") for r in tested]
+    rows += [(u.where, u.family, stage_of(u.family), 0, "", u.reason) for u in untested]
+    return _frame(FAMILIES, rows)
+
+
+def _quality(found: Sequence[Quality], lm: LanguageModel) -> pd.DataFrame:
+    rows = [(str(q.point), q.point.depth(lm.n_layers), q.l0, q.fvu, q.dead, q.loss_recovered) for q in found]
+    return _frame(QUALITY, rows)

@@ -1,0 +1,235 @@
+"""Tables in, pictures out: every figure of the book, in one visual language.
+
+Colours are Okabe and Ito's (2008), which hold for colour-blind readers, and mean the same thing everywhere: one per
+stage, one for the model and one per thing it is compared with. Intervals and controls are always drawn. Every chart
+fills the width it is given, leaves its background to the page, and carries a description for those who cannot see it.
+"""
+
+from collections.abc import Mapping
+
+import altair as alt
+import pandas as pd
+
+from emomech.errors import UsageError
+
+STAGE_COLOURS: Mapping[str, str] = {
+    "lexical": "#8c8c8c",
+    "syntax": "#3a9bdc",
+    "semantics": "#009e73",
+    "emotion": "#d55e00",
+}
+PREDICTOR_COLOURS: Mapping[str, str] = {
+    "model": "#0072b2",
+    "bag of words": "#e69f00",
+    "majority": "#8c8c8c",
+    "random weights": "#cc79a7",
+}
+PLACE_COLOURS: Mapping[str, str] = {"words": "#009e73", "answer": "#7b5ea7"}
+
+_SHARE = alt.Axis(format="%", tickCount=5)
+
+
+def theme() -> alt.theme.ThemeConfig:
+    """Fonts, sizes and a bare frame; colours of text and lines are the page's, which knows whether it is dark."""
+    return {
+        "config": {
+            "background": "transparent",
+            "font": "system-ui, -apple-system, 'Segoe UI', sans-serif",
+            "view": {"stroke": None},
+            "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500, "domain": False, "tickSize": 4},
+            "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleY": -8, "titleX": 0},
+            "legend": {"labelFontSize": 12, "titleFontSize": 12, "orient": "top", "title": None, "columns": 2},
+            "point": {"filled": True, "size": 55},
+        }
+    }
+
+
+def accuracy(table: pd.DataFrame) -> alt.LayerChart:
+    """Draw balanced accuracy over all texts and per item type and style, of the model and its baselines, with chance."""
+    order = list(dict.fromkeys(table.group))
+    base = alt.Chart(table).encode(y=_rows("group", order), yOffset=_offset("predictor", PREDICTOR_COLOURS))
+    chance = alt.Chart(table).mark_tick(thickness=2, height=24, opacity=0.6)
+    chance = chance.encode(y=_rows("group", order), x="chance", color=alt.value("#8c8c8c"))
+    return _intervals(
+        base, "balanced_accuracy", "balanced accuracy", _colour("predictor", PREDICTOR_COLOURS), chance
+    ).properties(
+        height=max(120, 46 * len(order)),
+        description="Balanced accuracy with 95 % intervals of the model and its baselines, over all texts and per group; "
+        "a grey tick marks chance.",
+    )
+
+
+def emotions(table: pd.DataFrame) -> alt.LayerChart:
+    """Draw the recall of each emotion, of the model and of bag of words."""
+    order = list(dict.fromkeys(table.emotion))
+    base = alt.Chart(table).encode(y=_rows("emotion", order), yOffset=_offset("predictor", PREDICTOR_COLOURS))
+    return _intervals(
+        base, "recall", "recall", _colour("predictor", _only(PREDICTOR_COLOURS, table.predictor))
+    ).properties(
+        height=34 * len(order),
+        description="Recall of each emotion with 95 % intervals, of the model and of a bag-of-words classifier.",
+    )
+
+
+def confusion(table: pd.DataFrame) -> alt.LayerChart:
+    """Draw which emotion is taken for which: shares of each gold emotion."""
+    order = list(dict.fromkeys(table.gold))
+    base = alt.Chart(table).encode(
+        x=alt.X("predicted:N", sort=order, title="chosen", axis=alt.Axis(orient="top", labelAngle=-40, labelLimit=80)),
+        y=alt.Y("gold:N", sort=order, title=None),
+        tooltip=["gold", "predicted", alt.Tooltip("share", format=".0%"), "n"],
+    )
+    cells = base.mark_rect().encode(
+        color=alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None)
+    )
+    ink = alt.when(alt.datum.share > 0.5).then(alt.value("white")).otherwise(alt.value("#123"))
+    shares = base.mark_text(fontSize=11).encode(text=alt.Text("share:Q", format=".0%"), color=ink)
+    return alt.layer(cells, shares).properties(
+        width="container",
+        height=38 * len(order),
+        description="Confusion matrix: for the texts of each emotion, the share for which the model chooses each label.",
+    )
+
+
+def calibration(table: pd.DataFrame) -> alt.LayerChart:
+    """Draw accuracy against confidence in tenths of the texts; a calibrated model lies on the diagonal."""
+    diagonal = alt.Chart(pd.DataFrame({"at": [0.0, 1.0]})).mark_line(strokeDash=[4, 4], color="#8c8c8c", strokeWidth=1)
+    base = alt.Chart(table).encode(
+        x=alt.X("confidence:Q", title="confidence", scale=alt.Scale(domain=[0, 1]), axis=_SHARE),
+        tooltip=["bin", alt.Tooltip("confidence", format=".2f"), alt.Tooltip("accuracy", format=".2f"), "n"],
+    )
+    colour = alt.value(PREDICTOR_COLOURS["model"])
+    bars = base.mark_rule().encode(y=alt.Y("low:Q", title="accuracy", axis=_SHARE), y2="high:Q", color=colour)
+    points = base.mark_point().encode(y="accuracy:Q", color=colour)
+    return alt.layer(diagonal.encode(x="at:Q", y="at:Q"), bars, points).properties(
+        width="container",
+        height=280,
+        description="Reliability diagram: share of right choices against mean confidence in ten equal groups of texts.",
+    )
+
+
+def stages(table: pd.DataFrame, where: str) -> alt.LayerChart:
+    """Draw each stage's profile in depth at one kind of place, and that of a control that the reader chooses."""
+    shown = _at(table, where)
+    controls = [name for name in dict.fromkeys(table.condition) if name != "trained"]
+    control = alt.param(
+        name="control",
+        value="random weights",
+        bind=alt.binding_select(options=controls, name="Dashed, for comparison: "),
+    )
+    base = alt.Chart(shown).encode(
+        x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1])),
+        color=_colour("stage", _only(STAGE_COLOURS, shown.stage)),
+        tooltip=["condition", "stage", _number("depth"), *map(_number, ("share", "low", "high"))],
+    )
+    share = alt.Y("share:Q", title="selective share of active features", axis=_SHARE)
+    trained = base.transform_filter(alt.datum.condition == "trained")
+    band = trained.mark_area(opacity=0.18).encode(y=alt.Y("low:Q"), y2="high:Q")
+    line = trained.mark_line(point=True, strokeWidth=2.5).encode(y=share)
+    dashed = (
+        base.transform_filter("datum.condition === control").mark_line(strokeDash=[5, 4], opacity=0.75).encode(y=share)
+    )
+    return (
+        alt.layer(band, dashed, line)
+        .add_params(control)
+        .properties(
+            width="container",
+            height=300,
+            description=f"Share of active SAE features that are selective for each stage, by depth, read at the {where}; "
+            "dashed: the control.",
+        )
+    )
+
+
+def families(table: pd.DataFrame, where: str) -> alt.Chart:
+    """Draw the selective share of every family at every hook point of the trained model."""
+    shown = _at(table[table.condition == "trained"], where)
+    order = list(dict.fromkeys(shown.family))
+    return (
+        alt.Chart(shown)
+        .mark_rect()
+        .encode(
+            x=alt.X("depth:O", title="depth", axis=alt.Axis(format=".2f", labelAngle=0, labelOverlap=True)),
+            y=alt.Y("family:N", sort=order, title=None),
+            color=alt.Color(
+                "share:Q",
+                scale=alt.Scale(scheme="viridis", domainMin=0),
+                legend=alt.Legend(title="selective share", format="%", gradientLength=140),
+            ),
+            tooltip=["hook_point", "family", "stage", _number("share"), "n_selective", "n_active"],
+        )
+        .properties(
+            width="container",
+            height=34 * max(1, len(order)),
+            description=f"Selective share of active features for every label family and hook point, read at the {where}.",
+        )
+    )
+
+
+def centres(table: pd.DataFrame, where: str) -> alt.LayerChart:
+    """Draw each stage's depth centre of gravity in the model and in the controls."""
+    shown = _at(table, where)
+    order = list(dict.fromkeys(shown.condition))
+    colours = _only(STAGE_COLOURS, shown.stage)
+    base = alt.Chart(shown).encode(y=_rows("condition", order), yOffset=_offset("stage", colours))
+    return _intervals(base, "centre", "depth centre of gravity", _colour("stage", colours)).properties(
+        height=56 * max(1, len(order)),
+        description=f"Depth centre of gravity of each stage with 95 % intervals, read at the {where}, per condition.",
+    )
+
+
+def phases(table: pd.DataFrame) -> alt.LayerChart:
+    """Draw held-out error of one to five phases and of a straight ramp, of the trained model."""
+    shown = table[table.condition == "trained"]
+    order = list(dict.fromkeys(shown.form))
+    colours = _only(PLACE_COLOURS, shown["where"])
+    base = alt.Chart(shown).encode(
+        x=alt.X("form:N", sort=order, title=None, axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("error:Q", title="held-out error, one phase = 1", scale=alt.Scale(type="log")),
+        color=_colour("where", colours),
+        tooltip=["where", "form", _number("error"), "starts"],
+    )
+    steps = base.transform_filter(alt.datum.form != "ramp").mark_line(strokeWidth=1.5)
+    return alt.layer(steps, base.mark_point(size=80)).properties(
+        width="container",
+        height=240,
+        description="Held-out squared error of one to five constant phases and of a straight ramp, per place of reading.",
+    )
+
+
+def _at(table: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Pick the rows of one kind of place. Raises UsageError for a place that the table does not know."""
+    if len(table) and where not in set(table["where"]):
+        raise UsageError(f"where {where!r}: the table has {', '.join(sorted(set(table['where'])))}.")
+    return table[table["where"] == where]
+
+
+def _intervals(base: alt.Chart, value: str, title: str, colour: alt.Color, *under: alt.Chart) -> alt.LayerChart:
+    """Points with horizontal 95 % intervals on a scale from 0 to 1."""
+    scale = alt.Scale(domain=[0, 1], clamp=True)
+    tips = [column for column in base.data.columns if base.data[column].dtype.kind not in "fi"]
+    base = base.encode(color=colour, tooltip=[*tips, *map(_number, (value, "low", "high")), "n"])
+    bars = base.mark_rule(strokeWidth=2, opacity=0.6, clip=True).encode(
+        x=alt.X("low:Q", title=title, scale=scale), x2="high:Q"
+    )
+    return alt.layer(*under, bars, base.mark_point().encode(x=f"{value}:Q")).properties(width="container")
+
+
+def _rows(column: str, order: list[str]) -> alt.Y:
+    return alt.Y(f"{column}:N", sort=order, title=None, axis=alt.Axis(labelLimit=190))
+
+
+def _offset(column: str, colours: Mapping[str, str]) -> alt.YOffset:
+    return alt.YOffset(f"{column}:N", sort=list(colours))
+
+
+def _colour(column: str, colours: Mapping[str, str]) -> alt.Color:
+    return alt.Color(f"{column}:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())))
+
+
+def _only(colours: Mapping[str, str], present: pd.Series) -> dict[str, str]:
+    return {name: colour for name, colour in colours.items() if name in set(present)}
+
+
+def _number(column: str) -> alt.Tooltip:
+    return alt.Tooltip(f"{column}:Q", format=".2f")

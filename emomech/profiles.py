@@ -1,0 +1,157 @@
+"""How much of each layer's features is about each label family: the profile of a family in depth.
+
+One forward pass reads all hook points at all places that any family needs. At each hook point the features
+are ranked once per family, and the share that is selective is counted in the full sample and, at the same threshold,
+in every resample of the texts: halves for held-out error, bootstrap draws for intervals.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from emomech.activations import collect
+from emomech.features import encode
+from emomech.models import LanguageModel
+from emomech.readings import STAGES, Reading, Where, stage_of
+from emomech.saes import Sae
+from emomech.selectivity import Selectivity, Strata
+from emomech.stats import Floats, bootstrap_weights, centre_of_gravity
+from emomech.tokens import TokenizedText
+from emomech.vocab import HookPoint
+
+N_HALVES = 50
+"""Divisions of the texts into halves, over which held-out error is averaged."""
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """How often each text stands in each resample (row, text): all once; pairs of halves; bootstrap draws."""
+
+    weights: Floats
+
+    @classmethod
+    def of(cls, clusters: Sequence[str], n_draws: int, seed: int) -> "Resamples":
+        """Divide and draw whole clusters."""
+        names, member = np.unique(clusters, return_inverse=True)
+        rng = np.random.default_rng(seed)
+        first = np.stack([rng.permutation(len(names)) < len(names) / 2 for _ in range(N_HALVES)])[:, member]
+        halves = np.stack([first, ~first], 1).reshape(2 * N_HALVES, -1)
+        everything = np.ones((1, len(member)))
+        return cls(np.concatenate([everything, halves, bootstrap_weights(clusters, n_draws, seed)]))
+
+    @staticmethod
+    def halves(values: Floats) -> Floats:
+        """Pick the pairs of halves from values by row (division, half, …)."""
+        return values[1 : 1 + 2 * N_HALVES].reshape(N_HALVES, 2, *values.shape[1:])
+
+    @staticmethod
+    def draws(values: Floats) -> Floats:
+        """Pick the bootstrap draws from values by row (draw, …)."""
+        return values[1 + 2 * N_HALVES :]
+
+
+@dataclass(frozen=True)
+class FamilyProfile:
+    """One family through the depth of the model."""
+
+    family: str
+    n_selective: Floats
+    """Selective features in each resample (row, layer)."""
+    n_active: Floats
+    """Features that fire on any of the family's reads (layer)."""
+
+    @property
+    def share(self) -> Floats:
+        """Selective among active features (row, layer); 0 where none is active."""
+        return self.n_selective / np.maximum(self.n_active, 1)
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """All families at one kind of place, on the same number of reads each."""
+
+    where: Where
+    depth: Floats
+    """Relative depth (layer)."""
+    families: Sequence[FamilyProfile]
+    n_reads: int
+
+    def stages(self) -> dict[str, Floats]:
+        """Mean share over each stage's families (row, layer)."""
+        shares = {stage: [f.share for f in self.families if stage_of(f.family) == stage] for stage in STAGES}
+        return {stage: np.mean(found, axis=0) for stage, found in shares.items() if found}
+
+    def centres(self) -> dict[str, Floats]:
+        """Depth centre of gravity of each stage (row)."""
+        return {stage: centre_of_gravity(self.depth, profile) for stage, profile in self.stages().items()}
+
+
+@dataclass(frozen=True)
+class Reads:
+    """The activations of one model at every place that any reading needs."""
+
+    activations: Mapping[HookPoint, Tensor]
+    """(read, d_model)."""
+    row: Mapping[tuple[int, int], int]
+    """(text, token) to its read."""
+    n_layers: int
+
+    @classmethod
+    def of(
+        cls,
+        lm: LanguageModel,
+        points: Sequence[HookPoint],
+        questions: Sequence[TokenizedText],
+        tested: Sequence[Reading],
+    ) -> "Reads":
+        """Run the model once over the questions that are read."""
+        places = sorted({place for reading in tested for place in reading.places()})
+        positions: dict[int, list[int]] = {}
+        for text, token in places:
+            positions.setdefault(text, []).append(token)
+        found = collect(lm, points, [questions[text] for text in positions], list(positions.values()))
+        return cls(found, {place: row for row, place in enumerate(places)}, lm.n_layers)
+
+    def at(self, reading: Reading, point: HookPoint) -> Tensor:
+        """Activations that a reading is about (read, d_model)."""
+        return self.activations[point][torch.tensor([self.row[place] for place in reading.places()])]
+
+
+def measure(
+    reads: Reads,
+    saes: Mapping[HookPoint, Sae],
+    tested: Sequence[Reading],
+    resamples: Resamples,
+    n_permutations: int,
+    seed: int,
+) -> Iterator[Profiles]:
+    """Profile every family, place by place; hook points in the order of `saes`."""
+    for where in dict.fromkeys(reading.where for reading in tested):
+        here = [reading for reading in tested if reading.where == where]
+        counts = [
+            [_count(reads, sae, reading, resamples, n_permutations, seed) for sae in saes.values()] for reading in here
+        ]
+        families = [
+            FamilyProfile(reading.family, np.stack([n for n, _ in layers], 1), np.array([a for _, a in layers]))
+            for reading, layers in zip(here, counts, strict=True)
+        ]
+        depth = np.array([point.depth(reads.n_layers) for point in saes])
+        yield Profiles(where, depth, families, len(here[0].text))
+
+
+def _count(
+    reads: Reads, sae: Sae, reading: Reading, resamples: Resamples, n_permutations: int, seed: int
+) -> tuple[Floats, int]:
+    """Count selective features in every resample (row), and active ones."""
+    features = encode(sae, reads.at(reading, sae.point))
+    tested = Selectivity.of(features, reading.label, Strata.of(reading.strata))
+    threshold = tested.threshold(n_permutations, seed)
+    return tested.n_selective(threshold, resamples.weights[:, reading.text]), tested.n_active
+
+
+def with_labels_shuffled(reading: Reading, seed: int) -> Reading:
+    """Exchange a reading's labels inside its strata: what is then found is found by chance."""
+    return replace(reading, label=Strata.of(reading.strata).permute(reading.label, 1, seed)[0])

@@ -1,0 +1,190 @@
+"""An analysis of a study, computed once and kept with where it came from; afterwards read back.
+
+A run's identity is what decides its values: the analysis, its arguments, what the study's names stand for, and
+the source files that the analysis imports. Imports only point down, so a change to a chart makes no run stale.
+`provenance.json` is written last, and the folder appears as a whole or not at all.
+"""
+
+import ast
+import inspect
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache, cached_property
+from hashlib import blake2b, sha256
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
+
+from emomech.errors import EmomechError, unknown
+from emomech.presets import PACKAGE
+from emomech.schema import checked, schemas
+from emomech.study import Study, StudySpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+R = TypeVar("R")
+
+PROVENANCE = "provenance.json"
+_VERSIONS = ("torch", "transformers", "sae-lens", "numpy", "pandas", "scipy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Run(Generic[R]):
+    """One analysis of one study with the given keyword arguments."""
+
+    analysis: Callable[..., R]
+    spec: StudySpec
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """Name of the content that the run will have. Raises UsageError for an argument that the analysis does not take."""
+        identity = {
+            "analysis": self.analysis.__name__,
+            "arguments": self._bound(),
+            "study": self.spec.identity(),
+            "sources": _hash_of_sources(self.analysis.__module__),
+        }
+        return blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's tables are or will be."""
+        return runs_folder() / self.analysis.__name__ / f"{Path(self.spec.model).name}-{self.key}"
+
+    def result(self) -> R:
+        """Read the result if it is there, else compute and keep it.
+
+        Raises EmomechError where a kept table is not what was written, and what the analysis raises; then
+        nothing is kept.
+        """
+        if not (self.folder / PROVENANCE).exists():
+            self._compute()
+        return self._read()
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Where the result came from: spec, arguments, key, commit, versions, seconds, and a hash of each table."""
+        return json.loads((self.folder / PROVENANCE).read_text(encoding="utf-8"))
+
+    def _bound(self) -> dict[str, object]:
+        """Give all arguments, defaults included."""
+        taken = {name: p.default for name, p in list(inspect.signature(self.analysis).parameters.items())[1:]}
+        for name in self.arguments:
+            if name not in taken:
+                raise unknown(f"argument of {self.analysis.__name__}", name, taken)
+        return taken | dict(self.arguments)
+
+    def _compute(self) -> None:
+        started = time.monotonic()
+        result = checked(self.analysis(Study(self.spec), **self._bound()))
+        seconds = time.monotonic() - started
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.folder.parent))
+        try:
+            tables = {f.name: _write(getattr(result, f.name), unfinished / f"{f.name}.csv") for f in fields(result)}  # pyright: ignore[reportArgumentType]
+            provenance = {
+                "analysis": self.analysis.__name__,
+                "study": asdict(self.spec),
+                "arguments": self._bound(),
+                "key": self.key,
+                "commit": commit(),
+                "versions": {name: metadata.version(name) for name in _VERSIONS},
+                "seconds": round(seconds, 1),
+                "tables": tables,
+            }
+            (unfinished / PROVENANCE).write_text(json.dumps(provenance, indent=1), encoding="utf-8")
+            shutil.rmtree(self.folder, ignore_errors=True)
+            os.replace(unfinished, self.folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def _read(self) -> R:
+        result = get_type_hints(self.analysis)["return"]
+        kept = self.provenance["tables"]
+        if set(kept) != set(schemas(result)):
+            raise EmomechError(f"{self.folder}: holds the tables {sorted(kept)}. Delete it, and it is computed again.")
+        return checked(result(**{name: _read(self.folder / f"{name}.csv", table) for name, table in kept.items()}))
+
+
+def runs_folder() -> Path:
+    """Where runs are kept: `EMOMECH_RUNS`, or beside the built book."""
+    return Path(os.environ.get("EMOMECH_RUNS") or PACKAGE.parent / "book" / "_build" / "runs")
+
+
+@cache
+def commit() -> str:
+    """Name the commit of the checkout, marked where the package differs from it; `unknown` outside a checkout."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        return head[:12] + (" with changes" if _git("status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=PACKAGE, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()
+
+
+def _write(table: "pd.DataFrame", file: Path) -> dict[str, object]:
+    table.to_csv(file, index=False)
+    return {"sha256": sha256(file.read_bytes()).hexdigest(), "columns": {c: _kind(table[c]) for c in table.columns}}
+
+
+def _kind(column: "pd.Series") -> str:
+    return {"f": "float64", "i": "int64", "b": "bool"}.get(column.dtype.kind, "str")
+
+
+def _read(file: Path, table: Mapping[str, Any]) -> "pd.DataFrame":
+    """Read a table back with its column types; an empty cell is NaN in a float column only."""
+    import pandas as pd
+
+    if not file.exists() or sha256(file.read_bytes()).hexdigest() != table["sha256"]:
+        raise EmomechError(
+            f"{file}: is not the table that was written. Delete {file.parent}, and it is computed again."
+        )
+    kinds = table["columns"]
+    missing = {name: [""] for name, kind in kinds.items() if kind == "float64"}
+    return pd.read_csv(file, dtype=kinds, keep_default_na=False, na_values=missing, float_precision="round_trip")
+
+
+def _hash_of_sources(module: str) -> str:
+    """Hash the source of a module and of all in this package that it imports, with the lexicon they read."""
+    digest = blake2b(digest_size=16)
+    for file in sorted(_sources(module)):
+        digest.update(str(file.relative_to(PACKAGE)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources(module: str) -> set[Path]:
+    """Walk the imports of the package's modules, wherever in the file they stand."""
+    seen: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        file = _file(waiting.pop())
+        if file is None or file in seen:
+            continue
+        seen |= {file, *file.parent.glob("lexicon.toml")}
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                waiting += [alias.name for alias in node.names]
+    return seen
+
+
+def _file(module: str) -> Path | None:
+    """Find the file of one of the package's modules; None for a name that is no such module, or the package itself."""
+    top, *rest = module.split(".")
+    if top != PACKAGE.name or not rest:
+        return None
+    stem = PACKAGE.joinpath(*rest)
+    return next((file for file in (stem.with_suffix(".py"), stem / "__init__.py") if file.exists()), None)

@@ -1,0 +1,271 @@
+"""Sparse autoencoders: their weights as immutable tensors, and how they are read from SAELens's format.
+
+SAELens keeps the normalisation of the last `encode` on the object until the next `decode`, so that its answers depend
+on the order of the calls. Here the input transform is explicit: `scale` and `decode` take the activation itself.
+With transform T the features are act((T(x) - b_dec) @ W_enc + b_enc), and the reconstruction is T's inverse of
+features @ W_dec + b_dec.
+"""
+
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
+
+import torch
+from torch import Tensor
+
+from emomech.errors import EmomechError, UsageError
+from emomech.vocab import HookPoint
+
+if TYPE_CHECKING:
+    from sae_lens import SAE
+
+Activation = Literal["relu", "jumprelu", "topk"]
+InputTransform = Literal["none", "center", "layer_norm"]
+
+_EPSILON = 1e-5
+"""What SAELens adds to the standard deviation on the way in, though not on the way out."""
+_ACTIVATIONS: Mapping[str, Activation] = {"standard": "relu", "jumprelu": "jumprelu", "topk": "topk"}
+_CONFIG, _WEIGHTS = "cfg.json", "sae_weights.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Sae:
+    """An SAE for the activation at `point`; all tensors float32, without gradients."""
+
+    point: HookPoint
+    W_enc: Tensor = field(repr=False)
+    """(d_in, d_sae)"""
+    b_enc: Tensor = field(repr=False)
+    """(d_sae)"""
+    W_dec: Tensor = field(repr=False)
+    """(d_sae, d_in)"""
+    b_dec: Tensor = field(repr=False)
+    """(d_in)"""
+    activation: Activation
+    threshold: Tensor | None = field(default=None, repr=False)
+    """jumprelu: the pre-activation that a feature has to exceed (d_sae)."""
+    k: int | None = None
+    """topk: how many features may fire at once."""
+    input_transform: InputTransform = "none"
+    """center: the mean over d_in is taken off (models that TransformerLens centres); layer_norm: scaled as well."""
+    apply_b_dec_to_input: bool = True
+    name: str = ""
+    trained_on: str = ""
+    """The model, as recorded with the SAE; empty where that is not known."""
+
+    def __post_init__(self) -> None:
+        """Raise EmomechError for weights that do not belong together or are not finite."""
+        expected = {"W_enc": (self.d_in, self.d_sae), "b_enc": (self.d_sae,), "b_dec": (self.d_in,)}
+        expected |= {"threshold": (self.d_sae,)} if self.activation == "jumprelu" else {}
+        for weight, shape in expected.items():
+            found = getattr(self, weight)
+            if found is None or tuple(found.shape) != shape:
+                has = "none" if found is None else f"shape {tuple(found.shape)}"
+                raise EmomechError(f"SAE at {self.point}: {weight} has {has}, expected {shape} as W_dec says.")
+        for weight in (*expected, "W_dec"):
+            if not getattr(self, weight).isfinite().all():
+                raise EmomechError(f"SAE at {self.point}: {weight} holds values that are not finite. Get it again.")
+        if self.activation == "topk" and not (self.k and 0 < self.k <= self.d_sae):
+            raise EmomechError(f"SAE at {self.point}: k is {self.k}, expected 1 to {self.d_sae}.")
+
+    @property
+    def d_in(self) -> int:
+        """Width of the activation that is read."""
+        return self.W_dec.shape[1]
+
+    @property
+    def d_sae(self) -> int:
+        """Number of features."""
+        return self.W_dec.shape[0]
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Features (…, d_sae) of activations (…, d_in), never negative."""
+        inside = self._inside(x) - (self.b_dec if self.apply_b_dec_to_input else 0)
+        before = inside @ self.W_enc + self.b_enc
+        if self.activation == "topk":
+            value, index = before.topk(cast(int, self.k), dim=-1, sorted=False)
+            return torch.zeros_like(before).scatter(-1, index, value.relu())
+        if self.activation == "jumprelu":
+            return before.relu() * (before > self.threshold)
+        return before.relu()
+
+    def scale(self, x: Tensor) -> Tensor:
+        """How far the residual moves when the decoded vector moves by one (…, 1): its standard deviation, or 1."""
+        if self.input_transform == "layer_norm":
+            return x.to(self.W_dec).std(-1, keepdim=True)
+        return torch.ones_like(x[..., :1], dtype=self.W_dec.dtype, device=self.W_dec.device)
+
+    def decode(self, features: Tensor, x: Tensor) -> Tensor:
+        """Reconstruct the activation x (…, d_in) from features; x itself only gives back the mean and the scale."""
+        decoded = (features @ self.W_dec + self.b_dec) * self.scale(x)
+        return decoded if self.input_transform == "none" else decoded + x.to(self.W_dec).mean(-1, keepdim=True)
+
+    def _inside(self, x: Tensor) -> Tensor:
+        """Carry an activation into the units that the SAE was trained in."""
+        x = x.to(self.W_enc)
+        if self.input_transform == "none":
+            return x
+        centred = x - x.mean(-1, keepdim=True)
+        return centred if self.input_transform == "center" else centred / (self.scale(x) + _EPSILON)
+
+
+class Model(Protocol):
+    """What has to be known of a language model to say whether an SAE can stand in it."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def d_model(self) -> int: ...  # noqa: D102
+    @property
+    def n_layers(self) -> int: ...  # noqa: D102
+
+
+def check_fits(sae: Sae, lm: Model) -> None:
+    """Raise UsageError where an SAE cannot stand in a model: another width, or a layer that does not exist.
+
+    The names are not compared: the same model has many (hub, folder, TransformerLens). SAEs of a different
+    model of the same shape are told by their figures, see `gate`.
+    """
+    origin = f"It was trained on {sae.trained_on or 'an unnamed model'}; take SAEs of the model that is studied."
+    if sae.d_in != lm.d_model:
+        found = f"reads {sae.d_in} numbers, but the residual stream of {lm.name} has {lm.d_model}"
+        raise UsageError(f"SAE {sae.name} at {sae.point}: {found}. {origin}")
+    if sae.point.layer >= lm.n_layers:
+        raise UsageError(f"SAE {sae.name} at {sae.point}: {lm.name} has blocks 0..{lm.n_layers - 1}. {origin}")
+
+
+def load_saes(folder: Path, *, name: str) -> dict[HookPoint, Sae]:
+    """Read every SAE in SAELens's format at or below a folder, in order of depth.
+
+    Raises UsageError where there is none, or two for one hook point; EmomechError that names the file for one
+    that is damaged or of an unsupported kind.
+    """
+    configs = sorted(folder.rglob(_CONFIG))
+    if not configs:
+        raise UsageError(f"{folder}: holds no SAE; expected {_CONFIG} and {_WEIGHTS}, in one folder per hook point.")
+    found: dict[HookPoint, Sae] = {}
+    home: dict[HookPoint, Path] = {}
+    for config in configs:
+        sae = _load(config, name)
+        if sae.point in found:
+            raise UsageError(f"{config.parent}: is a second SAE for {sae.point}; the first is {home[sae.point]}.")
+        found[sae.point], home[sae.point] = sae, config.parent
+    return dict(sorted(found.items(), key=lambda item: item[0].resid_index()))
+
+
+def load_release(release: str, sae_ids: Mapping[HookPoint, str]) -> dict[HookPoint, Sae]:
+    """Fetch SAEs from the hub by SAELens's names, a release and one id for each hook point.
+
+    Raises UsageError for a name that SAELens does not know, and for an id that belongs to another hook point;
+    EmomechError where the hub cannot be reached.
+    """
+    found = {}
+    for point, sae_id in sae_ids.items():
+        where = f"SAE {sae_id} of {release}"
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                from sae_lens import SAE
+
+                loaded = SAE.from_pretrained(release, sae_id, device="cpu", dtype="float32")
+        except ValueError as error:
+            raise UsageError(f"{where}: {error}") from error
+        except OSError as error:
+            raise EmomechError(
+                f"{where}: cannot be fetched ({error}). Connect to the network once, or name a folder of SAEs."
+            ) from error
+        sae = from_saelens(loaded, name=release)
+        if sae.point != point:
+            raise UsageError(f"{where}: stands at {sae.point}, expected {point}. Correct the preset's sae_id or site.")
+        found[point] = sae
+    return found
+
+
+def from_saelens(sae: "SAE[Any]", *, name: str = "") -> Sae:
+    """Take over an SAE of SAELens. Raises EmomechError for a kind or a normalisation that is not supported.
+
+    A TopK SAE that ranks by decoder norm is rescaled to unit decoder rows, which leaves its output what it was.
+    """
+    cfg, metadata = sae.cfg, sae.cfg.metadata
+    architecture = cfg.architecture()
+    _check_supported(cfg, str(metadata.hook_name))
+    state = {key: value.detach().clone().float() for key, value in sae.state_dict().items()}
+    W_enc, b_enc, W_dec = state["W_enc"], state["b_enc"], state["W_dec"]
+    if getattr(cfg, "rescale_acts_by_decoder_norm", False):
+        norm = W_dec.norm(dim=-1).clamp(min=1e-8)
+        W_enc, b_enc, W_dec = W_enc * norm, b_enc * norm, W_dec / norm[:, None]
+    centred = (metadata.model_from_pretrained_kwargs or {}).get("center_writing_weights", False)
+    transform = "layer_norm" if cfg.normalize_activations == "layer_norm" else "center" if centred else "none"
+    return Sae(
+        point=HookPoint.parse(str(metadata.hook_name)),
+        W_enc=W_enc,
+        b_enc=b_enc,
+        W_dec=W_dec,
+        b_dec=state["b_dec"],
+        activation=_ACTIVATIONS[architecture],
+        threshold=state.get("threshold"),
+        k=getattr(cfg, "k", None),
+        input_transform=transform,
+        apply_b_dec_to_input=bool(cfg.apply_b_dec_to_input),
+        name=name,
+        trained_on=metadata.model_name or "",
+    )
+
+
+def random_sae(point: HookPoint, x: Tensor, d_sae: int, k: int, seed: int) -> Sae:
+    """Make the control: a TopK SAE whose features are random directions around the mean of activations x (n, d_in)."""
+    rows = torch.randn(d_sae, x.shape[1], generator=torch.Generator().manual_seed(seed))
+    W_dec = rows / rows.norm(dim=-1, keepdim=True)
+    b_dec = x.detach().float().mean(0).cpu()
+    return Sae(point, W_dec.T.contiguous(), torch.zeros(d_sae), W_dec, b_dec, "topk", k=k, name="random")
+
+
+def _load(config: Path, name: str) -> Sae:
+    """Read one SAE, given its cfg.json."""
+    from safetensors import SafetensorError
+
+    try:
+        architecture = json.loads(config.read_text(encoding="utf-8")).get("architecture", "standard")
+    except (ValueError, AttributeError) as error:
+        raise EmomechError(f"{config}: is not a JSON object that describes an SAE: {error}.") from error
+    _check_architecture(architecture, str(config))
+    weights = config.with_name(_WEIGHTS)
+    if not weights.is_file():
+        raise EmomechError(f"{weights}: is missing, though {_CONFIG} stands beside it.")
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            from sae_lens import SAE
+
+            loaded = SAE.load_from_disk(config.parent, device="cpu", dtype="float32")
+        return from_saelens(loaded, name=name)
+    except EmomechError as error:
+        raise type(error)(f"{config.parent}: {error}") from error
+    except SafetensorError as error:
+        raise EmomechError(f"{weights}: is damaged: {error}. Get the file again.") from error
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise EmomechError(f"{config.parent}: {_CONFIG} and {_WEIGHTS} do not describe one SAE: {error!r}") from error
+
+
+def _check_architecture(architecture: str, where: str) -> None:
+    if architecture not in _ACTIVATIONS:
+        known = ", ".join(_ACTIVATIONS)
+        raise EmomechError(f"SAE at {where}: is of the kind {architecture!r}; supported are {known}.")
+
+
+def _check_supported(cfg: Any, where: str) -> None:
+    _check_architecture(cfg.architecture(), where)
+    if cfg.normalize_activations == "expected_average_only_in":
+        raise EmomechError(
+            f"SAE at {where}: its normalisation (expected_average_only_in) is not folded into its weights. "
+            "Call SAELens's fold_activation_norm_scaling_factor with the model's factor, and save it again."
+        )
+    if cfg.normalize_activations not in ("none", "layer_norm"):
+        found = cfg.normalize_activations
+        raise EmomechError(f"SAE at {where}: normalises by {found!r}; supported are none and layer_norm.")
+    if cfg.reshape_activations != "none":
+        raise EmomechError(
+            f"SAE at {where}: reads activations reshaped by {cfg.reshape_activations!r}; supported are SAEs of the "
+            "residual stream and of what attention and MLP add to it."
+        )

@@ -1,0 +1,141 @@
+"""What a result says of a claim, by a rule that was fixed before the result was seen.
+
+Each rule reads the tables of one analysis. It asks for the claimed sign with a 95 % interval that excludes zero, and that
+no control shows the same; where the texts cannot speak about a claim it says why.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from emomech.analyses.behaviour import MODEL, Behaviour
+from emomech.analyses.flow import RAMP, Flow
+from emomech.stats import Estimate
+
+Outcome = Literal["replicates", "partly", "does not replicate", "cannot be tested here"]
+
+MIN_GROUP = 30
+"""An item type with fewer texts neither carries nor breaks a verdict."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim and what came of it here."""
+
+    claim: str
+    statement: str
+    outcome: Outcome
+    reason: str
+    estimate: str
+    """The deciding estimates with their intervals."""
+    control: str
+    """The same in the control, or what had to be beaten."""
+
+
+def behaviour(result: Behaviour) -> Verdict:
+    """The premise of every claim: that there is an inference to explain.
+
+    Replicates if the model's balanced accuracy exceeds every baseline's on the same texts and is above chance in
+    every item type; partly if one of the two holds.
+    """
+    advantage = result.advantage
+    unbeaten = [str(b) for b in advantage.loc[~(advantage.low > 0), "baseline"]]
+    overall = _one(result.accuracy, predictor=MODEL, breakdown="all")
+    types = result.accuracy.query("predictor == @MODEL and breakdown == 'item type' and n >= @MIN_GROUP")
+    at_chance = [str(g) for g in types.loc[~(types.low > types.chance), "group"]]
+    if overall.n < MIN_GROUP:
+        outcome, reason = "cannot be tested here", f"Only {overall.n} texts are reported on; {MIN_GROUP} are needed."
+    elif not unbeaten and not at_chance:
+        outcome, reason = "replicates", "The model beats every baseline and is above chance in every item type."
+    elif not unbeaten or (len(types) and not at_chance):
+        outcome = "partly"
+        reason = _sentences(("It does not beat", unbeaten), ("It is not above chance on", at_chance))
+    else:
+        outcome = "does not replicate"
+        reason = _sentences(("It does not beat", unbeaten), ("It is not above chance on", at_chance))
+    return Verdict(
+        claim="premise",
+        statement="The model infers the emotion, rather than reading it off words.",
+        outcome=outcome,
+        reason=reason,
+        estimate=f"balanced accuracy {_estimate(overall, 'balanced_accuracy')}",
+        control="; ".join(f"less {row.baseline}: {_estimate(row, 'difference')}" for row in advantage.itertuples()),
+    )
+
+
+def flow(result: Flow) -> Verdict:
+    """Claim C1, from the centres of gravity, their controls and the number of phases.
+
+    Replicates if at every place that can be tested semantics lies deeper than syntax and emotion deeper than
+    semantics, both beyond the random-weights control, and three phases predict held-out texts best. Partly if
+    that order holds at one place, or emotion at least lies deeper than syntax beyond the control.
+    """
+    trained, control = (_differences(result, condition) for condition in ("trained", "random weights"))
+    steps = ("semantics − syntax", "emotion − semantics")
+    places = [where for where, found in trained.items() if all(step in found for step in steps)]
+    statement = "Syntax, then semantics, then emotion: three phases in depth."
+    if not places:
+        missing = result.families.loc[result.families.untested != ""]
+        reasons = "; ".join(f"{row.family} at the {row.where}: {row.untested}" for row in missing.itertuples())
+        return Verdict("C1", statement, "cannot be tested here", f"Not all stages are annotated ({reasons}).", "", "")
+    ordered = [w for w in places if all(_beyond(trained[w][s], control.get(w, {}).get(s)) for s in steps)]
+    last = [w for w in places if _beyond(trained[w]["emotion − syntax"], control.get(w, {}).get("emotion − syntax"))]
+    best = {where: _best_form(result, where) for where in places}
+    three = [where for where in places if best[where] == "K=3"]
+    if ordered == places and three == places:
+        outcome = "replicates"
+    else:
+        outcome = "partly" if ordered or last else "does not replicate"
+    order = f"The order holds beyond the control at {_listed(ordered)} of {_listed(places)}"
+    phases = "; ".join(f"{where}: {_form_in_words(form)}" for where, form in best.items())
+    return Verdict(
+        claim="C1",
+        statement=statement,
+        outcome=outcome,
+        reason=f"{order}. Held-out texts are best predicted by ({phases}).",
+        estimate="; ".join(f"{w}, {s}: {trained[w][s]}" for w in places for s in steps),
+        control="; ".join(f"{w}, {s}: {control[w][s]}" for w in places for s in steps if s in control.get(w, {})),
+    )
+
+
+def _differences(result: Flow, condition: str) -> dict[str, dict[str, Estimate]]:
+    """Differences of the centres of one condition: place to contrast to estimate."""
+    found: dict[str, dict[str, Estimate]] = {}
+    for row in result.differences.query("condition == @condition").to_dict("records"):
+        estimate = Estimate(row["difference"], row["low"], row["high"], row["n"])
+        found.setdefault(row["where"], {})[row["contrast"]] = estimate
+    return found
+
+
+def _beyond(estimate: Estimate, control: Estimate | None) -> bool:
+    """Whether a difference is positive and exceeds the control's; a control without any selective feature has none."""
+    return estimate.low > 0 and not (control is not None and control.high >= estimate.low)
+
+
+def _best_form(result: Flow, where: str) -> str:
+    forms = result.phases.query("condition == 'trained' and where == @where")
+    return str(forms.loc[forms.error.idxmin(), "form"]) if len(forms) else ""
+
+
+def _form_in_words(form: str) -> str:
+    return {"": "nothing", RAMP: "a straight ramp", "K=1": "one phase"}.get(form, f"{form.removeprefix('K=')} phases")
+
+
+def _one(table: pd.DataFrame, **keys: str) -> pd.Series:
+    for column, value in keys.items():
+        table = table[table[column] == value]
+    return table.iloc[0]
+
+
+def _estimate(row: object, column: str) -> Estimate:
+    return Estimate(*(getattr(row, name) for name in (column, "low", "high", "n")))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _sentences(*parts: tuple[str, Sequence[str]]) -> str:
+    return " ".join(f"{text}: {', '.join(names)}." for text, names in parts if names)
