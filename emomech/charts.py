@@ -45,7 +45,7 @@ def theme() -> alt.theme.ThemeConfig:
 
 
 def accuracy(table: pd.DataFrame) -> alt.LayerChart:
-    """Draw balanced accuracy over all texts and per item type and style, of the model and its baselines, with chance."""
+    """Draw balanced accuracy per item type and style, of the model and its baselines, with chance."""
     order = list(dict.fromkeys(table.group))
     base = alt.Chart(table).encode(y=_rows("group", order), yOffset=_offset("predictor", PREDICTOR_COLOURS))
     chance = alt.Chart(table).mark_tick(thickness=2, height=24, opacity=0.6)
@@ -54,8 +54,8 @@ def accuracy(table: pd.DataFrame) -> alt.LayerChart:
         base, "balanced_accuracy", "balanced accuracy", _colour("predictor", PREDICTOR_COLOURS), chance
     ).properties(
         height=max(120, 46 * len(order)),
-        description="Balanced accuracy with 95 % intervals of the model and its baselines, over all texts and per group; "
-        "a grey tick marks chance.",
+        description="Balanced accuracy with 95 % intervals of the model and its baselines, over all texts and per "
+        "group; a grey tick marks chance.",
     )
 
 
@@ -87,7 +87,7 @@ def confusion(table: pd.DataFrame) -> alt.LayerChart:
     return alt.layer(cells, shares).properties(
         width="container",
         height=38 * len(order),
-        description="Confusion matrix: for the texts of each emotion, the share for which the model chooses each label.",
+        description="Confusion matrix: for the texts of each emotion, the share of each label that the model chooses.",
     )
 
 
@@ -135,8 +135,8 @@ def stages(table: pd.DataFrame, where: str) -> alt.LayerChart:
         .properties(
             width="container",
             height=300,
-            description=f"Share of active SAE features that are selective for each stage, by depth, read at the {where}; "
-            "dashed: the control.",
+            description=f"Share of active SAE features that are selective for each stage, by depth, read at the "
+            f"{where}; dashed: the control.",
         )
     )
 
@@ -161,7 +161,7 @@ def families(table: pd.DataFrame, where: str) -> alt.Chart:
         .properties(
             width="container",
             height=34 * max(1, len(order)),
-            description=f"Selective share of active features for every label family and hook point, read at the {where}.",
+            description=f"Selective share of active features per label family and hook point, read at the {where}.",
         )
     )
 
@@ -193,7 +193,7 @@ def phases(table: pd.DataFrame) -> alt.LayerChart:
     return alt.layer(steps, base.mark_point(size=80)).properties(
         width="container",
         height=240,
-        description="Held-out squared error of one to five constant phases and of a straight ramp, per place of reading.",
+        description="Held-out squared error of one to five constant phases and of a straight ramp, per place read.",
     )
 
 

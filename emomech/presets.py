@@ -96,7 +96,7 @@ def table(kind: Kind) -> Mapping[str, Preset]:
 
 
 def read(file: Path, preset: type[P]) -> dict[str, P]:
-    """Read one preset file. Raises EmomechError for text that is no TOML, and for unknown, missing and mistyped keys."""
+    """Read one preset file. Raises EmomechError for text that is no TOML, and for unknown, missing, mistyped keys."""
     try:
         entries = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

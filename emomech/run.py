@@ -45,7 +45,7 @@ class Run(Generic[R]):
 
     @cached_property
     def key(self) -> str:
-        """Name of the content that the run will have. Raises UsageError for an argument that the analysis does not take."""
+        """Name of the content that the run will have. Raises UsageError for an argument the analysis does not take."""
         identity = {
             "analysis": self.analysis.__name__,
             "arguments": self._bound(),
@@ -148,9 +148,7 @@ def _read(file: Path, table: Mapping[str, Any]) -> "pd.DataFrame":
     import pandas as pd
 
     if not file.exists() or sha256(file.read_bytes()).hexdigest() != table["sha256"]:
-        raise EmomechError(
-            f"{file}: is not the table that was written. Delete {file.parent}, and it is computed again."
-        )
+        raise EmomechError(f"{file}: is not the table that was written. Delete {file.parent} to compute it again.")
     kinds = table["columns"]
     missing = {name: [""] for name, kind in kinds.items() if kind == "float64"}
     return pd.read_csv(file, dtype=kinds, keep_default_na=False, na_values=missing, float_precision="round_trip")

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -89,7 +89,7 @@ class Sae:
             value, index = before.topk(cast(int, self.k), dim=-1, sorted=False)
             return torch.zeros_like(before).scatter(-1, index, value.relu())
         if self.activation == "jumprelu":
-            return before.relu() * (before > self.threshold)
+            return before.relu() * (before > cast(Tensor, self.threshold))
         return before.relu()
 
     def scale(self, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ often each example was drawn, which turns every statistic here into one matrix p
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +98,7 @@ def _ratio(top: Floats, bottom: Floats) -> Floats:
 
 
 def centre_of_gravity(depth: Floats, profile: Floats) -> Floats:
-    """Mean depth weighted by a non-negative profile (…, layer), as in Tenney et al. (2019); NaN where it is all zero."""
+    """Mean depth weighted by a profile (…, layer), as in Tenney et al. (2019); NaN where it is zero throughout."""
     return _ratio((profile * depth).sum(-1), profile.sum(-1))
 
 
@@ -130,7 +131,7 @@ def segment(profile: Floats, k: int) -> list[int]:
 def step_error(fit: Floats, held_out: Floats, k: int) -> float:
     """Mean squared error on a held-out profile of the best `k`-step function of the other (layer, family)."""
     edges = [*segment(fit, k), len(fit)]
-    steps = np.concatenate([np.repeat(fit[a:b].mean(0, keepdims=True), b - a, 0) for a, b in zip(edges, edges[1:])])
+    steps = np.concatenate([np.repeat(fit[a:b].mean(0, keepdims=True), b - a, 0) for a, b in pairwise(edges)])
     return float(((held_out - steps) ** 2).mean())
 
 
