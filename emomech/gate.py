@@ -6,7 +6,7 @@ ablation, which is stricter than the usual zero ablation.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -85,11 +85,11 @@ def _residuals(lm: LanguageModel, parts: Sequence[TokenBatch], point: HookPoint)
     return torch.cat(rows)
 
 
-def _loss(lm: LanguageModel, parts: Sequence[TokenBatch], edits: Mapping[HookPoint, object]) -> float:
+def _loss(lm: LanguageModel, parts: Sequence[TokenBatch], edits: Mapping[HookPoint, Reconstruct | Replace]) -> float:
     """Mean cross-entropy of the next token in nats, with content positions edited."""
     total, n = 0.0, 0
     for batch in parts:
-        masked = {point: type(edit)(**(vars(edit) | {"mask": batch.content_mask})) for point, edit in edits.items()}
+        masked = {point: replace(edit, mask=batch.content_mask) for point, edit in edits.items()}
         with intervene(lm, masked):
             logits = lm.module(**batch.forward_kwargs()).logits[:, :-1].float()
         told = batch.content_mask[:, 1:]

@@ -151,7 +151,7 @@ def _read(file: Path, table: Mapping[str, Any]) -> "pd.DataFrame":
         raise EmomechError(f"{file}: is not the table that was written. Delete {file.parent} to compute it again.")
     kinds = table["columns"]
     missing = {name: [""] for name, kind in kinds.items() if kind == "float64"}
-    return pd.read_csv(file, dtype=kinds, keep_default_na=False, na_values=missing, float_precision="round_trip")
+    return pd.read_csv(file, dtype=kinds, keep_default_na=False, na_values=missing)
 
 
 def _hash_of_sources(module: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from emomech.errors import EmomechError
+from emomech.stats import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,9 @@ class Schema:
             raise EmomechError(f"table {name!r}: has {len(frame)} rows, at most {MAX_ROWS} are kept; summarise it.")
         twice = frame[frame.duplicated(list(self.keys))]
         if len(twice):
-            raise EmomechError(f"table {name!r}: row {twice.iloc[0][list(self.keys)].to_dict()} stands twice.")
+            raise EmomechError(
+                f"table {name!r}: row {twice[list(self.keys)].astype(object).iloc[0].to_dict()} stands twice."
+            )
         return frame
 
 
@@ -65,3 +68,19 @@ def checked(result: R) -> R:
     for name, schema in schemas(type(result)).items():
         schema.check(getattr(result, name), f"{type(result).__name__}.{name}")
     return result
+
+
+def number(table: "pd.DataFrame", column: str, **keys: object) -> Estimate:
+    """Read one number with its interval from a table: the row that `keys` name, from `column`, `low`, `high`, `n`.
+
+    A table without one of the last three leaves it undefined. Raises EmomechError unless just one row is named.
+    """
+    rows = table
+    for key, value in keys.items():
+        rows = rows[rows[key] == value]
+    if len(rows) != 1:
+        raise EmomechError(f"{column} of {keys}: {len(rows)} rows of the table are so named, expected one.")
+    row = rows.iloc[0]
+    return Estimate(
+        float(row[column]), *(float(row.get(end, float("nan"))) for end in ("low", "high")), int(row.get("n", 0))
+    )

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import pandas as pd
-
 from emomech.analyses.behaviour import MODEL, Behaviour
 from emomech.analyses.flow import RAMP, Flow
+from emomech.schema import number
 from emomech.stats import Estimate
 
 Outcome = Literal["replicates", "partly", "does not replicate", "cannot be tested here"]
@@ -42,7 +41,7 @@ def behaviour(result: Behaviour) -> Verdict:
     """
     advantage = result.advantage
     unbeaten = [str(b) for b in advantage.loc[~(advantage.low > 0), "baseline"]]
-    overall = _one(result.accuracy, predictor=MODEL, breakdown="all")
+    overall = number(result.accuracy, "balanced_accuracy", predictor=MODEL, breakdown="all")
     types = result.accuracy.query("predictor == @MODEL and breakdown == 'item type' and n >= @MIN_GROUP")
     at_chance = [str(g) for g in types.loc[~(types.low > types.chance), "group"]]
     if overall.n < MIN_GROUP:
@@ -60,8 +59,8 @@ def behaviour(result: Behaviour) -> Verdict:
         statement="The model infers the emotion, rather than reading it off words.",
         outcome=outcome,
         reason=reason,
-        estimate=f"balanced accuracy {_estimate(overall, 'balanced_accuracy')}",
-        control="; ".join(f"less {row.baseline}: {_estimate(row, 'difference')}" for row in advantage.itertuples()),
+        estimate=f"balanced accuracy {overall}",
+        control="; ".join(f"less {b}: {number(advantage, 'difference', baseline=b)}" for b in advantage.baseline),
     )
 
 
@@ -121,16 +120,6 @@ def _best_form(result: Flow, where: str) -> str:
 
 def _form_in_words(form: str) -> str:
     return {"": "nothing", RAMP: "a straight ramp", "K=1": "one phase"}.get(form, f"{form.removeprefix('K=')} phases")
-
-
-def _one(table: pd.DataFrame, **keys: str) -> pd.Series:
-    for column, value in keys.items():
-        table = table[table[column] == value]
-    return table.iloc[0]
-
-
-def _estimate(row: object, column: str) -> Estimate:
-    return Estimate(*(getattr(row, name) for name in (column, "low", "high", "n")))
 
 
 def _listed(names: Sequence[str]) -> str:

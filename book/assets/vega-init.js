@@ -1,0 +1,78 @@
+/* Draws every chart of the page into the width that it has.
+
+   Text and lines take the colour of the page ("currentColor"), so that a switch between light and dark, and print, need no
+   second drawing. On a narrow page long labels are cut earlier; what was cut stands in the tooltip and in the data table. */
+(() => {
+  "use strict";
+  const NARROW = 520;
+  const INK = "currentColor";
+
+  const config = (narrow) => ({
+    background: "transparent",
+    autosize: { type: "fit-x", contains: "padding" },
+    axis: {
+      labelColor: INK, titleColor: INK, domainColor: INK, tickColor: INK, gridColor: INK,
+      gridOpacity: 0.13, domainOpacity: 0.35, tickOpacity: 0.35, labelOpacity: 0.85,
+      ...(narrow ? { labelFontSize: 11, titleFontSize: 11, titleLimit: 250 } : {}),
+    },
+    legend: { labelColor: INK, titleColor: INK, labelOpacity: 0.9, ...(narrow ? { columns: 2, labelFontSize: 11 } : {}) },
+    header: { labelColor: INK, titleColor: INK },
+    title: { color: INK, subtitleColor: INK },
+    text: { color: INK },
+    view: { stroke: null },
+  });
+
+  /* A copy of a specification whose label limits leave room for the drawing. */
+  const narrowed = (node) => {
+    if (Array.isArray(node)) return node.map(narrowed);
+    if (node === null || typeof node !== "object") return node;
+    return Object.fromEntries(Object.entries(node).map(([key, value]) =>
+      key === "datasets" || key === "values" ? [key, value]
+        : key === "labelLimit" ? [key, Math.min(value, 96)] : [key, narrowed(value)]));
+  };
+
+  const describe = (frame, error) => {
+    const message = document.createElement("p");
+    message.className = "emo-failed";
+    message.textContent = `This figure could not be drawn (${error.message}). Its data stand below.`;
+    frame.append(message);
+  };
+
+  const draw = async (chart) => {
+    const narrow = chart.frame.clientWidth < NARROW;
+    chart.narrow = narrow;
+    const kept = chart.view ? chart.view.getState({ signals: (name) => chart.bound.has(name), data: () => false }) : null;
+    const mount = document.createElement("div");
+    mount.className = "emo-mount";
+    chart.frame.querySelector(".emo-mount")?.remove();
+    chart.frame.append(mount);
+    const result = await window.vegaEmbed(mount, narrow ? narrowed(chart.spec) : chart.spec, {
+      mode: "vega-lite", renderer: "svg", config: config(narrow), tooltip: { theme: "emo" },
+      actions: { export: true, source: false, compiled: false, editor: false },
+      downloadFileName: chart.name,
+    });
+    chart.view = result.view;
+    if (kept) await chart.view.setState(kept).runAsync();
+    chart.frame.dataset.drawn = "true";
+  };
+
+  const watch = (chart) => {
+    let width = chart.frame.clientWidth;
+    new ResizeObserver(() => {
+      if (chart.frame.clientWidth === width) return;
+      width = chart.frame.clientWidth;
+      if ((width < NARROW) !== chart.narrow) draw(chart).catch((error) => describe(chart.frame, error));
+      else window.dispatchEvent(new Event("resize"));
+    }).observe(chart.frame);
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll(".emo-vega").forEach((frame, index) => {
+      const spec = JSON.parse(frame.querySelector("script").textContent);
+      const page = location.pathname.split("/").pop().replace(/\.html$/, "");
+      const bound = new Set((spec.params ?? []).filter((param) => param.bind).map((param) => param.name));
+      const chart = { frame, spec, bound, name: `${page}-figure-${index + 1}`, view: null, narrow: false };
+      draw(chart).then(() => watch(chart)).catch((error) => describe(frame, error));
+    });
+  });
+})();

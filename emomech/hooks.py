@@ -1,0 +1,79 @@
+"""Read and change activations while a model runs: the only module that registers hooks.
+
+An edit at a point comes before a capture of the same point when `capture` is entered inside `intervene`;
+a block's output is captured as the blocks after it read it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from emomech.models import LanguageModel, module_at
+from emomech.vocab import HookPoint
+
+Edit = Callable[[Tensor], Tensor]
+
+
+@contextmanager
+def capture(lm: LanguageModel, points: Iterable[HookPoint]) -> Iterator[dict[HookPoint, Tensor]]:
+    """Record the activation at each point (batch, pos, d_model), detached, on every forward pass inside the block.
+
+    Raises UsageError for a point that the model does not have.
+    """
+    seen: dict[HookPoint, Tensor] = {}
+
+    def record(point: HookPoint, activation: Tensor) -> None:
+        seen[point] = activation.detach()
+
+    with _hooked(lm, {point: partial(record, point) for point in points}):
+        yield seen
+
+
+@contextmanager
+def intervene(lm: LanguageModel, edits: Mapping[HookPoint, Edit]) -> Iterator[None]:
+    """Replace the activation at each point by `edit(activation)` on every forward pass inside the block.
+
+    Raises UsageError for a point that the model does not have.
+    """
+    with _hooked(lm, edits):
+        yield
+
+
+@contextmanager
+def _hooked(lm: LanguageModel, calls: Mapping[HookPoint, Callable[[Tensor], Tensor | None]]) -> Iterator[None]:
+    """Hook every point, and take the hooks off whatever happens."""
+    places = [(*module_at(lm, point), call) for point, call in calls.items()]
+    handles: list[RemovableHandle] = []
+    try:
+        for module, side, call in places:
+            if side == "input":
+                handles.append(module.register_forward_pre_hook(partial(_on_input, call), with_kwargs=True))
+            else:
+                handles.append(module.register_forward_hook(partial(_on_output, call)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _on_input(
+    call: Callable[[Tensor], Tensor | None], _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """A block's input is its first argument, or is named."""
+    if args:
+        edited = call(args[0])
+        return None if edited is None else ((edited, *args[1:]), kwargs)
+    edited = call(kwargs["hidden_states"])
+    return None if edited is None else (args, kwargs | {"hidden_states": edited})
+
+
+def _on_output(call: Callable[[Tensor], Tensor | None], _: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
+    """A module's output is a tensor, or a tuple that begins with it."""
+    if isinstance(output, tuple):
+        edited = call(output[0])
+        return None if edited is None else (edited, *output[1:])
+    return call(output)

@@ -1,0 +1,274 @@
+"""What a notebook calls to show its results: charts, tables, numbers for the prose, verdicts, and where they came from.
+
+Everything is HTML that reads well without a style sheet and that the book's style sheet makes beautiful. Whatever comes
+from data is escaped.
+"""
+
+import base64
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from numbers import Integral, Real
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+from IPython.display import HTML, display
+
+from emomech import charts, parameters
+from emomech.errors import EmomechError, unknown
+from emomech.presets import PACKAGE
+from emomech.schema import Schema
+from emomech.sphinx_vega import MIME, VEGA_LITE
+from emomech.stats import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from emomech.verdicts import Verdict
+
+GLUE_PREFIX = "application/papermill.record/"
+"""MyST-NB takes an output of this kind for a number to be quoted, and shows nothing in its place."""
+
+STATIC_WIDTH = 640
+INTERVAL = ("low", "high")
+UNDEFINED = "–"
+
+_SHAPES = {
+    "replicates": '<circle cx="10" cy="10" r="9" class="fill"/><path d="M5.5 10.5l3 3 6-7" class="cut"/>',
+    "partly": '<circle cx="10" cy="10" r="8" class="line"/><path d="M10 2a8 8 0 0 1 0 16z" class="fill"/>',
+    "does not replicate": '<rect x="1.5" y="1.5" width="17" height="17" rx="3" class="fill"/>'
+    '<path d="M6 6l8 8M14 6l-8 8" class="cut"/>',
+    "cannot be tested here": '<circle cx="10" cy="10" r="8" class="dashed"/>',
+}
+
+
+def setup() -> None:
+    """Let charts and tables show as they do in the book, and keep progress bars out of the output."""
+    import pandas as pd
+
+    os.environ["TQDM_DISABLE"] = "1"
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    pd.set_option("display.precision", 3, "display.max_columns", 30)
+    alt.theme.register("emomech", enable=True)(charts.theme)
+    alt.renderers.register("emomech", lambda spec, **_: _bundle(spec))
+    alt.renderers.enable("emomech")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with its caption: interactive in the book, a picture elsewhere."""
+
+    chart: "alt.TopLevelMixin"
+    caption: str
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        spec = self.chart.to_dict()
+        return _bundle(spec | {"usermeta": {**spec.get("usermeta", {}), "caption": self.caption}})
+
+
+def figure(chart: "alt.TopLevelMixin", caption: str) -> Figure:
+    """Show a chart with a caption. Raises EmomechError for a chart without a description for those who cannot see it."""
+    if not isinstance(getattr(chart, "description", alt.Undefined), str):
+        raise EmomechError(f"the figure {caption[:60]!r}: its chart has no description; give it .properties(description=…).")
+    return Figure(chart, caption)
+
+
+def _bundle(spec: dict[str, Any]) -> dict[str, object]:
+    """Give a chart as specification, picture and text: every front end shows the first that it knows."""
+    import vl_convert
+
+    caption = str(spec.get("usermeta", {}).get("caption", ""))
+    static = spec | {"background": "white"}
+    if spec.get("width") == "container":
+        static["width"] = STATIC_WIDTH
+    if caption and "title" not in spec:
+        lines = wrap(caption, 100)
+        static["title"] = {"text": lines, "orient": "bottom", "anchor": "start", "fontWeight": "normal", "fontSize": 12}
+    png = vl_convert.vegalite_to_png(static, vl_version=VEGA_LITE, scale=1.5)
+    text = " ".join(part for part in (str(spec.get("description", "")), caption) if part)
+    return {MIME: spec, "image/png": base64.b64encode(png).decode(), "text/plain": text}
+
+
+def number_text(value: object) -> str:
+    """Write a value as prose quotes it: an estimate with its interval, a number to two or three significant digits.
+
+    Raises EmomechError for what is neither number nor text.
+    """
+    if isinstance(value, Estimate | str):
+        return str(value)
+    if isinstance(value, bool) or type(value).__name__ == "bool":
+        return "yes" if value else "no"
+    if isinstance(value, Integral):
+        return f"{int(value):,}".replace("-", "−")
+    if isinstance(value, Real):
+        return _significant(float(value))
+    raise EmomechError(f"{value!r} is a {type(value).__name__}, expected an estimate, a number or text.")
+
+
+def _significant(value: float) -> str:
+    if not math.isfinite(value):
+        return "undefined" if math.isnan(value) else ("−∞" if value < 0 else "∞")
+    size = abs(value)
+    if size >= 100:
+        text = f"{value:,.0f}"
+    elif size >= 10:
+        text = f"{value:.1f}"
+    elif size >= 0.1 or size == 0:
+        text = f"{value:.2f}"
+    elif size >= 0.0001:
+        text = f"{value:.{1 - math.floor(math.log10(size))}f}"
+    else:
+        text = f"{value:.1e}"
+    return text.replace("-", "−")
+
+
+def glue(page: str, numbers: Mapping[str, object]) -> None:
+    """Name numbers for the prose: `{glue:text}` finds each as `<page>.<name>`.
+
+    They are kept as quoted text, because MyST-NB evaluates what it quotes: unquoted, 1,200 would become a tuple.
+    """
+    for name, value in numbers.items():
+        metadata = {"scrapbook": {"name": f"{page}.{name}", "mime_prefix": GLUE_PREFIX}}
+        display({f"{GLUE_PREFIX}text/plain": repr(number_text(value))}, raw=True, metadata=metadata)
+
+
+def parameters_table(page: str, values: Mapping[str, object]) -> HTML:
+    """Show what a notebook was run with: each parameter with its default and meaning, the changed ones marked."""
+    rows = []
+    for parameter in parameters.read(PACKAGE.parent / "notebooks" / f"{page}.md").values():
+        value = values[parameter.name]
+        changed = value != parameter.default
+        mark = ' <strong class="emo-changed">changed</strong>' if changed else ""
+        rows.append(
+            f"<tr{' class=emo-row-changed' if changed else ''}><th scope='row'><code>{escape(parameter.name)}</code></th>"
+            f"<td><code>{escape(repr(value))}</code>{mark}</td>"
+            f"<td><code>{escape(repr(parameter.default))}</code></td><td>{escape(parameter.help)}</td></tr>"
+        )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("parameter", "value", "default", "meaning"))
+    return _scrolled("Parameters of this page", f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>", "")
+
+
+def table(
+    frame: "pd.DataFrame", schema: Schema, *, caption: str, columns: Sequence[str] | None = None, digits: int = 2
+) -> HTML:
+    """Show a table with a caption and the meaning of its columns; `low` and `high` become one interval.
+
+    Raises UsageError for a column that the schema does not know.
+    """
+    names = list(frame.columns) if columns is None else list(columns)
+    for name in names:
+        if name not in schema.columns or name not in frame.columns:
+            raise unknown("column", name, [column for column in frame.columns if column in schema.columns])
+    shown = [_column(frame, schema, name, digits) for name in names]
+    if set(INTERVAL) <= set(names):
+        shown[names.index("low")] = _interval(schema, digits)
+        del shown[names.index("high")]
+    head = "".join(f'<th scope="col" title="{escape(c.meaning)}"{c.attribute}>{escape(c.label)}</th>' for c in shown)
+    body = "\n".join(
+        f"<tr>{''.join(f'<td{c.attribute}>{escape(c.text(row))}</td>' for c in shown)}</tr>"
+        for row in frame.to_dict("records")
+    )
+    listing = "".join(f"<dt>{escape(c.label)}</dt><dd>{escape(c.meaning)}</dd>" for c in shown)
+    details = f'<details class="emo-meanings"><summary>What the columns mean</summary><dl>{listing}</dl></details>'
+    return _scrolled(caption, f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody>", details)
+
+
+@dataclass(frozen=True)
+class _Column:
+    label: str
+    meaning: str
+    is_number: bool
+    text: Callable[[Mapping[Any, Any]], str]
+
+    @property
+    def attribute(self) -> str:
+        return ' class="emo-number"' if self.is_number else ""
+
+
+def _column(frame: "pd.DataFrame", schema: Schema, name: str, digits: int) -> _Column:
+    def text(row: Mapping[Any, Any]) -> str:
+        return _decimal(row[name], digits) if isinstance(row[name], float) else number_text(row[name])
+
+    return _Column(name.replace("_", " "), schema.columns[name], frame[name].dtype.kind in "fiu", text)
+
+
+def _interval(schema: Schema, digits: int) -> _Column:
+    def text(row: Mapping[Any, Any]) -> str:
+        ends = [_decimal(row[end], digits) for end in INTERVAL]
+        return UNDEFINED if UNDEFINED in ends else f"[{', '.join(ends)}]"
+
+    return _Column("interval", "; ".join(schema.columns[end] for end in INTERVAL), True, text)
+
+
+def _decimal(value: float, digits: int) -> str:
+    """Write a float with a fixed number of decimals; a dash where undefined; more digits where it would show as zero."""
+    if math.isnan(value):
+        return UNDEFINED
+    text = f"{value:,.{digits}f}"
+    if value and not float(text.replace(",", "")):
+        text = f"{value:.1g}"
+    return text.replace("-", "−")
+
+
+def verdict_box(verdict: "Verdict") -> HTML:
+    """Show a verdict as a card; the outcome stands there in words and as a shape, not as a colour alone."""
+    kind = verdict.outcome.replace(" ", "-")
+    rows = {"Because": verdict.reason, "Estimate": verdict.estimate, "Control": verdict.control}
+    listing = "".join(f"<dt>{name}</dt><dd>{_lines(text)}</dd>" for name, text in rows.items() if text)
+    shape = f'<svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">{_SHAPES[verdict.outcome]}</svg>'
+    return HTML(
+        f'<section class="emo emo-verdict emo-{kind}" aria-label="Verdict on {escape(verdict.claim)}">'
+        f'<p class="emo-claim"><strong>{escape(verdict.claim)}</strong> {escape(verdict.statement)}</p>'
+        f'<p class="emo-outcome">{shape} <strong>{escape(verdict.outcome)}</strong></p>'
+        f"<dl>{listing}</dl></section>"
+    )
+
+
+def _lines(text: str) -> str:
+    """Break a list that is joined by semicolons into lines."""
+    return "<br>".join(escape(part) for part in text.split("; "))
+
+
+def note(text: str) -> HTML:
+    """Show a remark that stands beside the argument."""
+    return HTML(f'<aside class="emo emo-note"><p>{escape(text)}</p></aside>')
+
+
+def footer(provenance: Mapping[str, Any]) -> HTML:
+    """Show where a page's numbers came from: the study, the arguments, the code, the machine's versions, the cost."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{_provenance_value(name, value)}</td></tr>'
+        for name, value in provenance.items()
+    )
+    return HTML(
+        '<details class="emo emo-footer" open><summary>Where these numbers come from</summary>'
+        f"<table><tbody>{rows}</tbody></table></details>"
+    )
+
+
+def _provenance_value(name: str, value: object) -> str:
+    if isinstance(value, Mapping):
+        parts = [f"<span>{escape(str(key))} {_provenance_part(part)}</span>" for key, part in value.items()]
+        return f'<span class="emo-parts">{" ".join(parts)}</span>'
+    if name == "seconds":
+        return f"{number_text(value)} s to compute"
+    return f"<code>{escape(str(value))}</code>"
+
+
+def _provenance_part(part: object) -> str:
+    if isinstance(part, Mapping):
+        return f"<code>{escape(str(part.get('sha256', '')))[:12]}</code>"
+    return f"<code>{escape(str(part))}</code>"
+
+
+def _scrolled(caption: str, rows: str, after: str) -> HTML:
+    """Put a table into a box of its own that scrolls sideways, so that the page never does."""
+    label = escape(caption)
+    return HTML(
+        f'<figure class="emo emo-table"><figcaption>{label}</figcaption>'
+        f'<div class="emo-scroll" tabindex="0" role="region" aria-label="{label}">'
+        f'<table aria-label="{label}">{rows}</table></div>{after}</figure>'
+    )

@@ -1,0 +1,227 @@
+"""Pages from executed notebooks: what a book consists of, its rendering by Jupyter Book, and what can be wrong with it.
+
+Sphinx sees a copy of the book's own files and nothing else, with execution off and warnings as errors, so that a
+virtual environment beside the book, a forgotten draft or a half-finished notebook never becomes a page.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import blake2b
+from html.parser import HTMLParser
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from emomech.errors import EmomechError, UsageError
+from emomech.sphinx_vega import MIME
+
+STAMP = ".emomech-key"
+"""File beside the pages that holds the key of what they were made from."""
+
+_TOOLS = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "pydata-sphinx-theme", "vl-convert-python")
+_NOT_SOURCES = {"_build", "results", ".ipynb_checkpoints"}
+_SOURCE_KEY = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "embed": "src"}
+_NAVIGATION = {"canonical", "next", "prev", "search", "index", "author", "copyright", "help", "license"}
+_MAX_LINES = 20
+
+Sources = Mapping[str, Path]
+"""Path inside the book to the file that stands for it."""
+
+
+def toc_files(root: Path) -> list[str]:
+    """List the pages of a book's `_toc.yml`, in order and without suffix."""
+    return list(_walk(_toc(root)))
+
+
+def _toc(root: Path) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise EmomechError(f"{root / '_toc.yml'}: cannot be read: {error}") from error
+
+
+def _walk(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for child in node:
+            yield from _walk(child)
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            if key in ("root", "file"):
+                yield str(child)
+            else:
+                yield from _walk(child)
+
+
+def book_sources(root: Path) -> dict[str, Path]:
+    """Collect the files of the book at `root`: its configuration, its pages, and what else stands in `book/`.
+
+    Raises EmomechError for a page of the contents that does not exist.
+    """
+    files = [root / "_config.yml", root / "_toc.yml"]
+    files += [
+        file
+        for file in sorted((root / "book").rglob("*"))
+        if file.is_file() and not _NOT_SOURCES & set(file.relative_to(root / "book").parts)
+    ]
+    for page in toc_files(root):
+        found = [file for suffix in (".md", ".ipynb") if (file := root / f"{page}{suffix}").exists()]
+        if not found:
+            raise EmomechError(f"_toc.yml: {page}: there is neither {page}.md nor {page}.ipynb.")
+        files += found
+    return {file.relative_to(root).as_posix(): file for file in files}
+
+
+def single_sources(root: Path, executed: Path, into: Path) -> dict[str, Path]:
+    """Collect the files of a book of one executed notebook, in the dress of the book at `root`."""
+    toc = into / "_toc.yml"
+    toc.write_text(f"format: jb-book\nroot: {json.dumps(executed.stem)}\n", encoding="utf-8")
+    assets = [file for file in sorted((root / "book" / "assets").rglob("*")) if file.is_file()]
+    return {
+        "_toc.yml": toc,
+        "_config.yml": root / "_config.yml",
+        f"{executed.stem}.ipynb": executed,
+        **{file.relative_to(root).as_posix(): file for file in assets},
+    }
+
+
+def key_of(sources: Sources) -> str:
+    """Name the content that pages made from these files would have."""
+    digest = blake2b(digest_size=16)
+    own = {name: Path(__file__).with_name(name) for name in ("pages.py", "sphinx_vega.py")}
+    for name, file in [*sorted(sources.items()), *own.items()]:
+        digest.update(f"{name}\0".encode() + blake2b(file.read_bytes()).digest())
+    digest.update(json.dumps({tool: metadata.version(tool) for tool in _TOOLS}).encode())
+    return digest.hexdigest()
+
+
+def kept_key(html: Path) -> str:
+    """Read the key of what the pages in a folder were made from; empty where there are none."""
+    stamp = html / STAMP
+    return stamp.read_text(encoding="utf-8") if stamp.exists() else ""
+
+
+def render(sources: Sources, html: Path) -> None:
+    """Make pages of a book's files, and put them in place of the folder `html`.
+
+    Raises EmomechError for a notebook that is not whole and for every warning of Sphinx; UsageError for a folder that
+    holds other things than pages. In both cases the folder stays as it was.
+    """
+    if html.exists() and not kept_key(html) and any(html.iterdir()):
+        raise UsageError(f"{html}: holds files that are not a book's. Name another folder, or empty this one.")
+    broken = [f"{name}: {why}" for name, file in sources.items() for why in _notebook_problems_of(name, file)]
+    if broken:
+        raise EmomechError("\n".join(["no page is made of a notebook that is not whole:", *broken]))
+    html.parent.mkdir(parents=True, exist_ok=True)
+    with unfinished(html.parent) as folder:
+        for name, file in sources.items():
+            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / "source" / name)
+        _jupyter_book(folder / "source", folder)
+        built = folder / "_build" / "html"
+        (built / STAMP).write_text(key_of(sources), encoding="utf-8")
+        if html.exists():
+            os.replace(html, folder / "retired")
+        os.replace(built, html)
+
+
+@contextmanager
+def unfinished(parent: Path) -> Iterator[Path]:
+    """Lend a folder for things that are not finished; afterwards it is gone."""
+    folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _jupyter_book(source: Path, output: Path) -> None:
+    options = ["--path-output", str(output), "--all", "-W", "-n", "--keep-going", "-q"]
+    command = [sys.executable, "-m", "jupyter_book", "build", str(source), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = (done.stdout + done.stderr).replace(f"{source}{os.sep}", "")
+    complaints = [line for line in said.splitlines() if re.search(r"WARNING|ERROR|CRITICAL", line)]
+    if done.returncode or complaints or not (output / "_build" / "html").is_dir():
+        lines = complaints or said.strip().splitlines()[-_MAX_LINES:]
+        more = [f"… and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []
+        raise EmomechError("\n".join(["Jupyter Book found fault with the book:", *lines[:_MAX_LINES], *more]))
+
+
+def _notebook_problems_of(name: str, file: Path) -> list[str]:
+    return notebook_problems(file) if name.endswith(".ipynb") else []
+
+
+def notebook_problems(file: Path) -> list[str]:
+    """Say what keeps an executed notebook from being a page: errors, cells not run, figures without description."""
+    try:
+        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    except (ValueError, KeyError) as error:
+        return [f"is no notebook ({error})"]
+    problems = []
+    for number, cell in enumerate(cells, 1):
+        if cell["cell_type"] != "code" or not "".join(cell["source"]).strip():
+            continue
+        if cell.get("execution_count") is None:
+            problems.append(f"cell {number} was not run")
+        problems += [f"cell {number} {why}" for output in cell["outputs"] for why in _output_problems(output)]
+    return problems
+
+
+def _output_problems(output: Mapping[str, Any]) -> Iterator[str]:
+    if output["output_type"] == "error":
+        yield f"raised {output.get('ename')}: {output.get('evalue')}"
+    chart = output.get("data", {}).get(MIME)
+    if chart is not None and not chart.get("description"):
+        yield "shows a figure without a description"
+
+
+class _Page(HTMLParser):
+    """The names that a page defines, the pages it links to, and the files it loads."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.ids |= {given[name] for name in ("id", "name") if name in given}
+        if tag == "a" and "href" in given:
+            self.links.append(given["href"])
+        elif tag == "link" and "href" in given and not _NAVIGATION & set(given.get("rel", "").split()):
+            self.loads.append(given["href"])
+        elif source := given.get(_SOURCE_KEY.get(tag, "")):
+            self.loads.append(source)
+
+
+def html_problems(html: Path) -> list[str]:
+    """Say what is wrong with built pages: something loaded from another host, a file or a link that leads nowhere."""
+    pages = {file: _Page(file.read_text(encoding="utf-8")) for file in sorted(html.rglob("*.html"))}
+    return [f"{file.relative_to(html)}: {why}" for file in pages for why in _page_problems(file, pages)]
+
+
+def _page_problems(file: Path, pages: Mapping[Path, _Page]) -> Iterator[str]:
+    page = pages[file]
+    for address in page.loads:
+        if urlsplit(address).netloc:
+            yield f"loads {address} from another host"
+    for address in dict.fromkeys([*page.links, *page.loads]):
+        parts = urlsplit(address)
+        if parts.scheme or parts.netloc:
+            continue
+        target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
+        if not target.exists():
+            yield f"leads to {address}, which does not exist"
+        elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids:
+            yield f"leads to {address}, a page without such a place"

@@ -1,0 +1,123 @@
+"""Charts on the book's pages: a Vega-Lite output of a notebook becomes a figure that is drawn without any network.
+
+A page carries the specification of each of its charts inline, with its caption, a description for screen readers and
+the data as a table. The drawing library is one file, made here from the one inside vl-convert and shared by all pages.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from docutils import nodes
+    from myst_nb.core.render import MimeData, NbElementRenderer
+    from sphinx.application import Sphinx
+
+MIME = "application/vnd.vegalite.v6+json"
+VEGA_LITE = "6.4"
+"""The version that Altair writes and vl-convert draws; the three are pinned together."""
+
+BUNDLE = "vega-bundle.js"
+MAX_DATA_ROWS = 400
+
+
+class VegaLiteRenderer:
+    """The plugin by which MyST-NB renders the charts of executed notebooks."""
+
+    mime_priority_overrides: ClassVar[Sequence[tuple[str, str, int | None]]] = [("html", MIME, 1), ("dirhtml", MIME, 1)]
+
+    @staticmethod
+    def handle_mime(renderer: "NbElementRenderer", data: "MimeData", inline: bool) -> "None | list[nodes.Element]":
+        """Render a Vega-Lite output as one raw node; None for any other output."""
+        if data.mime_type != MIME or inline:
+            return None
+        from docutils import nodes
+
+        renderer.add_js_file("vega", BUNDLE, {"defer": "defer"})
+        renderer.add_js_file("vega-init", "vega-init.js", {"defer": "defer"})
+        return [nodes.raw(text=figure_html(data.content), format="html", classes=["output"])]
+
+
+def figure_html(spec: Mapping[str, Any]) -> str:
+    """Write a chart as a figure: specification, caption, description and data."""
+    description = escape(str(spec.get("description", "")))
+    caption = escape(caption_of(spec))
+    return "\n".join(
+        [
+            f'<figure class="emo emo-figure" aria-label="{description}">',
+            f'<p class="emo-hidden">{description}</p>',
+            f'<div class="emo-vega"><script type="application/json">{_inline_json(spec)}</script></div>',
+            "<noscript><p>This figure is drawn by JavaScript. Its data stand below.</p></noscript>",
+            f"<figcaption>{caption}</figcaption>" if caption else "",
+            _data_table(_largest_data(spec)),
+            "</figure>",
+        ]
+    )
+
+
+def caption_of(spec: Mapping[str, Any]) -> str:
+    """Read the caption that a chart carries in its `usermeta`; empty where there is none."""
+    usermeta = spec.get("usermeta")
+    return str(usermeta.get("caption", "")) if isinstance(usermeta, Mapping) else ""
+
+
+def _inline_json(spec: Mapping[str, Any]) -> str:
+    """Write JSON that cannot end the script element in which it stands."""
+    return (
+        json.dumps(spec, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\u0021--")
+    )
+
+
+def _largest_data(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Pick the rows of the largest of the data sets that a chart draws."""
+    inline = spec.get("data", {})
+    sets = [*spec.get("datasets", {}).values(), inline.get("values", []) if isinstance(inline, Mapping) else []]
+    return max((rows for rows in sets if isinstance(rows, list)), key=len, default=[])
+
+
+def _data_table(rows: list[Mapping[str, Any]]) -> str:
+    if not rows or not isinstance(rows[0], Mapping):
+        return ""
+    columns = list(rows[0])
+    shown = rows[:MAX_DATA_ROWS]
+    size = f"{len(rows)} rows" if len(shown) == len(rows) else f"the first {len(shown)} of {len(rows)} rows"
+    head = "".join(f'<th scope="col">{escape(column.replace("_", " "))}</th>' for column in columns)
+    body = "\n".join(f"<tr>{''.join(_data_cell(row.get(column)) for column in columns)}</tr>" for row in shown)
+    return (
+        f'<details class="emo-data"><summary>Data of this figure ({size})</summary>'
+        f'<div class="emo-scroll" tabindex="0" role="region" aria-label="Data of this figure">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div></details>"
+    )
+
+
+def _data_cell(value: object) -> str:
+    if isinstance(value, float):
+        return f'<td class="emo-number">{f"{value:.4g}".replace("-", "−")}</td>'
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f'<td class="emo-number">{value}</td>'
+    return f"<td>{'' if value is None else escape(str(value))}</td>"
+
+
+def bundle() -> str:
+    """Give Vega, Vega-Lite and Vega-Embed as one script that sets `window.vegaEmbed` and no other name of its own.
+
+    The names that vl-convert's bundle declares at the top level collide with Sphinx's scripts, hence the function.
+    """
+    import vl_convert
+
+    return "(function(){" + vl_convert.javascript_bundle(vl_version=VEGA_LITE) + "})();\n"
+
+
+def _add_bundle(app: "Sphinx") -> None:
+    folder = Path(app.doctreedir) / "emomech_vega"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / BUNDLE).write_text(bundle(), encoding="utf-8")
+    app.config.html_static_path.append(str(folder))
+
+
+def setup(app: "Sphinx") -> dict[str, object]:
+    """Register the drawing library with Sphinx."""
+    app.connect("builder-inited", _add_bundle)
+    return {"version": VEGA_LITE, "parallel_read_safe": True, "parallel_write_safe": True}

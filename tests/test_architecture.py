@@ -1,0 +1,124 @@
+"""What keeps the package readable: imports point down, one place touches the model, files and functions stay small."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "emomech"
+FILES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+LAYERS: dict[str, tuple[str, ...]] = {
+    "words": ("errors", "vocab", "stats", "selectivity", "schema", "presets"),
+    "things": ("models", "tokens", "saes", "corpus", "prompts", "organism.lexicon", "organism.grammar"),
+    "touch": ("hooks", "interventions", "study", "features", "readings", "organism.curriculum"),
+    "measure": ("activations", "readout", "gate"),
+    "compare": ("profiles",),
+    "findings": ("analyses.behaviour", "analyses.flow"),
+    "keep and show": ("run", "charts", "verdicts"),
+    "shell": ("parameters", "runner", "notebook", "sphinx_vega", "book", "sae_training", "organism.train"),
+    "door": ("cli", "__main__"),
+}
+"""Bottom up. A module imports modules of lower layers; inside `words`, `shell` and `organism` also its neighbours."""
+NEIGHBOURLY = ("words", "shell", "door")
+
+
+def name_of(file: Path) -> str:
+    return ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
+
+
+MODULES = {name_of(file): file for file in FILES if file.name != "__init__.py"}
+LAYER_OF = {module: layer for layer, modules in LAYERS.items() for module in modules}
+
+
+def imports_of(file: Path) -> set[str]:
+    """Names of the package's modules that a file imports, wherever in it the import stands."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("emomech"):
+            inside = node.module.removeprefix("emomech").removeprefix(".")
+            found |= {inside, *(f"{inside}.{alias.name}".removeprefix(".") for alias in node.names)}
+    return found & set(MODULES)
+
+
+def test_every_module_has_its_layer() -> None:
+    assert set(MODULES) == set(LAYER_OF)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module: str) -> None:
+    order = list(LAYERS)
+    here = order.index(LAYER_OF[module])
+    for imported in imports_of(MODULES[module]):
+        there = order.index(LAYER_OF[imported])
+        neighbours = LAYER_OF[module] in NEIGHBOURLY or module.split(".")[0] == imported.split(".")[0] == "organism"
+        assert there < here or (there == here and neighbours), f"{module} imports {imported}, which is not below it"
+
+
+def test_imports_have_no_cycle() -> None:
+    graph = {module: imports_of(file) for module, file in MODULES.items()}
+    while graph:
+        leaves = {module for module, imported in graph.items() if not imported & set(graph)}
+        assert leaves, f"these import each other: {sorted(graph)}"
+        graph = {module: imported for module, imported in graph.items() if module not in leaves}
+
+
+def test_analyses_do_not_know_each_other() -> None:
+    for module, file in MODULES.items():
+        if module.startswith("analyses."):
+            assert not [other for other in imports_of(file) if other.startswith("analyses.")]
+
+
+def test_one_module_registers_hooks() -> None:
+    found = [name for name, file in MODULES.items() if re.search(r"register_\w*hook", file.read_text())]
+    assert found == ["hooks"]
+
+
+@pytest.mark.parametrize("file", [*FILES, *TESTS], ids=lambda file: str(file.relative_to(ROOT)))
+def test_files_are_short(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_are_short_and_take_few_parameters(module: str) -> None:
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+            assert lines <= 80, f"{module}.{node.name} has {lines} lines"
+            limit = 12 if module == "cli" else 6 + (arguments[0].arg in ("self", "cls") if arguments else 0)
+            assert len(arguments) <= limit, f"{module}.{node.name} takes {len(arguments)} parameters"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_file_says_what_it_is_and_prints_nothing(file: Path) -> None:
+    tree = ast.parse(file.read_text())
+    assert ast.get_docstring(tree)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    assert not [node for node in calls if node.func.id == "print"]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_names_say_something(module: str) -> None:
+    vague = {"utils", "util", "helpers", "common", "manager", "handler", "engine", "misc"}
+    assert not vague & set(re.split(r"[._]", module))
+
+
+def test_every_module_has_its_test() -> None:
+    tested = {file.stem.removeprefix("test_") for file in TESTS}
+    untested = {module for module in MODULES if not {module.split(".")[-1], module.replace(".", "_")} & tested}
+    assert untested <= {"__main__", "errors", "vocab"}
+
+
+def test_the_top_level_is_what_a_reader_expects() -> None:
+    expected = "book notebooks emomech tests _config.yml _toc.yml environment.yml pyproject.toml constraints.txt "
+    expected += "Makefile README.md LICENSE CITATION.cff .ci .gitignore .pre-commit-config.yaml"
+    import subprocess
+
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    if not tracked:
+        pytest.skip("not a git checkout")
+    assert {line.split("/")[0] for line in tracked.splitlines()} == set(expected.split())

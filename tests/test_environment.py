@@ -1,0 +1,63 @@
+"""pyproject.toml gives ranges, constraints.txt exact versions, environment.yml and make use both: they agree."""
+
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+REQUIREMENTS = [Requirement(line) for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]]
+PINNED = {
+    canonicalize_name(name): version
+    for name, version in (
+        line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")
+    )
+}
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.name)
+def test_every_range_holds_the_pinned_version(requirement: Requirement) -> None:
+    version = PINNED[canonicalize_name(requirement.name)]
+    assert requirement.specifier.contains(version, prereleases=True)
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.name)
+def test_what_is_installed_is_what_is_pinned(requirement: Requirement) -> None:
+    installed = metadata.version(requirement.name).split("+")[0]
+    assert installed == PINNED[canonicalize_name(requirement.name)]
+
+
+def test_torch_is_pinned_without_a_local_build() -> None:
+    assert PINNED["torch"] == "2.13.0"
+
+
+def test_vl_convert_brings_the_vega_lite_that_altair_writes() -> None:
+    import altair
+    import vl_convert
+
+    written = altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2]
+    assert any(version.split(".")[:2] == written for version in vl_convert.get_vegalite_versions())
+
+
+def test_conda_uses_the_same_versions() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["name"] == PROJECT["name"]
+    *plain, pip = environment["dependencies"]
+    python = next(Requirement(line) for line in plain if line.startswith("python"))
+    assert python.specifier == SpecifierSet(PROJECT["requires-python"])
+    assert pip == {"pip": ["--constraint constraints.txt", "--editable .[dev]"]}
+
+
+def test_make_and_the_checks_use_them_too() -> None:
+    make = (ROOT / "Makefile").read_text()
+    assert "--constraint constraints.txt --editable '.[dev]'" in make
+    checks = (ROOT / ".ci" / "run").read_text()
+    assert "make test" in checks
+    assert "make book" in checks
+    assert "pip" not in checks

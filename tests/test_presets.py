@@ -1,0 +1,94 @@
+"""Presets are strict: what is misspelt, missing or mistyped is named, with the way out."""
+
+from pathlib import Path
+
+import pytest
+
+from emomech import presets
+from emomech.errors import EmomechError, UsageError
+from emomech.presets import KINDS, ModelPreset, PromptPreset
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_shipped_file_is_valid_and_told(kind: presets.Kind) -> None:
+    entries = presets.table(kind)
+    assert entries
+    assert all(entry.summary for entry in entries.values())
+
+
+def test_what_presets_refer_to_exists() -> None:
+    for name in presets.table("corpora"):
+        corpus = presets.corpus(name)
+        assert presets.prompt(corpus.prompt)
+        assert presets.emotions(corpus.emotions)
+    for kind in ("models", "saes"):
+        for entry in presets.table(kind).values():
+            path = getattr(entry, "path", "")
+            assert not path or presets.shipped(path).is_dir()
+
+
+def test_release_ids_name_a_layer() -> None:
+    for name in presets.table("saes"):
+        sae = presets.sae(name)
+        assert bool(sae.path) != bool(sae.release)
+        assert not sae.release or ("{layer}" in sae.sae_id and sae.layers > 0)
+
+
+@pytest.mark.parametrize("find", [presets.model, presets.sae, presets.corpus, presets.emotions, presets.prompt])
+def test_an_unknown_name_lists_what_there_is(find: object) -> None:
+    with pytest.raises(UsageError, match=r"unknown preset in \w+ 'nosuch'\. .*Known: "):
+        find("nosuch")  # type: ignore[operator]
+
+
+def test_a_near_miss_is_suggested() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'organism'"):
+        presets.model("organsim")
+
+
+def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "texts.csv"
+    file.write_text("text,label\n")
+    assert presets.model(str(tmp_path)).path == str(tmp_path)
+    assert presets.sae(str(tmp_path)).path == str(tmp_path)
+    assert presets.corpus(str(file)).path == str(file)
+
+
+@pytest.mark.parametrize(("find", "what"), [(presets.model, "model folder"), (presets.corpus, "corpus file")])
+def test_a_path_to_nothing_is_named(find: object, what: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"{what} .*there is nothing at"):
+        find(str(tmp_path / "gone.csv"))  # type: ignore[operator]
+
+
+def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path: Path) -> None:
+    file = tmp_path / "model.bin"
+    file.touch()
+    with pytest.raises(UsageError, match="is a file, expected a folder"):
+        presets.model(str(file))
+    with pytest.raises(UsageError, match="is a folder, expected a file"):
+        presets.corpus(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        (
+            "[a]\nsummary = 'x'\nrepositry = 'y'",
+            r"models.toml: \[a\]: unknown key 'repositry'. Did you mean 'repository'",
+        ),
+        ("[a]\npath = 'x'", r"models.toml: \[a\]: summary: Field required"),
+        ("[a]\nsummary = 3", r"models.toml: \[a\]: summary: .*found 3"),
+        ("[a]\nsummary = 'x'\ndtype = 'int4'", r"models.toml: \[a\]: dtype: .*'int4'"),
+        ("a = 3", r"models.toml: 'a' is 3, expected a table \[a\]"),
+        ("[a\n", "models.toml: is not valid TOML"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named(toml: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text(toml)
+    with pytest.raises(EmomechError, match=message):
+        presets.read(file, ModelPreset)
+
+
+def test_presets_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        PromptPreset(summary="x", template="{text}").template = "y"  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,116 @@
+"""A run is computed once, read back as it was, and stale exactly when what decides its values changes."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import pytest
+
+from emomech import run as runs
+from emomech.errors import EmomechError, UsageError
+from emomech.run import Run
+from emomech.schema import Schema
+from emomech.study import Study, StudySpec
+
+SCHEMA = Schema(keys={"name": "who"}, values={"share": "how much", "n": "how many", "note": "a word"})
+CALLS: list[int] = []
+
+
+@dataclass(frozen=True)
+class Made:
+    table: Annotated[pd.DataFrame, SCHEMA]
+
+
+def made(study: Study, *, n: int = 3, fail: bool = False) -> Made:
+    CALLS.append(n)
+    if fail:
+        raise EmomechError("it cannot be done")
+    rows = [("a", 0.1 + 0.2, n, ""), ("NA", float("nan"), 2, "nan")]
+    return Made(pd.DataFrame(rows, columns=list(SCHEMA.columns)))
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMOMECH_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(StudySpec, "identity", lambda spec: {"model": spec.model, "seed": spec.seed})
+    CALLS.clear()
+
+
+def test_what_is_read_back_is_what_was_computed() -> None:
+    first = Run(made, StudySpec()).result().table
+    second = Run(made, StudySpec()).result().table
+    assert len(CALLS) == 1
+    pd.testing.assert_frame_equal(first, second)
+    assert second.share[0] == 0.1 + 0.2
+    assert second.name.tolist() == ["a", "NA"]
+    assert second.note.tolist() == ["", "nan"]
+
+
+def test_provenance_says_where_it_came_from() -> None:
+    run = Run(made, StudySpec(seed=4), {"n": 5})
+    run.result()
+    found = run.provenance
+    assert (found["study"]["seed"], found["arguments"], found["key"]) == (4, {"n": 5, "fail": False}, run.key)
+    assert found["commit"]
+    assert found["seconds"] >= 0
+    assert set(found["versions"]) >= {"torch", "transformers", "sae-lens"}
+
+
+def test_a_default_that_is_spelled_out_is_the_same_run() -> None:
+    assert Run(made, StudySpec()).key == Run(made, StudySpec(), {"n": 3}).key
+
+
+def test_what_decides_the_values_is_in_the_key() -> None:
+    keys = {Run(made, StudySpec()).key, Run(made, StudySpec(seed=1)).key, Run(made, StudySpec(), {"n": 4}).key}
+    assert len(keys) == 3
+
+
+def test_the_source_of_what_an_analysis_imports_is_in_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {file.name for file in runs._sources("emomech.analyses.flow")}
+    assert {"flow.py", "selectivity.py", "hooks.py", "study.py", "grammar.py", "lexicon.toml"} <= files
+    assert not files & {"charts.py", "verdicts.py", "notebook.py", "cli.py"}
+
+
+def test_an_unknown_argument_lists_those_there_are() -> None:
+    with pytest.raises(UsageError, match="unknown argument of made 'm'. .*Known: fail, n"):
+        Run(made, StudySpec(), {"m": 1}).result()
+
+
+def test_a_changed_table_is_refused() -> None:
+    run = Run(made, StudySpec())
+    run.result()
+    (run.folder / "table.csv").write_text("name,share,n,note\na,9,9,\n")
+    with pytest.raises(EmomechError, match="is not the table that was written. Delete"):
+        run.result()
+
+
+def test_nothing_is_left_of_an_analysis_that_fails(tmp_path: Path) -> None:
+    with pytest.raises(EmomechError, match="cannot be done"):
+        Run(made, StudySpec(), {"fail": True}).result()
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_nothing_is_left_when_writing_is_cut_short(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object, **__: object) -> None:
+        raise error
+
+    run = Run(made, StudySpec())
+    monkeypatch.setattr(runs.os, "replace", cut)
+    with pytest.raises(type(error)):
+        run.result()
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+    monkeypatch.undo()
+
+
+def test_a_run_without_provenance_is_not_there() -> None:
+    run = Run(made, StudySpec())
+    run.result()
+    (run.folder / runs.PROVENANCE).unlink()
+    run.result()
+    assert len(CALLS) == 2
+    assert json.loads((run.folder / runs.PROVENANCE).read_text())["key"] == run.key

@@ -1,0 +1,132 @@
+"""Statistics against scikit-learn, brute force and hand-made cases."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, f1_score, precision_score, recall_score
+
+from emomech.stats import (
+    Confusion,
+    Estimate,
+    bootstrap_weights,
+    calibration_error,
+    centre_of_gravity,
+    interval,
+    ramp_error,
+    reliability,
+    segment,
+    step_error,
+)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_estimate_reads_as_a_person_would_write_it() -> None:
+    assert str(Estimate(-0.123, -0.2, 0.05, 9)) == "−0.12 [−0.20, 0.05]"
+    assert str(Estimate(float("nan"), 0, 0, 0)) == "undefined"
+
+
+def test_estimate_excludes_only_what_lies_outside() -> None:
+    assert Estimate(0.3, 0.1, 0.5, 9).excludes(0)
+    assert not Estimate(0.3, -0.1, 0.5, 9).excludes(0)
+    assert not Estimate(0.3, float("nan"), float("nan"), 9).excludes(0)
+
+
+def test_interval_leaves_undefined_replicates_out() -> None:
+    found = interval(0.5, np.array([*np.linspace(0, 1, 101), np.nan]), 7)
+    assert (found.low, found.high, found.n) == (pytest.approx(0.025), pytest.approx(0.975), 7)
+
+
+def test_interval_of_mostly_undefined_replicates_is_undefined() -> None:
+    assert np.isnan(interval(0.5, np.array([0.1, np.nan, np.nan]), 3).low)
+
+
+def test_interval_covers_the_truth_at_its_rate(rng: np.random.Generator) -> None:
+    hits = 0
+    for _ in range(200):
+        sample = rng.normal(size=60)
+        weights = bootstrap_weights([str(i) for i in range(60)], 300, int(rng.integers(1e6)))
+        found = interval(sample.mean(), (weights @ sample) / weights.sum(1), 60)
+        hits += not found.excludes(0)
+    assert 180 <= hits <= 198
+
+
+def test_bootstrap_draws_whole_clusters() -> None:
+    weights = bootstrap_weights(["a", "b", "a", "c"], 200, seed=0)
+    np.testing.assert_array_equal(weights[:, 0], weights[:, 2])
+    assert set((weights[:, 0] + weights[:, 1] + weights[:, 3]).tolist()) == {3.0}
+
+
+def test_confusion_scores_are_those_of_scikit_learn(rng: np.random.Generator) -> None:
+    gold, predicted = rng.integers(0, 4, 200), rng.integers(0, 4, 200)
+    found = Confusion.of(gold, predicted, 4)
+    assert found.balanced_accuracy()[0] == pytest.approx(balanced_accuracy_score(gold, predicted))
+    assert found.macro_f1()[0] == pytest.approx(f1_score(gold, predicted, average="macro"))
+    np.testing.assert_allclose(found.recall()[0], recall_score(gold, predicted, average=None))
+    np.testing.assert_allclose(found.precision()[0], precision_score(gold, predicted, average=None))
+
+
+def test_weights_are_repetitions(rng: np.random.Generator) -> None:
+    gold, predicted = rng.integers(0, 3, 50), rng.integers(0, 3, 50)
+    weights = rng.integers(0, 4, (3, 50))
+    found = Confusion.of(gold, predicted, 3, weights).balanced_accuracy()
+    for row, value in zip(weights, found, strict=True):
+        drawn = np.repeat(np.arange(50), row)
+        assert value == pytest.approx(balanced_accuracy_score(gold[drawn], predicted[drawn]))
+
+
+def test_a_class_that_does_not_occur_has_no_recall() -> None:
+    found = Confusion.of(np.array([0, 0]), np.array([0, 2]), 3)
+    assert np.isnan(found.recall()[0, 1])
+    assert found.balanced_accuracy()[0] == 0.5
+
+
+def test_centre_of_gravity_is_the_weighted_depth() -> None:
+    depth = np.array([0.0, 0.5, 1.0])
+    assert centre_of_gravity(depth, np.array([1.0, 0, 1])) == 0.5
+    assert np.isnan(centre_of_gravity(depth, np.zeros(3)))
+
+
+def test_segments_are_the_best_of_all(rng: np.random.Generator) -> None:
+    profile = rng.normal(size=(8, 2))
+
+    def cost(starts: tuple[int, ...]) -> float:
+        parts = np.split(profile, starts)
+        return sum(((part - part.mean(0)) ** 2).sum() for part in parts)
+
+    for k in (1, 2, 3, 4):
+        best = min(combinations(range(1, 8), k - 1), key=cost)
+        assert segment(profile, k) == [0, *best]
+
+
+def test_three_steps_are_told_from_a_ramp(rng: np.random.Generator) -> None:
+    depth = np.linspace(0, 1, 12)
+    steps = np.repeat(np.array([[1.0, 0], [0.2, 1], [0, 0.3]]), 4, 0)
+    ramp = np.stack([depth, 1 - depth], 1)
+
+    def draw(truth: np.ndarray) -> np.ndarray:
+        return truth + rng.normal(scale=0.05, size=truth.shape)
+
+    fit, held = draw(steps), draw(steps)
+    assert step_error(fit, held, 3) < min(
+        step_error(fit, held, 1), step_error(fit, held, 2), ramp_error(fit, held, depth)
+    )
+    fit, held = draw(ramp), draw(ramp)
+    assert ramp_error(fit, held, depth) < step_error(fit, held, 3)
+
+
+def test_reliability_of_a_calibrated_predictor_is_the_diagonal(rng: np.random.Generator) -> None:
+    confidence = rng.random(20_000)
+    bins = reliability(confidence, rng.random(20_000) < confidence)
+    assert len(bins) == 10
+    assert all(abs(b.confidence - b.accuracy) < 0.05 for b in bins)
+    assert calibration_error(bins) < 0.02
+
+
+def test_calibration_error_is_the_mean_gap() -> None:
+    bins = reliability(np.array([0.9, 0.9, 0.5, 0.5]), np.array([True, False, True, False]), n_bins=2)
+    assert calibration_error(bins) == pytest.approx(0.2)

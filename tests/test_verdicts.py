@@ -1,0 +1,122 @@
+"""Each rule on results made by hand: the claim, half of it, its opposite, and texts that cannot speak."""
+
+import pandas as pd
+import pytest
+
+from emomech import verdicts
+from emomech.analyses.behaviour import ACCURACY, ADVANTAGE, CALIBRATION, CONFUSION, EMOTIONS, MEASURES, Behaviour
+from emomech.analyses.flow import (
+    CENTRES,
+    DIFFERENCES,
+    FAMILIES,
+    PHASES,
+    PROFILE,
+    QUALITY,
+    STAGE_PROFILE,
+    Flow,
+)
+from emomech.schema import Schema, checked
+
+
+def table(schema: Schema, rows: list[tuple] = []) -> pd.DataFrame:  # noqa: B006
+    return pd.DataFrame(rows, columns=list(schema.columns))
+
+
+def behaved(advantage: dict[str, float], conflict: float, n: int = 200) -> Behaviour:
+    """Advantage over each baseline, and balanced accuracy on conflict items; every interval is ± 0.05, chance 0.2."""
+    accuracy = [
+        ("model", "all", "all texts", 0.6, 0.55, 0.65, 0.6, 0.2, n),
+        ("model", "item type", "conflict", conflict, conflict - 0.05, conflict + 0.05, 0.6, 0.2, n),
+        ("model", "item type", "rare", 0.1, 0.0, 0.5, 0.6, 0.2, 3),
+    ]
+    gains = [(name, gain, gain - 0.05, gain + 0.05, n) for name, gain in advantage.items()]
+    empty = {"emotions": EMOTIONS, "confusion": CONFUSION, "calibration": CALIBRATION, "measures": MEASURES}
+    tables = {name: table(schema) for name, schema in empty.items()}
+    return checked(Behaviour(table(ACCURACY, accuracy), table(ADVANTAGE, gains), **tables))
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome", "reason"),
+    [
+        (behaved({"bag of words": 0.2, "majority": 0.3}, conflict=0.5), "replicates", "beats every baseline"),
+        (
+            behaved({"bag of words": 0.2, "majority": 0.3}, conflict=0.2),
+            "partly",
+            "It is not above chance on: conflict.",
+        ),
+        (behaved({"bag of words": 0.0, "majority": 0.3}, conflict=0.5), "partly", "It does not beat: bag of words."),
+        (behaved({"bag of words": -0.2, "majority": 0.3}, conflict=0.2), "does not replicate", "does not beat"),
+        (behaved({"bag of words": 0.2}, conflict=0.5, n=12), "cannot be tested here", "Only 12 texts"),
+    ],
+)
+def test_behaviour(result: Behaviour, outcome: str, reason: str) -> None:
+    found = verdicts.behaviour(result)
+    assert found.outcome == outcome
+    assert reason in found.reason
+
+
+def test_behaviour_shows_its_estimates() -> None:
+    found = verdicts.behaviour(behaved({"bag of words": 0.2}, conflict=0.5))
+    assert found.estimate == "balanced accuracy 0.60 [0.55, 0.65]"
+    assert found.control == "less bag of words: 0.20 [0.15, 0.25]"
+
+
+UP = {"semantics − syntax": 0.2, "emotion − semantics": 0.2, "emotion − syntax": 0.4}
+DOWN = {contrast: -value for contrast, value in UP.items()}
+LAST = {"semantics − syntax": -0.1, "emotion − semantics": 0.3, "emotion − syntax": 0.2}
+NONE = dict.fromkeys(UP, 0.0)
+
+
+def flowed(
+    words: dict[str, float], answer: dict[str, float], control: dict[str, float] = NONE, best: str = "K=3"
+) -> Flow:
+    """Differences at both places and in the control, each ± 0.05; `best` has the least held-out error."""
+    found = [("trained", "words", words), ("trained", "answer", answer)]
+    found += [("random weights", where, control) for where in ("words", "answer")]
+    rows = [(c, w, name, x, x - 0.05, x + 0.05, 300) for c, w, group in found for name, x in group.items()]
+    forms = ("K=1", "K=2", "K=3", "ramp")
+    phases = [("trained", w, form, 0.1 if form == best else 0.5, "") for w in ("words", "answer") for form in forms]
+    families = [("words", "role", "syntax", 0, "", "the corpus has no such annotation")]
+    empty = {"profile": PROFILE, "stages": STAGE_PROFILE, "centres": CENTRES, "quality": QUALITY}
+    tables = {name: table(schema) for name, schema in empty.items()}
+    filled = {
+        "differences": table(DIFFERENCES, rows),
+        "phases": table(PHASES, phases),
+        "families": table(FAMILIES, families),
+    }
+    return checked(Flow(**tables, **filled))
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome"),
+    [
+        (flowed(UP, UP), "replicates"),
+        (flowed(UP, UP, best="ramp"), "partly"),
+        (flowed(UP, UP, best="K=4"), "partly"),
+        (flowed(UP, DOWN), "partly"),
+        (flowed(LAST, LAST), "partly"),
+        (flowed(DOWN, DOWN), "does not replicate"),
+        (flowed(NONE, NONE), "does not replicate"),
+        (flowed(UP, UP, control=UP), "does not replicate"),
+        (flowed({"emotion − semantics": 0.2}, {}), "cannot be tested here"),
+    ],
+)
+def test_flow(result: Flow, outcome: str) -> None:
+    assert verdicts.flow(result).outcome == outcome
+
+
+def test_flow_says_where_the_order_holds_and_how_many_phases_there_are() -> None:
+    found = verdicts.flow(flowed(UP, DOWN, best="ramp"))
+    assert "at words of words, answer" in found.reason
+    assert "words: a straight ramp" in found.reason
+    assert "words, semantics − syntax: 0.20 [0.15, 0.25]" in found.estimate
+
+
+def test_a_control_without_selective_features_does_not_count_against_the_claim() -> None:
+    nothing = dict.fromkeys(UP, float("nan"))
+    assert verdicts.flow(flowed(UP, UP, control=nothing)).outcome == "replicates"
+
+
+def test_flow_says_what_is_not_annotated() -> None:
+    found = verdicts.flow(flowed({}, {}))
+    assert "role at the words: the corpus has no such annotation" in found.reason
