@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from numbers import Integral, Real
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import altair as alt
 from IPython.display import HTML, display
@@ -35,6 +35,8 @@ GLUE_PREFIX = "application/papermill.record/"
 STATIC_WIDTH = 640
 INTERVAL = ("low", "high")
 UNDEFINED = "–"
+SHORT = 26
+"""Text up to this many characters is kept on one line of a table."""
 
 _SHAPES = {
     "replicates": '<circle cx="10" cy="10" r="9" class="fill"/><path d="M5.5 10.5l3 3 6-7" class="cut"/>',
@@ -180,19 +182,21 @@ def table(
 class _Column:
     label: str
     meaning: str
-    is_number: bool
+    kind: Literal["number", "short", "long"]
     text: Callable[[Mapping[Any, Any]], str]
 
     @property
     def attribute(self) -> str:
-        return ' class="emo-number"' if self.is_number else ""
+        return f' class="emo-{self.kind}"'
 
 
 def _column(frame: "pd.DataFrame", schema: Schema, name: str, digits: int) -> _Column:
     def text(row: Mapping[Any, Any]) -> str:
         return _decimal(row[name], digits) if isinstance(row[name], float) else number_text(row[name])
 
-    return _Column(name.replace("_", " "), schema.columns[name], frame[name].dtype.kind in "fiu", text)
+    short = frame[name].astype(str).str.len().max() <= SHORT
+    kind = "number" if frame[name].dtype.kind in "fiu" else "short" if short else "long"
+    return _Column(name.replace("_", " "), schema.columns[name], kind, text)
 
 
 def _interval(schema: Schema, digits: int) -> _Column:
@@ -200,7 +204,7 @@ def _interval(schema: Schema, digits: int) -> _Column:
         ends = [_decimal(row[end], digits) for end in INTERVAL]
         return UNDEFINED if UNDEFINED in ends else f"[{', '.join(ends)}]"
 
-    return _Column("interval", "; ".join(schema.columns[end] for end in INTERVAL), True, text)
+    return _Column("interval", "; ".join(schema.columns[end] for end in INTERVAL), "number", text)
 
 
 def _decimal(value: float, digits: int) -> str:

@@ -30,6 +30,7 @@ _TOOLS = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "pydata-sphi
 _NOT_SOURCES = {"_build", "results", ".ipynb_checkpoints"}
 _SOURCE_KEY = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "embed": "src"}
 _NAVIGATION = {"canonical", "next", "prev", "search", "index", "author", "copyright", "help", "license"}
+_JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 _MAX_LINES = 20
 
 Sources = Mapping[str, Path]
@@ -146,8 +147,9 @@ def unfinished(parent: Path) -> Iterator[Path]:
 
 def _jupyter_book(source: Path, output: Path) -> None:
     options = ["--path-output", str(output), "--all", "-W", "-n", "--keep-going", "-q"]
-    command = [sys.executable, "-m", "jupyter_book", "build", str(source), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(source), *options]
+    plain = os.environ | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=plain, check=False)
     said = (done.stdout + done.stderr).replace(f"{source}{os.sep}", "")
     complaints = [line for line in said.splitlines() if re.search(r"WARNING|ERROR|CRITICAL", line)]
     if done.returncode or complaints or not (output / "_build" / "html").is_dir():
@@ -207,7 +209,8 @@ class _Page(HTMLParser):
 
 def html_problems(html: Path) -> list[str]:
     """Say what is wrong with built pages: something loaded from another host, a file or a link that leads nowhere."""
-    pages = {file: _Page(file.read_text(encoding="utf-8")) for file in sorted(html.rglob("*.html"))}
+    files = [file for file in sorted(html.rglob("*.html")) if "_static" not in file.relative_to(html).parts]
+    pages = {file: _Page(file.read_text(encoding="utf-8")) for file in files}
     return [f"{file.relative_to(html)}: {why}" for file in pages for why in _page_problems(file, pages)]
 
 

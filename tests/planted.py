@@ -50,12 +50,13 @@ BANDS = {
     "emotion": range(5, 7),
 }
 """Where each label family can be read: depths as `HookPoint.resid_index` counts them."""
-AMPLITUDE, N_NOISE = 4.0, 16
+AMPLITUDE, N_BACKGROUND = 4.0, 16
 NAMES = ("ana", "ben", "eva", "leo", "mia", "sam", "tom", "zoe")
-VERBS = {"good": ("praises", "helps"), "bad": ("blames", "cheats")}
-KIN = {"friend": ("friend", "ally"), "rival": ("rival", "enemy")}
+VERBS = {name: tuple(f"{name}{i}" for i in range(12)) for name in CLASSES["desirability"]}
+KIN = {name: tuple(f"{name}{i}" for i in range(12)) for name in CLASSES["entity"]}
+"""Many words of a class, so that a model with random weights, in which they have nothing in common, knows no class."""
 OPENINGS = (tuple(f"open{i}" for i in range(8)), tuple(f"then{i}" for i in range(8)))
-"""Words at the first two places, drawn at random: they carry noise, and in the null model the code as well."""
+"""Words at the first two places, drawn at random; in the null model they decide all."""
 VOCABULARY = (
     *("<pad>", "<unk>", "<bos>", ".", "so", "felt", "today", "here"),
     *(*NAMES, *OPENINGS[0], *OPENINGS[1], *CLASSES["emotion"]),
@@ -95,7 +96,7 @@ def _coins(outcome: int) -> Coins:
 def examples(n: int, seed: int) -> list[Example]:
     """Texts in a random order, with every outcome of the coins equally often as far as n allows.
 
-    Within each outcome the openings and the names are balanced too, so that no noise is about a label by chance.
+    Within each outcome the openings and the names are balanced too.
     """
     rng = np.random.default_rng(seed)
     made = [text for outcome in range(16) for text in _texts(outcome, len(range(outcome, n, 16)), rng)]
@@ -132,13 +133,13 @@ def question(example: Example) -> str:
 
 @cache
 def directions() -> dict[str, Tensor]:
-    """Directions of the stream (d_model), by name: classes, names, noise, and what no SAE reads.
+    """Directions of the stream (d_model), by name: classes, names, background, and what no SAE reads.
 
     They are axes, not a rotation of them: a rotated reading differs in its last bits with whatever else stands in the
     stream, and ranks see that.
     """
     names = [f"{family}:{name}" for family, classes in CLASSES.items() for name in classes]
-    names += [f"word:{name}" for name in NAMES] + [f"noise:{i}" for i in range(N_NOISE)]
+    names += [f"word:{name}" for name in NAMES] + [f"background:{i}" for i in range(N_BACKGROUND)]
     names += [f"raw:{name}" for family in tuple(CLASSES)[:5] for name in CLASSES[family] if family != "semantic_role"]
     names += ["key:opening", "key:meaning", "key:sink"]
     axes = torch.eye(D_MODEL)[torch.randperm(D_MODEL, generator=torch.Generator().manual_seed(0))]
@@ -176,15 +177,15 @@ def null_language_model() -> LanguageModel:
 
 def _plant_embeddings(module: PlantedModel, null: bool) -> None:
     d, generator = directions(), torch.Generator().manual_seed(1)
-    noise = torch.stack([d[f"noise:{i}"] for i in range(N_NOISE)])
+    background = torch.stack([d[f"background:{i}"] for i in range(N_BACKGROUND)])
 
     def add(words: tuple[str, ...], *what: str, size: float = AMPLITUDE) -> None:
         for word in words:
             module.tokens.weight[VOCABULARY.index(word)] += size * torch.stack([d[w] for w in what]).sum(0)
 
-    level = 2 + 2 * torch.rand(len(VOCABULARY), N_NOISE, generator=generator)
+    level = 2 + 2 * torch.rand(len(VOCABULARY), N_BACKGROUND, generator=generator)
     level[[VOCABULARY.index(name) for name in NAMES]] = level[VOCABULARY.index("felt")].clone()
-    module.tokens.weight += level @ noise
+    module.tokens.weight += level @ background
     add(("<bos>",), "key:sink", size=1)
     add((*OPENINGS[0], *OPENINGS[1]), "key:opening", size=2)
     for name in NAMES:
@@ -211,8 +212,6 @@ def _plant_blocks(module: PlantedModel) -> None:
     d = directions()
     syntax, meaning = module.block(2), module.block(4)
     _attend(module.block(0), "key:opening", ("role", "voice"))
-    for i in range(N_NOISE):
-        module.block(0).attn.move(d[f"noise:{i}"], d[f"noise:{i}"], 1)
     _attend(syntax, "key:meaning", ("desirability", "entity"))
     for outcome in range(16):
         named = {family: d[f"{family}:{name}"] for family, name in _coins(outcome).classes().items()}
@@ -242,27 +241,23 @@ POINTS = (HookPoint(0, "resid_pre"), *(HookPoint(layer) for layer in range(N_BLO
 
 
 def feature_names() -> list[str]:
-    """What each feature of every planted SAE is: `role:subject`, `word:ana`, `noise:3`."""
+    """What each feature of every planted SAE is: `role:subject`, `word:ana`, `background:3`."""
     return [name for name in directions() if name.split(":")[0] not in ("raw", "key")]
 
 
 @cache
 def saes() -> dict[HookPoint, Sae]:
-    """One SAE per depth with one feature per direction; a little noise leaks into each, so that values vary."""
+    """One SAE per depth, all alike: one feature per direction; the background always fires."""
     W_dec = torch.stack([directions()[name] for name in feature_names()])
-    generator = torch.Generator().manual_seed(2)
-    leak = torch.randn(len(W_dec), N_NOISE, generator=generator)
-    leak = 0.05 * (leak - leak.mean(-1, keepdim=True))
-    noise = torch.stack([directions()[f"noise:{i}"] for i in range(N_NOISE)])
-    W_enc = (W_dec + leak @ noise).T.contiguous()
     n, threshold = len(W_dec), torch.full((len(W_dec),), 1.5)
     bias = (torch.zeros(n), W_dec, torch.zeros(D_MODEL))
     return {
-        point: Sae(point, W_enc, *bias, "jumprelu", threshold, name="planted", trained_on="planted") for point in POINTS
+        point: Sae(point, W_dec.T.contiguous(), *bias, "jumprelu", threshold, name="planted", trained_on="planted")
+        for point in POINTS
     }
 
 
-def study(n: int = 384, seed: int = 0, null: bool = False) -> Study:
+def study(n: int = 480, seed: int = 0, null: bool = False) -> Study:
     """Make a study of planted things; its spec names presets that are never loaded."""
     made = Study(StudySpec(seed=seed))
     texts = corpus.make("planted", examples(n, seed), CLASSES["emotion"])

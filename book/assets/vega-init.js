@@ -15,7 +15,9 @@
       gridOpacity: 0.13, domainOpacity: 0.35, tickOpacity: 0.35, labelOpacity: 0.85,
       ...(narrow ? { labelFontSize: 11, titleFontSize: 11, titleLimit: 250 } : {}),
     },
-    legend: { labelColor: INK, titleColor: INK, labelOpacity: 0.9, ...(narrow ? { columns: 2, labelFontSize: 11 } : {}) },
+    legend: {
+      labelColor: INK, titleColor: INK, labelOpacity: 0.9, symbolOpacity: 1, offset: 22, ...(narrow ? { columns: 2, labelFontSize: 11 } : {}),
+    },
     header: { labelColor: INK, titleColor: INK },
     title: { color: INK, subtitleColor: INK },
     text: { color: INK },

@@ -1,0 +1,124 @@
+"""A small book for the browser: one executed notebook with everything that a notebook can show."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+import pytest
+
+from emomech import book, charts, notebook
+from emomech.schema import Schema
+from emomech.stats import Estimate
+from emomech.verdicts import Verdict
+
+CHROMIUM = Path("/usr/bin/chromium")
+SCORES = Schema(
+    keys={"predictor": "who answers", "group": "which texts"},
+    values={
+        "balanced_accuracy": "mean recall over the emotions",
+        "low": "lower end of the 95 % interval",
+        "high": "upper end of the 95 % interval",
+        "chance": "what guessing gives",
+        "n": "texts",
+    },
+)
+
+
+def scores() -> pd.DataFrame:
+    rows = [
+        (who, group, value - i / 10, value - i / 10 - 0.05, value - i / 10 + 0.04, 1 / 6, 1200)
+        for who, value in [("model", 0.83), ("bag of words", 0.51), ("majority", 0.25), ("random weights", 0.22)]
+        for i, group in enumerate(["all texts", "an item type with a rather long name <b>&"])
+    ]
+    return pd.DataFrame(rows, columns=list(SCORES.columns))
+
+
+def stages() -> pd.DataFrame:
+    rows = [
+        ("words", condition, stage, depth, share, max(0, share - 0.03), share + 0.03)
+        for condition in ("trained", "random weights", "shuffled labels")
+        for shift, stage in enumerate(charts.STAGE_COLOURS)
+        for depth in (0, 0.25, 0.5, 0.75, 1)
+        for share in [max(0.02, 0.4 - (depth - shift / 3) ** 2) * (1 if condition == "trained" else 0.3)]
+    ]
+    return pd.DataFrame(rows, columns=["where", "condition", "stage", "depth", "share", "low", "high"])
+
+
+def code_cell(number: int, *shown: object) -> Any:
+    """A code cell as it stands after execution; each thing shown becomes one output."""
+    outputs = []
+    for thing in shown:
+        if isinstance(thing, tuple):
+            data, metadata = thing
+        else:
+            bundle = getattr(thing, "_repr_mimebundle_", None)
+            data, metadata = bundle() if bundle else {"text/html": thing._repr_html_()}, {}  # pyright: ignore
+        outputs.append(nbformat.v4.new_output("display_data", data, metadata=metadata))
+    cell = nbformat.v4.new_code_cell("notebook.show()", execution_count=number, outputs=outputs)
+    cell.metadata["tags"] = ["hide-input"]
+    return cell
+
+
+def executed_notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Everything that a notebook can show, made by the functions that notebooks call."""
+    glued: list[tuple[dict, dict]] = []
+    monkeypatch.setattr(notebook, "display", lambda data, raw, metadata: glued.append((data, metadata)))
+    notebook.setup()
+    notebook.glue("stub", {"accuracy": Estimate(0.83, 0.78, 0.87, 1200), "n": 1200, "outcome": "partly <b>"})
+    outcomes = ("replicates", "partly", "does not replicate", "cannot be tested here")
+    cards = [
+        Verdict("C1", "Three phases <b>&amp;</b>.", outcome, "A reason. " * 8, "words: 0.30 [0.20, 0.41]; answer: 0.10", "0.01")
+        for outcome in outcomes
+    ]
+    provenance = {
+        "study": {"model": "organism", "corpus": "organism", "seed": 0},
+        "key": "0123456789abcdef",
+        "versions": {"torch": "2.13.0", "transformers": "5.0.0"},
+        "seconds": 12.3,
+        "tables": {"accuracy": {"sha256": "ab" * 32, "columns": {}}},
+    }
+    wide = pd.concat([scores().add_suffix(f"_{i}") for i in range(4)], axis=1)
+    wide_schema = Schema({name: f"the meaning of {name}" for name in wide.columns})
+    cells = [
+        nbformat.v4.new_markdown_cell("# A small page\n\nIt has {glue:text}`stub.accuracy` on {glue:text}`stub.n` texts."),
+        code_cell(1, *glued),
+        code_cell(2, notebook.figure(charts.accuracy(scores()), "Accuracy. </script><b>Not bold.</b>")),
+        code_cell(3, notebook.table(scores(), SCORES, caption="The scores.")),
+        nbformat.v4.new_markdown_cell("## Below\n\n{glue:text}`stub.outcome`"),
+        code_cell(4, notebook.figure(charts.stages(stages(), "words"), "Profiles, with a control to choose.")),
+        code_cell(5, notebook.table(wide, wide_schema, caption="A table that is wider than any page.")),
+        code_cell(6, *map(notebook.verdict_box, cards)),
+        code_cell(7, notebook.note("A remark."), notebook.footer(provenance)),
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+
+
+@pytest.fixture(scope="session")
+def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the pages to look at: the small book, or the one that EMOMECH_BOOK names."""
+    if named := os.environ.get("EMOMECH_BOOK"):
+        return Path(named)
+    folder = tmp_path_factory.mktemp("book")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        nbformat.write(executed_notebook(monkeypatch), folder / "stub.ipynb")
+    return book.render_single(folder / "stub.ipynb", folder / "html").parent
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, as the system has it."""
+    if not CHROMIUM.exists():
+        reason = f"no browser at {CHROMIUM} (apt-get install chromium)"
+        if os.environ.get("EMOMECH_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()

@@ -1,0 +1,170 @@
+"""What notebooks show: numbers as prose quotes them, tables, figures and cards that keep data apart from markup."""
+
+import json
+from ast import literal_eval
+from typing import Any, get_args
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import pytest
+from nbformat import v4, validate
+
+from emomech import notebook
+from emomech.errors import EmomechError, UsageError
+from emomech.schema import Schema
+from emomech.sphinx_vega import MIME
+from emomech.stats import Estimate
+from emomech.verdicts import Outcome, Verdict
+
+SCHEMA = Schema(
+    keys={"group": "which texts", "layer": "0-based block"},
+    values={"share": "share of <all>", "low": "lower end", "high": "upper end", "right": "whether it is"},
+)
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    rows = [("a <b> & c", 0, 0.25, 0.2, 0.3, True), ("long " * 9, 1200, -0.004, float("nan"), 0.1, False)]
+    return pd.DataFrame(rows, columns=list(SCHEMA.columns))
+
+
+@pytest.fixture
+def chart() -> alt.Chart:
+    data = pd.DataFrame({"x": [1, 2], "y": [3, 4]})
+    return alt.Chart(data).mark_point().encode(x="x", y="y").properties(width="container", description="Two points.")
+
+
+@pytest.fixture(autouse=True)
+def theme() -> Any:
+    theme, renderer = alt.theme.active, alt.renderers.active
+    notebook.setup()
+    yield
+    alt.theme.enable(theme)
+    alt.renderers.enable(renderer)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Estimate(-0.12, -0.2, 0.034, 9), "−0.12 [−0.20, 0.03]"),
+        ("as it is", "as it is"),
+        (1200, "1,200"),
+        (np.int64(-1200), "−1,200"),
+        (True, "yes"),
+        (np.bool_(False), "no"),
+        (0.0, "0.00"),
+        (0.8349, "0.83"),
+        (-0.5, "−0.50"),
+        (0.0431, "0.043"),
+        (0.00215, "0.0022"),
+        (0.00001234, "1.2e−05"),
+        (np.float32(12.34), "12.3"),
+        (1234.5, "1,234"),
+        (float("nan"), "undefined"),
+        (float("-inf"), "−∞"),
+    ],
+)
+def test_numbers_as_prose_quotes_them(value: object, text: str) -> None:
+    assert notebook.number_text(value) == text
+
+
+def test_what_is_no_number_is_refused() -> None:
+    with pytest.raises(EmomechError, match="list, expected an estimate, a number or text"):
+        notebook.number_text([1])
+
+
+def test_glue_survives_evaluation_by_the_reader_of_the_book(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[dict, dict]] = []
+    monkeypatch.setattr(notebook, "display", lambda data, raw, metadata: shown.append((data, metadata)))
+    notebook.glue("page", {"n": 1200, "said": "it's \"so\"", "share": 0.5})
+    texts = {}
+    for data, metadata in shown:
+        assert list(data) == ["application/papermill.record/text/plain"]
+        texts[metadata["scrapbook"]["name"]] = literal_eval(data["application/papermill.record/text/plain"])
+    assert texts == {"page.n": "1,200", "page.said": "it's \"so\"", "page.share": "0.50"}
+
+
+def test_a_table_shows_every_cell_and_what_columns_mean(frame: pd.DataFrame) -> None:
+    html = notebook.table(frame, SCHEMA, caption="A <caption>").data
+    assert "a &lt;b&gt; &amp; c" in html and "<b>" not in html and "A &lt;caption&gt;" in html
+    assert "[0.20, 0.30]" in html and "<td class=\"emo-number\">–</td>" in html and "−0.004" in html
+    assert "1,200" in html and ">yes<" in html and 'title="share of &lt;all&gt;"' in html
+    assert html.count("<th ") == 5 and "<dt>interval</dt><dd>lower end; upper end</dd>" in html
+
+
+def test_a_table_shows_the_columns_that_were_asked_for(frame: pd.DataFrame) -> None:
+    html = notebook.table(frame, SCHEMA, caption="c", columns=["low", "group"], digits=3).data
+    assert html.count("<th ") == 2 and "0.200" in html and html.index(">low<") < html.index(">group<")
+
+
+def test_long_text_may_break_and_short_text_does_not(frame: pd.DataFrame) -> None:
+    assert 'class="emo-long"' in notebook.table(frame, SCHEMA, caption="c").data
+    assert 'class="emo-long"' not in notebook.table(frame.head(1), SCHEMA, caption="c").data
+
+
+def test_an_empty_table_is_still_a_table(frame: pd.DataFrame) -> None:
+    assert "<tbody>" in notebook.table(frame.head(0), SCHEMA, caption="c").data
+
+
+def test_a_misspelt_column_is_named(frame: pd.DataFrame) -> None:
+    with pytest.raises(UsageError, match="unknown column 'shares'. Did you mean 'share'"):
+        notebook.table(frame, SCHEMA, caption="c", columns=["shares"])
+
+
+def test_a_figure_is_specification_picture_and_text(chart: alt.Chart) -> None:
+    bundle = notebook.figure(chart, "Its caption.")._repr_mimebundle_()
+    spec: Any = bundle[MIME]
+    assert spec["usermeta"]["caption"] == "Its caption." and spec["description"] == "Two points."
+    assert spec["width"] == "container" and spec["config"]["background"] == "transparent"
+    assert str(bundle["image/png"]).startswith("iVBOR") and bundle["text/plain"] == "Two points. Its caption."
+    json.dumps(spec)
+
+
+def test_a_notebook_may_hold_a_figure(chart: alt.Chart) -> None:
+    output = v4.new_output("display_data", notebook.figure(chart, "c")._repr_mimebundle_())
+    validate(v4.new_notebook(cells=[v4.new_code_cell("", outputs=[output])]))
+
+
+def test_a_bare_chart_shows_the_same(chart: alt.Chart) -> None:
+    assert set(chart._repr_mimebundle_()) == {MIME, "image/png", "text/plain"}
+
+
+def test_a_figure_needs_a_description(chart: alt.Chart) -> None:
+    chart.description = alt.Undefined
+    with pytest.raises(EmomechError, match=r"'Its caption.': its chart has no description"):
+        notebook.figure(chart, "Its caption.")
+
+
+def test_setup_silences_progress_bars() -> None:
+    from tqdm import tqdm
+
+    assert tqdm([1]).disable or __import__("os").environ["TQDM_DISABLE"] == "1"
+
+
+@pytest.mark.parametrize("outcome", get_args(Outcome))
+def test_a_verdict_is_told_in_words_and_shape(outcome: Outcome) -> None:
+    html = notebook.verdict_box(Verdict("C<1>", "It & so.", outcome, "r", "one; two", "")).data
+    assert f"<strong>{outcome}</strong>" in html and "<svg" in html and "It &amp; so." in html and "C&lt;1&gt;" in html
+    assert "<dd>one<br>two</dd>" in html and "Control" not in html
+
+
+def test_outcomes_differ_in_shape() -> None:
+    assert set(notebook._SHAPES) == set(get_args(Outcome)) and len(set(notebook._SHAPES.values())) == 4
+
+
+def test_provenance_is_shown_whole() -> None:
+    html = notebook.footer(
+        {
+            "study": {"model": "<organism>", "seed": 0},
+            "commit": "abc with changes",
+            "seconds": 12.34,
+            "tables": {"profile": {"sha256": "f" * 64, "columns": {}}},
+        }
+    ).data
+    assert "&lt;organism&gt;" in html and "seed <code>0</code>" in html and "abc with changes" in html
+    assert "12.3 s to compute" in html and f"profile <code>{'f' * 12}</code>" in html
+
+
+def test_a_note_is_text() -> None:
+    assert "a &lt;b&gt;" in notebook.note("a <b>").data
