@@ -74,7 +74,9 @@ class Figure:
 def figure(chart: "alt.TopLevelMixin", caption: str) -> Figure:
     """Show a chart with a caption. Raises EmomechError for a chart without a description for those who cannot see it."""
     if not isinstance(getattr(chart, "description", alt.Undefined), str):
-        raise EmomechError(f"the figure {caption[:60]!r}: its chart has no description; give it .properties(description=…).")
+        raise EmomechError(
+            f"the figure {caption[:60]!r}: its chart has no description; give it .properties(description=…)."
+        )
     return Figure(chart, caption)
 
 

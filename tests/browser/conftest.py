@@ -39,10 +39,10 @@ def scores() -> pd.DataFrame:
 def stages() -> pd.DataFrame:
     rows = [
         ("words", condition, stage, depth, share, max(0, share - 0.03), share + 0.03)
-        for condition in ("trained", "random weights", "shuffled labels")
+        for condition, strength in [("trained", 1), ("random weights", 0.3), ("shuffled labels", 0.1)]
         for shift, stage in enumerate(charts.STAGE_COLOURS)
         for depth in (0, 0.25, 0.5, 0.75, 1)
-        for share in [max(0.02, 0.4 - (depth - shift / 3) ** 2) * (1 if condition == "trained" else 0.3)]
+        for share in [max(0.02, 0.4 - (depth - shift / 3) ** 2) * strength]
     ]
     return pd.DataFrame(rows, columns=["where", "condition", "stage", "depth", "share", "low", "high"])
 
@@ -66,11 +66,20 @@ def executed_notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Everything that a notebook can show, made by the functions that notebooks call."""
     glued: list[tuple[dict, dict]] = []
     monkeypatch.setattr(notebook, "display", lambda data, raw, metadata: glued.append((data, metadata)))
+    for name in ("TQDM_DISABLE", "HF_HUB_DISABLE_PROGRESS_BARS"):
+        monkeypatch.setenv(name, "1")  # what setup sets is taken back with it
     notebook.setup()
     notebook.glue("stub", {"accuracy": Estimate(0.83, 0.78, 0.87, 1200), "n": 1200, "outcome": "partly <b>"})
     outcomes = ("replicates", "partly", "does not replicate", "cannot be tested here")
     cards = [
-        Verdict("C1", "Three phases <b>&amp;</b>.", outcome, "A reason. " * 8, "words: 0.30 [0.20, 0.41]; answer: 0.10", "0.01")
+        Verdict(
+            "C1",
+            "Three phases <b>&amp;</b>.",
+            outcome,
+            "A reason. " * 8,
+            "words: 0.30 [0.20, 0.41]; answer: 0.10",
+            "0.01",
+        )
         for outcome in outcomes
     ]
     provenance = {
@@ -83,7 +92,9 @@ def executed_notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
     wide = pd.concat([scores().add_suffix(f"_{i}") for i in range(4)], axis=1)
     wide_schema = Schema({name: f"the meaning of {name}" for name in wide.columns})
     cells = [
-        nbformat.v4.new_markdown_cell("# A small page\n\nIt has {glue:text}`stub.accuracy` on {glue:text}`stub.n` texts."),
+        nbformat.v4.new_markdown_cell(
+            "# A small page\n\nIt has {glue:text}`stub.accuracy` on {glue:text}`stub.n` texts."
+        ),
         code_cell(1, *glued),
         code_cell(2, notebook.figure(charts.accuracy(scores()), "Accuracy. </script><b>Not bold.</b>")),
         code_cell(3, notebook.table(scores(), SCORES, caption="The scores.")),

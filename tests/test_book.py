@@ -1,0 +1,289 @@
+"""The book: what stands is not done again, what is not whole is not published, and what is wrong is said."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import nbformat
+import pytest
+
+from emomech import book, pages
+from emomech.errors import EmomechError, UsageError
+from emomech.sphinx_vega import MIME
+
+TOC = "format: jb-book\nroot: book/index\nparts:\n- chapters:\n  - file: book/results/one\n  - file: book/results/two\n"
+RUNS = '[[run]]\nnotebook = "one"\nparameters = {seed = 1, limit = 9}\nquick = {limit = 2}\n[[run]]\nnotebook = "two"\n'
+
+
+def executed(text: str = "1", **cell: Any) -> Any:
+    """An executed notebook of one code cell."""
+    code = nbformat.v4.new_code_cell(text, **{"execution_count": 1, "outputs": [], **cell})
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A page"), code])
+
+
+class Runner:
+    """Stands in for the runner: executes at once and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, object]]] = []
+        self.makes: Callable[[str], Any] = executed
+
+    def prepare(self, name: str, overrides: dict[str, object]) -> Any:
+        return SimpleNamespace(name=name, parameters=overrides, key=json.dumps([name, overrides], sort_keys=True))
+
+    def fresh(self, planned: Any, destination: Path) -> bool:
+        return destination.exists() and nbformat.read(destination, 4).metadata.get("key") == planned.key
+
+    def execute(self, planned: Any, destination: Path, on_cell: object = None) -> Path:
+        self.asked.append((planned.name, planned.parameters))
+        made = self.makes(planned.name)
+        made.metadata["key"] = planned.key
+        nbformat.write(made, destination)
+        return destination
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
+    runner = Runner()
+    for name in ("prepare", "fresh", "execute"):
+        monkeypatch.setattr(book.runner, name, getattr(runner, name))
+    return runner
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Jupyter Book replaced by something quick: an html file per page; a list of what each build was given."""
+    builds: list[list[str]] = []
+
+    def quick(source: Path, output: Path) -> None:
+        builds.append(sorted(file.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()))
+        for page in pages.toc_files(source):
+            file = output / "_build" / "html" / f"{page}.html"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("<h1 id='top'>A page</h1>")
+
+    monkeypatch.setattr(pages, "_jupyter_book", quick)
+    return builds
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The sources of a small book."""
+    root = tmp_path / "checkout"
+    shutil.copytree(book.ROOT / "book" / "assets", root / "book" / "assets")
+    shutil.copy(book.ROOT / "_config.yml", root)
+    (root / "_toc.yml").write_text(TOC)
+    (root / "book" / "runs.toml").write_text(RUNS)
+    (root / "book" / "index.md").write_text("# A book\n")
+    return root
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+def build(root: Path, said: list[str], profile: Any = "full") -> Path:
+    return book.build(profile, say=said.append, root=root)
+
+
+def test_a_build_executes_every_run_in_order(root: Path, runner: Runner, rendered: list, said: list[str]) -> None:
+    assert build(root, said) == root / "book" / "_build" / "html" / "index.html"
+    assert runner.asked == [("one", {"seed": 1, "limit": 9}), ("two", {})]
+    assert said == ["one: executing", "two: executing", "making the pages"]
+    assert {"_toc.yml", "book/results/one.ipynb", "book/assets/custom.css"} <= set(rendered[0])
+    assert book.status(root=root) == {"one": "fresh", "two": "fresh", "html": "fresh"}
+    assert book.check(root=root) == []
+
+
+def test_the_quick_profile_changes_parameters(root: Path, runner: Runner, rendered: list, said: list[str]) -> None:
+    build(root, said, "quick")
+    assert runner.asked == [("one", {"seed": 1, "limit": 2}), ("two", {})]
+    assert book.status("quick", root)["one"] == "fresh" and book.status("full", root)["one"] == "stale"
+
+
+def test_an_unknown_profile_is_named(root: Path, runner: Runner) -> None:
+    with pytest.raises(UsageError, match="unknown profile 'quik'. Did you mean 'quick'"):
+        build(root, [], "quik")
+
+
+def test_a_second_build_does_nothing(root: Path, runner: Runner, rendered: list, said: list[str]) -> None:
+    build(root, said)
+    said.clear()
+    build(root, said)
+    assert len(runner.asked) == 2 and len(rendered) == 1 and said == ["nothing to do: the book is up to date"]
+
+
+@pytest.mark.parametrize("file", ["_config.yml", "_toc.yml", "book/index.md", "book/assets/custom.css"])
+def test_pages_are_made_anew_when_the_text_changes(
+    root: Path, runner: Runner, rendered: list, said: list[str], file: str
+) -> None:
+    build(root, said)
+    (root / file).write_text((root / file).read_text() + "\n")
+    assert book.status(root=root)["html"] == "stale"
+    build(root, said)
+    assert len(runner.asked) == 2 and len(rendered) == 2
+
+
+def test_only_the_run_that_changed_is_executed_again(
+    root: Path, runner: Runner, rendered: list, said: list[str]
+) -> None:
+    build(root, said)
+    (root / "book" / "runs.toml").write_text(RUNS.replace("seed = 1", "seed = 2"))
+    assert book.check(root=root) == ["one: is stale", "html: is stale"]
+    build(root, said)
+    assert [name for name, _ in runner.asked] == ["one", "two", "one"]
+
+
+def test_drafts_and_strangers_are_no_part_of_the_book(root: Path, runner: Runner, rendered: list) -> None:
+    (root / "README.md").write_text("# Not a page\n")
+    (root / "book" / "results").mkdir()
+    nbformat.write(executed(), root / "book" / "results" / "old.ipynb")
+    build(root, [])
+    assert not {"README.md", "book/results/old.ipynb"} & set(rendered[0])
+
+
+ERROR = nbformat.v4.new_output("error", ename="ValueError", evalue="of no use", traceback=[])
+NAMELESS = nbformat.v4.new_output("display_data", {MIME: {"mark": "point"}})
+
+
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        ({"outputs": [ERROR]}, "cell 2 raised ValueError: of no use"),
+        ({"execution_count": None}, "cell 2 was not run"),
+        ({"outputs": [NAMELESS]}, "cell 2 shows a figure without a description"),
+    ],
+)
+def test_a_notebook_that_is_not_whole_becomes_no_page(
+    root: Path, runner: Runner, rendered: list, cell: dict, problem: str
+) -> None:
+    build(root, [])
+    before = (root / "book" / "_build" / "html" / pages.STAMP).read_text()
+    broken = root / "book" / "results" / "two.ipynb"
+    runner.makes = lambda name: executed(**cell)
+    broken.unlink()
+    with pytest.raises(EmomechError, match=f"book/results/two.ipynb: {problem}"):
+        build(root, [])
+    assert (root / "book" / "_build" / "html" / pages.STAMP).read_text() == before
+    assert book.status(root=root)["two"] == "broken" and f"two: {problem}" in book.check(root=root)
+
+
+def test_a_file_that_is_no_notebook_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "a.ipynb").write_text("{")
+    assert "is no notebook" in pages.notebook_problems(tmp_path / "a.ipynb")[0]
+
+
+def test_nothing_is_there_yet(root: Path, runner: Runner) -> None:
+    assert book.status(root=root) == {"one": "missing", "two": "missing", "html": "missing"}
+    assert book.check(root=root) == ["one: is missing", "two: is missing", "html: is missing"]
+
+
+def test_contents_and_runs_have_to_agree(root: Path, runner: Runner, rendered: list) -> None:
+    build(root, [])
+    (root / "_toc.yml").write_text(TOC.replace("two", "three"))
+    problems = book.check(root=root)
+    assert "two: stands in book/runs.toml but not in _toc.yml" in problems
+    assert "three: stands in _toc.yml but not in book/runs.toml" in problems
+    with pytest.raises(EmomechError, match="there is neither book/results/three.md nor book/results/three.ipynb"):
+        build(root, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("[[run]]\nnotebook = 3\n", r"run.0.notebook: Input should be a valid string"),
+        ('[[run]]\nnotebook = "one"\nparams = {}\n', r"run.0.params: Extra inputs are not permitted"),
+        ('[[run]]\nnotebook = "one"\n[[run]]\nnotebook = "one"\n', "one stands there more than once"),
+        ("[[run", "cannot be read"),
+    ],
+)
+def test_a_wrong_list_of_runs_is_named(root: Path, text: str, match: str) -> None:
+    (root / "book" / "runs.toml").write_text(text)
+    with pytest.raises(EmomechError, match=f"runs.toml: .*{match}"):
+        book.runs(root)
+
+
+def test_the_book_of_this_project_is_listed() -> None:
+    listed = {page.removeprefix("book/results/") for page in pages.toc_files(book.ROOT)}
+    assert {entry.notebook for entry in book.runs()} <= listed
+
+
+def test_pages_never_replace_other_files(root: Path, runner: Runner, rendered: list) -> None:
+    html = root / "book" / "_build" / "html"
+    html.mkdir(parents=True)
+    (html / "thesis.txt").write_text("years of work")
+    with pytest.raises(UsageError, match="holds files that are not a book's"):
+        build(root, [])
+    assert (html / "thesis.txt").exists()
+
+
+def test_a_build_that_fails_leaves_nothing_behind(
+    root: Path, runner: Runner, rendered: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(root, [])
+    (root / "book" / "index.md").write_text("# Other\n")
+    monkeypatch.setattr(pages, "_jupyter_book", lambda source, output: (_ for _ in ()).throw(EmomechError("no")))
+    with pytest.raises(EmomechError, match="no"):
+        build(root, [])
+    assert [file.name for file in (root / "book" / "_build").iterdir()] == ["html"]
+
+
+def test_a_single_page_gets_a_folder_of_its_own(tmp_path: Path, rendered: list) -> None:
+    nbformat.write(executed(), tmp_path / "mine.ipynb")
+    assert book.render_single(tmp_path / "mine.ipynb", tmp_path / "page") == tmp_path / "page" / "mine.html"
+    assert "mine.ipynb" in rendered[0] and "book/assets/vega-init.js" in rendered[0]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["mine.ipynb", "page"]
+    with pytest.raises(UsageError, match="there is no such notebook"):
+        book.render_single(tmp_path / "other.ipynb", tmp_path / "page")
+
+
+def test_a_warning_of_sphinx_is_an_error(tmp_path: Path) -> None:
+    notebook = executed()
+    notebook.cells[0].source = "# A page\n\n{glue:text}`mine.nothing`"
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+    with pytest.raises(EmomechError, match="Jupyter Book found fault") as caught:
+        book.render_single(tmp_path / "mine.ipynb", tmp_path / "page")
+    assert "mine.ipynb:1" in str(caught.value) and "mine.nothing" in str(caught.value)
+    assert not (tmp_path / "page").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (
+            '<script src="https://cdn.example.org/a.js"></script>',
+            "loads https://cdn.example.org/a.js from another host",
+        ),
+        ('<link rel="stylesheet" href="//example.org/a.css">', "loads //example.org/a.css from another host"),
+        ('<img src="http://example.org/a.png">', "loads http://example.org/a.png from another host"),
+        ('<img src="gone.png">', "leads to gone.png, which does not exist"),
+        ('<a href="gone.html">', "leads to gone.html, which does not exist"),
+        ('<a href="other.html#nowhere">', "leads to other.html#nowhere, a page without such a place"),
+        ('<a href="#nowhere">', "leads to #nowhere, a page without such a place"),
+    ],
+)
+def test_what_a_page_lacks_or_fetches_is_found(tmp_path: Path, body: str, problem: str) -> None:
+    (tmp_path / "page.html").write_text(body)
+    (tmp_path / "other.html").write_text('<p id="here">')
+    assert pages.html_problems(tmp_path) == [f"page.html: {problem}"]
+
+
+def test_links_that_hold_are_no_problem(tmp_path: Path) -> None:
+    links = [
+        "other.html#here",
+        "other.html",
+        "#",
+        "#own",
+        "https://example.org/paper",
+        "mailto:a@example.org",
+        "a%20b.html",
+    ]
+    body = "".join(f'<a id="own" href="{link}">' for link in links)
+    (tmp_path / "page.html").write_text(body + '<link rel="canonical" href="https://example.org/x">')
+    (tmp_path / "other.html").write_text('<p id="here">')
+    (tmp_path / "a b.html").write_text("")
+    assert pages.html_problems(tmp_path) == []
