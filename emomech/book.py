@@ -1,7 +1,7 @@
 """The book: executes what `book/runs.toml` lists, makes pages of the results, and checks both.
 
-What stands already is not done again: a notebook as long as its run's key is the same, the pages as long as the executed
-notebooks, the book's text and its tools are.
+What stands already is not done again: a notebook as long as its run's key is the same, the pages as long as the
+executed notebooks, the book's text and its tools are.
 """
 
 import tomllib
@@ -100,8 +100,9 @@ def _bring_up_to_date(entry: Entry, profile: Profile, say: Callable[[str], None]
 
 def status(profile: Profile = "full", root: Path = ROOT) -> dict[str, State]:
     """Say how each run stands, and the pages under the name `html`."""
-    found = {entry.notebook: _state(entry, profile, root) for entry in runs(root)}
-    return {**found, "html": _html_state(root)}
+    found: dict[str, State] = {entry.notebook: _state(entry, profile, root) for entry in runs(root)}
+    found["html"] = _html_state(root)
+    return found
 
 
 def _state(entry: Entry, profile: Profile, root: Path) -> State:

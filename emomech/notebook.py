@@ -72,7 +72,7 @@ class Figure:
 
 
 def figure(chart: "alt.TopLevelMixin", caption: str) -> Figure:
-    """Show a chart with a caption. Raises EmomechError for a chart without a description for those who cannot see it."""
+    """Show a chart with a caption. Raises EmomechError for a chart that nobody described for those who cannot see it."""
     if not isinstance(getattr(chart, "description", alt.Undefined), str):
         raise EmomechError(
             f"the figure {caption[:60]!r}: its chart has no description; give it .properties(description=…)."
@@ -147,7 +147,7 @@ def parameters_table(page: str, values: Mapping[str, object]) -> HTML:
         changed = value != parameter.default
         mark = ' <strong class="emo-changed">changed</strong>' if changed else ""
         rows.append(
-            f"<tr{' class=emo-row-changed' if changed else ''}><th scope='row'><code>{escape(parameter.name)}</code></th>"
+            f'<tr><th scope="row"><code>{escape(parameter.name)}</code></th>'
             f"<td><code>{escape(repr(value))}</code>{mark}</td>"
             f"<td><code>{escape(repr(parameter.default))}</code></td><td>{escape(parameter.help)}</td></tr>"
         )
@@ -210,7 +210,7 @@ def _interval(schema: Schema, digits: int) -> _Column:
 
 
 def _decimal(value: float, digits: int) -> str:
-    """Write a float with a fixed number of decimals; a dash where undefined; more digits where it would show as zero."""
+    """Write a float with fixed decimals: a dash where undefined, one more digit where it would show as zero."""
     if math.isnan(value):
         return UNDEFINED
     text = f"{value:,.{digits}f}"

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -37,7 +37,8 @@ class VegaLiteRenderer:
 
         renderer.add_js_file("vega", BUNDLE, {"defer": "defer"})
         renderer.add_js_file("vega-init", "vega-init.js", {"defer": "defer"})
-        return [nodes.raw(text=figure_html(data.content), format="html", classes=["output"])]
+        spec = cast(Mapping[str, Any], data.content)
+        return [nodes.raw(text=figure_html(spec), format="html", classes=["output"])]
 
 
 def figure_html(spec: Mapping[str, Any]) -> str:
@@ -107,7 +108,7 @@ def bundle() -> str:
     """
     import vl_convert
 
-    return "(function(){" + vl_convert.javascript_bundle(vl_version=VEGA_LITE) + "})();\n"
+    return "(function(){" + vl_convert.javascript_bundle(None, VEGA_LITE) + "})();\n"
 
 
 def _add_bundle(app: "Sphinx") -> None:

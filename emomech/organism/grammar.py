@@ -1,19 +1,8 @@
 """The texts of the embedded corpus: short vignettes in which who feels what follows from what happens to whom.
 
-No word tells the emotion. An event has latent appraisals (Scherer, 2009; Ortony, Clore and Collins, 1988), and the
-emotion of the person it befalls follows from them in this order:
-
-    denied            it did not happen                             calm
-    contaminated      something foul touches body or food           disgust
-    desirability      sign of the verb × sign of the thing          good: joy
-                                                                    bad and uncertain: fear
-                                                                    bad, and a person did it: anger
-                                                                    bad, and nobody meant it: sadness
-    expectedness      neither good nor bad, but unforeseen          surprise
-    otherwise                                                       calm
-
-Each factor stands in other words: breaking a cage is good, and repairing it bad; slime on a road is nothing, and honey
-in a soup neither. With two persons in a text, roles and order alone say whose emotion is asked for.
+No word tells the emotion. Each appraisal that decides it stands in other words: breaking a cage is good and repairing it
+bad; slime on a road is nothing, and honey in a soup neither. With two persons in a text, roles and order alone say whose
+emotion is asked for.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,12 +11,12 @@ from hashlib import blake2b
 from random import Random
 from typing import Literal
 
-from emomech.corpus import Example, Word
-from emomech.organism.lexicon import EMOTION_NOUNS, Verb, lexicon, parts_of_speech
+from emomech.corpus import Example
+from emomech.organism.events import Event
+from emomech.organism.lexicon import EMOTION_NOUNS, lexicon
+from emomech.organism.wording import SPEAKER, answer_tags, write
 
 Split = Literal["train", "study"]
-Mood = Literal["fact", "prospect", "denied"]
-I = "I"  # noqa: E741
 
 ITEM_TYPES = (
     "one person",
@@ -39,66 +28,6 @@ ITEM_TYPES = (
 STYLES = ("story", "diary")
 STUDY_SHARE = 8
 """One vocabulary in so many is kept from training, with every text that can be made of it."""
-
-_ROLES: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
-    "deed": {"active": ("subject", "object", "possessor"), "passive": ("oblique", "subject", "possessor")},
-    "give": {"active": ("subject", "object", "indirect object"), "passive": ("oblique", "object", "subject")},
-    "take": {"active": ("subject", "object", "oblique"), "passive": ("oblique", "subject", "oblique")},
-    "contact": {"active": ("subject", "object", "possessor"), "passive": ("oblique", "subject", "possessor")},
-}
-"""Grammatical role of agent, thing and person, by frame and voice."""
-_SEMANTIC: Mapping[str, str] = {"deed": "owner", "give": "recipient", "take": "source", "contact": "owner"}
-"""Semantic role of the person, by frame."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """What befalls a person, as latents and as words."""
-
-    person: str
-    frame: str
-    verb: Verb
-    verb_sign: int
-    thing: str
-    thing_sign: int
-    agent: str
-    meant: bool
-    """Whether the agent is a person."""
-    mood: Mood = "fact"
-    voice: str = "active"
-    sudden: bool = False
-    aside: str = ""
-    """An adverbial that says how expected it was; empty where nothing does."""
-    modal: str = ""
-    """How uncertain or denied it is said to be."""
-    site: str = ""
-    contaminates: bool = False
-
-    @property
-    def desirability(self) -> int:
-        """+1 good for the person, −1 bad, 0 neither."""
-        return self.verb_sign * self.thing_sign
-
-    @property
-    def emotion(self) -> str:
-        """What the person feels, by the rule of this module."""
-        if self.mood == "denied":
-            return "calm"
-        if self.contaminates:
-            return "disgust"
-        if self.desirability > 0:
-            return "joy"
-        if self.desirability < 0:
-            return "fear" if self.mood == "prospect" else "anger" if self.meant else "sadness"
-        return "surprise" if self.sudden else "calm"
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """Some words of a sentence that share their tags."""
-
-    text: str
-    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -139,7 +68,7 @@ def _draw(rng: Random, item_type: str, cluster: str) -> list[Example]:
     pair = item_type == "minimal pair"
     style = "story" if pair else rng.choice(STYLES)  # a diary says "my" but "of Anna", so its words could not be shared
     names = rng.sample(lexicon().names, 5)
-    persons = [I if style == "diary" else names[0], names[1]]
+    persons = [SPEAKER if style == "diary" else names[0], names[1]]
     first, second = _emotions(rng, item_type)
     bystanders = names[2:4]
     events = [_event(rng, persons[0], first, bystanders + ([] if pair else persons[1:]))]
@@ -236,85 +165,7 @@ def _filler(rng: Random, name: str) -> list[str]:
 
 def _example(events: list[Event], filler: list[str], item: Mapping[str, str]) -> Example:
     """Write the text with its gold tags, and the answer to the question about the item's person."""
-    rank = {event.person: ("first", "second")[i] for i, event in enumerate(events)}
-    pieces = [_Piece(sentence, {}) for sentence in filler]
-    for event in events:
-        pieces += _sentence(event, rank)
-    text, words = _write(pieces)
+    text, words = write(filler, events)
     deciding = next(event for event in events if event.person == item["person"])
-    tags = _tags_of_person(deciding) | {"voice": deciding.voice, "entity": rank[deciding.person]}
-    answer_tags = tags | {"desirability": _sign(deciding.desirability)}
-    return Example(text, deciding.emotion, words=words, answer_tags=answer_tags, **item)  # pyright: ignore[reportArgumentType]
-
-
-def _tags_of_person(event: Event) -> dict[str, str]:
-    return {"role": _ROLES[event.frame][event.voice][2], "semantic_role": _SEMANTIC[event.frame]}
-
-
-def _sign(value: int) -> str:
-    return "good" if value > 0 else "bad" if value < 0 else "neither"
-
-
-def _sentence(event: Event, rank: Mapping[str, str]) -> list[_Piece]:
-    """Write one event as a sentence, its adverbial first where it has one."""
-    worth = {"desirability": _sign(event.desirability)}
-    agent_role, thing_role, _ = _ROLES[event.frame][event.voice]
-    who = rank.get(event.agent, "bystander") if event.meant else "thing"
-    agent = {"role": agent_role, "semantic_role": "agent" if event.meant else "cause", "entity": who}
-    theme = {"role": thing_role, "semantic_role": "theme", "entity": "thing", **worth}
-    person = _tags_of_person(event) | {"entity": rank[event.person], **worth}
-    subject = _Piece(event.agent, agent)
-    by = [_Piece("by", {}), _Piece("me" if event.agent == I else event.agent, agent)]
-    verb = _Piece(_verb_phrase(event), {"voice": event.voice, **worth})
-    whom = _Piece("me" if event.person == I else event.person, person)
-    thing = [_Piece("the", {}), _Piece(event.thing, theme)]
-    active = event.voice == "active"
-    if event.frame == "give":
-        receiver = _Piece(event.person, person)
-        order = [subject, verb, whom, *thing] if active else [receiver, verb, *thing, *by]
-    elif event.frame == "take":
-        source = [_Piece("from", {}), whom]
-        order = [subject, verb, *thing, *source] if active else [*thing, verb, *source, *by]
-    elif event.frame == "deed":
-        owned = _owned(_Piece(event.thing, theme), event.person, person)
-        order = [subject, verb, *owned] if active else [*owned, verb, *by]
-    else:
-        location = {"role": "oblique", "semantic_role": "location", "entity": "thing"}
-        site = [_Piece("onto", {}), *_owned(_Piece(event.site, location), event.person, person)]
-        substance = _Piece(event.thing, theme)
-        order = [subject, verb, substance, *site] if active else [substance, verb, *site, *by]
-    return [*([_Piece(event.aside, {}), _Piece(",", {})] if event.aside else []), *order, _Piece(".", {})]
-
-
-def _owned(thing: _Piece, person: str, tags: Mapping[str, str]) -> list[_Piece]:
-    if person == I:
-        return [_Piece("my", tags), thing]
-    return [_Piece("the", {}), thing, _Piece("of", {}), _Piece(person, tags)]
-
-
-def _verb_phrase(event: Event) -> str:
-    base, past, participle = event.verb
-    if event.mood == "fact":
-        return past if event.voice == "active" else f"was {participle}"
-    if event.mood == "prospect":
-        return f"{event.modal} {base if event.voice == 'active' else f'be {participle}'}"
-    if event.voice == "passive":
-        return f"was {event.modal} {participle}"
-    return f"never {past}" if event.modal == "never" else f"did not {base}"
-
-
-def _write(pieces: list[_Piece]) -> tuple[str, tuple[Word, ...]]:
-    """Join words by spaces, begin sentences with capitals, and say where each word stands; tags go to content words."""
-    parts, words, text = parts_of_speech(), [], ""
-    for piece in pieces:
-        for form in piece.text.split():
-            if form in (".", ","):
-                text += form
-                continue
-            fresh = not text or text.endswith(".")
-            text += " " if text else ""
-            pos = {"pos": parts[form.lower()]} if form.lower() in parts else {}
-            tags = piece.tags if pos.get("pos") in ("noun", "name", "verb", "pronoun", None) or form == "my" else {}
-            words.append(Word(len(text), len(text) + len(form), {**pos, **tags}))
-            text += form[0].upper() + form[1:] if fresh else form
-    return text, tuple(words)
+    tags = answer_tags(deciding, events)
+    return Example(text, deciding.emotion, words=words, answer_tags=tags, **item)  # pyright: ignore[reportArgumentType]

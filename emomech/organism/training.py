@@ -239,7 +239,9 @@ def _resume(
     kept = torch.load(checkpoint, map_location="cpu", weights_only=True)
     wanted = _signature(recipe, seed)
     if kept["signature"] != wanted:
-        changed = ", ".join(f"{key} {kept['signature'].get(key)}" for key in wanted if kept["signature"].get(key) != wanted[key])
+        changed = ", ".join(
+            f"{key} {kept['signature'].get(key)}" for key in wanted if kept["signature"].get(key) != wanted[key]
+        )
         raise UsageError(f"{checkpoint}: was begun with {changed}. Delete {checkpoint.parent}, or take another folder.")
     module.load_state_dict(kept["module"])
     optimizer.load_state_dict(kept["optimizer"])
