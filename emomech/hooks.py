@@ -1,7 +1,7 @@
 """Read and change activations while a model runs: the only module that registers hooks.
 
-An edit at a point comes before a capture of the same point when `capture` is entered inside `intervene`;
-a block's output is captured as the blocks after it read it.
+Hooks run in the order in which they are entered: a `capture` inside an `intervene` sees the edited activation, as the
+blocks after it do, and one that is entered before it sees what would have been there.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from emomech.errors import EmomechError
 from emomech.models import LanguageModel, module_at
 from emomech.vocab import HookPoint
 
@@ -37,10 +38,23 @@ def capture(lm: LanguageModel, points: Iterable[HookPoint]) -> Iterator[dict[Hoo
 def intervene(lm: LanguageModel, edits: Mapping[HookPoint, Edit]) -> Iterator[None]:
     """Replace the activation at each point by `edit(activation)` on every forward pass inside the block.
 
-    Raises UsageError for a point that the model does not have.
+    Raises UsageError for a point that the model does not have, and, in the forward pass, EmomechError for an edit that
+    gives anything but a tensor of the activation's shape and number format. An edit must not work in place.
     """
-    with _hooked(lm, edits):
+
+    def replace(point: HookPoint, edit: Edit, activation: Tensor) -> Tensor:
+        edited = edit(activation)
+        if not isinstance(edited, Tensor) or (edited.shape, edited.dtype) != (activation.shape, activation.dtype):
+            expected, found = _described(activation), _described(edited)
+            raise EmomechError(f"edit at {point}: it gives {found}, expected {expected}, as the activation is.")
+        return edited
+
+    with _hooked(lm, {point: partial(replace, point, edit) for point, edit in edits.items()}):
         yield
+
+
+def _described(found: object) -> str:
+    return f"{found.dtype} {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
 
 
 @contextmanager

@@ -5,10 +5,13 @@ GPT-2, GPT-NeoX, Llama, Gemma 2, Gemma 3, Qwen 2, Qwen 3.
 """
 
 import copy
+import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import nn
@@ -19,14 +22,22 @@ from emomech.vocab import HookPoint
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+log = logging.getLogger(__name__)
+
 Side = Literal["input", "output"]
 
-_ADDED_BY: dict[str, tuple[str, ...]] = {
-    "attn_out": ("post_attention_layernorm", "self_attn", "attn", "attention"),
-    "mlp_out": ("post_feedforward_layernorm", "mlp"),
+_PLAIN = {"attn_out": "self_attn", "mlp_out": "mlp"}
+_NORMED = {"attn_out": "post_attention_layernorm", "mlp_out": "post_feedforward_layernorm"}
+_ADDED_BY = {
+    "gpt2": {"attn_out": "attn", "mlp_out": "mlp"},
+    "gpt_neox": {"attn_out": "attention", "mlp_out": "mlp"},
+    **dict.fromkeys(("llama", "qwen2", "qwen3"), _PLAIN),
+    **dict.fromkeys(("gemma2", "gemma3_text"), _NORMED),
 }
-"""Modules whose output the block adds to the stream, the first that a block has. A norm stands here only where it
-comes after the branch (Gemma 2 and 3); in other families the norm of that name is the MLP's input."""
+"""Modules of a block whose output it adds to the stream, by type of model. Gemma normalises after each branch, so the
+norm's output is what is added; in Llama and Qwen the norm of the same name is the input of the MLP. In GPT-NeoX both
+branches read the block's input. Told by name and not by attributes: a family that scales its branches would look alike.
+"""
 
 
 @dataclass(frozen=True)
@@ -68,8 +79,13 @@ class LanguageModel:
     @property
     def pad_id(self) -> int:
         """Token that fills short rows; the attention mask hides it, so any will do."""
-        known = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
+        known: tuple[Any, ...] = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
         return next(int(token) for token in known if token is not None)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens that the model can read; some tokenizers know more."""
+        return int(self.module.config.get_text_config().vocab_size)
 
 
 def load_model(
@@ -91,26 +107,26 @@ def load_model(
     local = Path(source).is_dir()
     if local:
         _check_files(name, Path(source))
+    elif isinstance(source, Path) or str(source).startswith(("/", ".", "~")):
+        raise UsageError(f"model {name!r}: there is no folder {source}.")
     options = {"local_files_only": True} if local else {"revision": revision}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(source), **options)
         with _quiet():
-            module, loading = AutoModelForCausalLM.from_pretrained(
-                str(source), dtype=getattr(torch, dtype), output_loading_info=True, **options
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                str(source), dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True, **options
             )
+            module, loading = loaded
+            tokenizer = AutoTokenizer.from_pretrained(str(source), **options)
     except Exception as error:
         raise _explained(name, source, local, error) from error
-    wrong = [*loading["missing_keys"], *loading["mismatched_keys"]]
-    if wrong:
-        raise EmomechError(
-            f"model {name!r}: its weights lack or misfit {len(wrong)} tensors, {wrong[0]} among them. "
-            "Get the weights that belong to its config.json."
-        )
+    _check_weights(name, loading)
+    if not _is_causal(module):
+        raise UsageError(f"model {name!r}: {type(module).__name__} reads what comes later; expected a causal model.")
     return wrap(name, module.to(device), tokenizer, prepend_bos)
 
 
 def wrap(
-    name: str, module: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", prepend_bos: bool | None = None
+    name: str, module: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", prepend_bos: bool | None
 ) -> LanguageModel:
     """Take a loaded model. Raises UsageError where a BOS is asked for that the tokenizer does not have."""
     if not tokenizer.is_fast:
@@ -119,7 +135,8 @@ def wrap(
         )
     bos = tokenizer.bos_token_id
     if prepend_bos is None:
-        prepend_bos = bos is not None and tokenizer("a")["input_ids"][:1] == [bos]
+        first: Any = tokenizer("a")["input_ids"]
+        prepend_bos = bool(bos is not None and first[:1] == [bos])
     if prepend_bos and bos is None:
         raise UsageError(f"model {name!r}: a BOS before every text is asked for, but its tokenizer has none.")
     module.eval().requires_grad_(False)
@@ -151,59 +168,95 @@ def module_at(lm: LanguageModel, point: HookPoint) -> tuple[nn.Module, Side]:
     block = lm.blocks[point.layer]
     if point.site in ("resid_pre", "resid_post"):
         return block, "input" if point.site == "resid_pre" else "output"
-    after_branch = hasattr(block, "post_feedforward_layernorm")
-    candidates = [name for name in _ADDED_BY[point.site] if after_branch or not name.endswith("layernorm")]
-    for name in candidates:
-        if hasattr(block, name):
-            return getattr(block, name), "output"
-    raise UsageError(f"{point}: a block of {lm.name} ({type(block).__name__}) has none of {', '.join(candidates)}.")
+    family = lm.module.config.get_text_config().model_type
+    if family not in _ADDED_BY:
+        raise UsageError(
+            f"{point}: what a block of {family!r} models adds is not known, only for {', '.join(_ADDED_BY)}. "
+            "Take a resid_pre or a resid_post point."
+        )
+    return block.get_submodule(_ADDED_BY[family][point.site]), "output"
 
 
-def _blocks(name: str, module: nn.Module) -> nn.ModuleList:
-    """Find the decoder blocks: the only list of modules as long as the text model is deep."""
-    depth = module.config.get_text_config().num_hidden_layers  # pyright: ignore[reportAttributeAccessIssue]
-    found = [m for _, m in module.named_modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
-    if not found:
-        raise UsageError(f"model {name!r}: {type(module).__name__} has no list of {depth} decoder blocks.")
-    return found[0]
+def _blocks(name: str, module: "PreTrainedModel") -> nn.ModuleList:
+    """Find the decoder blocks: the list of modules as long as the text model is deep, outside any vision tower."""
+    depth = module.config.get_text_config().num_hidden_layers
+    for part in module.get_decoder().modules():
+        if isinstance(part, nn.ModuleList) and len(part) == depth:
+            return part
+    raise UsageError(f"model {name!r}: {type(module).__name__} has no list of {depth} decoder blocks.")
 
 
 def _check_files(name: str, folder: Path) -> None:
+    """Raise EmomechError, naming the file, for what a folder lacks or what of it cannot be opened."""
+    from safetensors import SafetensorError, safe_open
+
     if not (folder / "config.json").is_file():
         raise UsageError(f"model {name!r}: {folder} has no config.json; expected a Hugging Face model folder.")
-    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights and not any(folder.glob("*.bin")):
         raise EmomechError(f"model {name!r}: {folder} has no weights; expected model.safetensors.")
     if not any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         raise EmomechError(f"model {name!r}: {folder} has no tokenizer; expected tokenizer.json.")
+    texts = (folder / file for file in ("config.json", "tokenizer.json", "tokenizer_config.json"))
+    for file in (*weights, *filter(Path.is_file, texts)):
+        try:
+            if file.suffix == ".json":
+                json.loads(file.read_bytes())
+            else:
+                with safe_open(file, "pt"):
+                    pass
+        except (SafetensorError, ValueError) as error:
+            raise EmomechError(f"model {name!r}: {file} is damaged ({error}). Get the file again.") from error
+
+
+def _check_weights(name: str, loading: dict[str, Any]) -> None:
+    """Raise EmomechError for tensors that would be random: transformers draws what it does not find."""
+    misfits = [key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]]
+    wrong = sorted({*loading["missing_keys"], *misfits})
+    if wrong:
+        raise EmomechError(
+            f"model {name!r}: {wrong[0]} is missing from its weights or has another shape there "
+            f"({len(wrong)} such tensors). Get the weights that belong to its config.json."
+        )
+    if unused := sorted(loading["unexpected_keys"]):
+        log.warning("model %r: %d tensors of its weights are not used, %s among them", name, len(unused), unused[0])
+
+
+@torch.inference_mode()
+def _is_causal(module: "PreTrainedModel") -> bool:
+    """Say whether a token leaves what comes before it alone; masked language models load without a word too."""
+    ids = torch.tensor([[0, 0, 0], [0, 0, 1]], device=module.device)
+    logits = module.eval()(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[:, :2].float()
+    return bool((logits[0] - logits[1]).abs().max() <= 1e-3 * logits.std())
 
 
 def _explained(name: str, source: str | Path, local: bool, error: Exception) -> EmomechError:
     """Say what went wrong in loading, and the way out."""
-    first = str(error).strip().split("\n")[0]
-    if type(error).__name__ == "SafetensorError" or "safetensor" in first.lower():
-        return EmomechError(f"model {name!r}: model.safetensors in {source} is damaged ({first}). Get the file again.")
+    first = str(error).strip().split("\n")[0].rstrip(".")
     if "Unrecognized configuration class" in first or "does not recognize this architecture" in first:
         return UsageError(f"model {name!r}: is no causal language model that transformers knows ({first}).")
     if local:
-        return EmomechError(f"model {name!r}: {source} cannot be loaded: {first}")
+        return EmomechError(f"model {name!r}: {source} cannot be loaded: {first}. Get its files again.")
     if "gated" in str(error).lower() or "401" in first:
         way_out = f"Accept its licence at https://huggingface.co/{source}, and log in with `hf auth login`."
+    elif "not a valid model identifier" in first:
+        way_out = "Look up its name at https://huggingface.co/models, or give the path of a model folder."
     else:
         way_out = "Connect to the network once, or give the path of a model folder."
     return EmomechError(f"model {name!r}: {source} cannot be fetched from the hub ({first}). {way_out}")
 
 
-class _quiet:
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Keep the loading report of transformers out of the way; what it would report is raised as an error."""
+    from transformers.utils import logging as messages
 
-    def __enter__(self) -> None:
-        from transformers.utils import logging as messages
-
-        self.before = messages.get_verbosity()
-        messages.set_verbosity(logging.ERROR)
-        messages.disable_progress_bar()
-
-    def __exit__(self, *_: object) -> None:
-        from transformers.utils import logging as messages
-
-        messages.set_verbosity(self.before)
+    verbosity, bars = messages.get_verbosity(), messages.is_progress_bar_enabled()
+    messages.set_verbosity_error()
+    messages.disable_progress_bar()
+    try:
+        yield
+    finally:
+        messages.set_verbosity(verbosity)
+        if bars:
+            messages.enable_progress_bar()

@@ -4,7 +4,6 @@ Everything is HTML that reads well without a style sheet and that the book's sty
 from data is escaped.
 """
 
-import base64
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -72,7 +71,7 @@ class Figure:
 
 
 def figure(chart: "alt.TopLevelMixin", caption: str) -> Figure:
-    """Show a chart with a caption. Raises EmomechError for a chart that nobody described for those who cannot see it."""
+    """Show a chart with a caption. Raises EmomechError for a chart without a description."""
     if not isinstance(getattr(chart, "description", alt.Undefined), str):
         raise EmomechError(
             f"the figure {caption[:60]!r}: its chart has no description; give it .properties(description=…)."
@@ -91,9 +90,9 @@ def _bundle(spec: dict[str, Any]) -> dict[str, object]:
     if caption and "title" not in spec:
         lines = wrap(caption, 100)
         static["title"] = {"text": lines, "orient": "bottom", "anchor": "start", "fontWeight": "normal", "fontSize": 12}
-    png = vl_convert.vegalite_to_png(static, vl_version=VEGA_LITE, scale=1.5)
+    svg = vl_convert.vegalite_to_svg(static, vl_version=VEGA_LITE)
     text = " ".join(part for part in (str(spec.get("description", "")), caption) if part)
-    return {MIME: spec, "image/png": base64.b64encode(png).decode(), "text/plain": text}
+    return {MIME: spec, "image/svg+xml": svg, "text/plain": text}
 
 
 def number_text(value: object) -> str:
@@ -101,8 +100,10 @@ def number_text(value: object) -> str:
 
     Raises EmomechError for what is neither number nor text.
     """
-    if isinstance(value, Estimate | str):
-        return str(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Estimate):
+        return str(value).replace(" ", "\u00a0")  # an interval is not broken between lines
     if isinstance(value, bool) or type(value).__name__ == "bool":
         return "yes" if value else "no"
     if isinstance(value, Integral):

@@ -35,7 +35,7 @@ def rank(features: sp.csr_array) -> Floats:
     entries = features.tocsc()
     column = np.repeat(np.arange(features.shape[1]), np.diff(entries.indptr))
     order = np.lexsort((entries.data, column))
-    value, row, column = entries.data[order], entries.indices[order], column[order]
+    value, row, column = _rounded(entries.data[order]), entries.indices[order], column[order]
     fresh = np.ones(len(value), dtype=bool)
     fresh[1:] = (value[1:] != value[:-1]) | (column[1:] != column[:-1])
     tie = np.cumsum(fresh) - 1
@@ -46,6 +46,11 @@ def rank(features: sp.csr_array) -> Floats:
     ranks = np.tile(((n_zero[active] + 1) / 2).astype(np.float32), (features.shape[0], 1))
     ranks[row, position] = midrank[tie]
     return ranks
+
+
+def _rounded(values: Floats) -> Floats:
+    """Make equal what differs by the rounding of float32 only, so that it ties."""
+    return np.round(values / values.max(initial=1e-12), 5)
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,8 @@ def bundle() -> str:
     """
     import vl_convert
 
-    return "(function(){" + vl_convert.javascript_bundle(None, VEGA_LITE) + "})();\n"
+    script = vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # pyright: ignore[reportCallIssue]: its default is Vega-Embed
+    return "(function(){" + script + "})();\n"
 
 
 def _add_bundle(app: "Sphinx") -> None:

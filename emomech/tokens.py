@@ -32,7 +32,9 @@ class TokenizedText:
             first, last = self.spans[i]
             if not self.special[i] and first < end and last > start:
                 return i
-        raise UsageError(f"characters {start} to {end}: no token covers them; the text has {self.spans[-1][1]}.")
+        raise UsageError(
+            f"characters {start} to {end}: no token covers them; the text has {max(end for _, end in self.spans)}."
+        )
 
 
 @dataclass(frozen=True)
@@ -73,25 +75,47 @@ class TokenBatch:
 def tokenize(lm: LanguageModel, texts: Sequence[str]) -> list[TokenizedText]:
     """Tokenize texts, each with exactly one BOS if the model takes one, else with none.
 
-    Raises UsageError for a text without tokens, and for one that is longer than the model's context.
+    Raises UsageError for a text without tokens, for one that is longer than the model's context, and for a token that
+    the model has no embedding for.
     """
     if not texts:
         return []
-    found = lm.tokenizer(list(texts), return_offsets_mapping=True, add_special_tokens=False, verbose=False)
-    specials = set(lm.tokenizer.all_special_ids)
+    tokenizer: Any = lm.tokenizer
+    found = tokenizer(list(texts), return_offsets_mapping=True, add_special_tokens=False, verbose=False)
+    bos = tokenizer.bos_token_id
+    # An unknown word is still a word; GPT-2 has one token for both, which then stays special.
+    unknown = {tokenizer.unk_token_id} - {bos, tokenizer.eos_token_id}
+    specials = set(tokenizer.all_special_ids) - unknown
     tokenized = []
-    for number, (ids, spans) in enumerate(zip(found["input_ids"], found["offset_mapping"], strict=True)):
-        if not ids:
-            raise UsageError(f"text {number + 1}: {texts[number]!r} has no token for {lm.name}.")
-        bos = [lm.tokenizer.bos_token_id] if lm.prepend_bos and ids[0] != lm.tokenizer.bos_token_id else []
-        if len(bos) + len(ids) > lm.context:
-            raise UsageError(
-                f"text {number + 1} has {len(bos) + len(ids)} tokens, {lm.name} reads at most {lm.context}: "
-                f"{texts[number][:60]!r}… Shorten or leave out such texts, or take a model with a longer context."
-            )
-        special = tuple(token in specials for token in [*bos, *ids])
-        tokenized.append(TokenizedText((*bos, *ids), (*([(0, 0)] * len(bos)), *map(tuple, spans)), special))
+    for number, (ids, spans) in enumerate(zip(found["input_ids"], found["offset_mapping"], strict=True), 1):
+        start = next((i for i, token in enumerate(ids) if token != bos), len(ids))
+        _check(lm, number, texts[number - 1], [*[bos] * lm.prepend_bos, *ids[start:]])
+        special = tuple(token in specials for token in ids[start:])
+        places = [(0, 0) if hidden else tuple(span) for span, hidden in zip(spans[start:], special, strict=True)]
+        text = TokenizedText(tuple(ids[start:]), tuple(places), special)
+        tokenized.append(_with_bos(text, bos) if lm.prepend_bos else text)
     return tokenized
+
+
+def _with_bos(text: TokenizedText, bos: int) -> TokenizedText:
+    return TokenizedText((bos, *text.ids), ((0, 0), *text.spans), (True, *text.special))
+
+
+def _check(lm: LanguageModel, number: int, text: str, ids: Sequence[int]) -> None:
+    """Raise UsageError for tokens that the model cannot read."""
+    if len(ids) <= lm.prepend_bos:
+        raise UsageError(f"text {number}: {text!r} has no token for {lm.name}. Leave such texts out.")
+    if len(ids) > lm.context:
+        raise UsageError(
+            f"text {number} has {len(ids)} tokens, {lm.name} reads at most {lm.context}: {text[:60]!r}… "
+            "Shorten or leave out such texts, or take a model with a longer context."
+        )
+    if max(ids) >= lm.vocab_size:
+        token = lm.tokenizer.convert_ids_to_tokens(max(ids))
+        raise UsageError(
+            f"text {number}: {lm.name} has no embedding for the token {token!r} ({max(ids)}; it has {lm.vocab_size}). "
+            "Take the tokenizer that belongs to the model, or leave out such texts."
+        )
 
 
 def batches(
@@ -130,5 +154,5 @@ def _batch(
         input_ids[row, first : first + n] = torch.tensor(text.ids)
         attention[row, first : first + n] = 1
         content[row, first : first + n] = ~torch.tensor(text.special)
-    tensors = (tensor.to(device) for tensor in (input_ids, attention, content))
-    return TokenBatch(*tensors, tuple(numbers), offset.to(device))
+    input_ids, attention, content, offset = (t.to(device) for t in (input_ids, attention, content, offset))
+    return TokenBatch(input_ids, attention, content, tuple(numbers), offset)

@@ -15,6 +15,8 @@ from emomech.stats import Estimate
 
 Outcome = Literal["replicates", "partly", "does not replicate", "cannot be tested here"]
 
+MARGIN = 0.01
+"""Number of phases: an error that is larger by less than this share of one phase's error is no worse."""
 MIN_GROUP = 30
 """An item type with fewer texts neither carries nor breaks a verdict."""
 
@@ -114,8 +116,13 @@ def _beyond(estimate: Estimate, control: Estimate | None) -> bool:
 
 
 def _best_form(result: Flow, where: str) -> str:
-    forms = result.phases.query("condition == 'trained' and where == @where")
-    return str(forms.loc[forms.error.idxmin(), "form"]) if len(forms) else ""
+    """Take the fewest phases whose error is within the margin of the least, unless the ramp's is less than theirs."""
+    forms = result.phases.query("condition == 'trained' and where == @where").set_index("form").error
+    if not len(forms):
+        return ""
+    phases = forms.drop(RAMP)
+    best = str(phases.index[phases <= phases.min() + MARGIN][0])
+    return RAMP if forms[RAMP] < forms[best] else best
 
 
 def _form_in_words(form: str) -> str:

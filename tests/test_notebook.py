@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from ast import literal_eval
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -51,7 +53,7 @@ def _setup(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (Estimate(-0.12, -0.2, 0.034, 9), "−0.12 [−0.20, 0.03]"),
+        (Estimate(-0.12, -0.2, 0.034, 9), "−0.12\u00a0[−0.20,\u00a00.03]"),
         ("as it is", "as it is"),
         (1200, "1,200"),
         (np.int64(-1200), "−1,200"),
@@ -121,7 +123,7 @@ def test_a_figure_is_specification_picture_and_text(chart: alt.Chart) -> None:
     spec: Any = bundle[MIME]
     assert spec["usermeta"]["caption"] == "Its caption." and spec["description"] == "Two points."
     assert spec["width"] == "container" and spec["config"]["background"] == "transparent"
-    assert str(bundle["image/png"]).startswith("iVBOR") and bundle["text/plain"] == "Two points. Its caption."
+    assert str(bundle["image/svg+xml"]).startswith("<svg") and bundle["text/plain"] == "Two points. Its caption."
     json.dumps(spec)
 
 
@@ -131,7 +133,7 @@ def test_a_notebook_may_hold_a_figure(chart: alt.Chart) -> None:
 
 
 def test_a_bare_chart_shows_the_same(chart: alt.Chart) -> None:
-    assert set(chart._repr_mimebundle_()) == {MIME, "image/png", "text/plain"}
+    assert set(chart._repr_mimebundle_()) == {MIME, "image/svg+xml", "text/plain"}
 
 
 def test_a_figure_needs_a_description(chart: alt.Chart) -> None:
@@ -170,3 +172,15 @@ def test_provenance_is_shown_whole() -> None:
 
 def test_a_note_is_text() -> None:
     assert "a &lt;b&gt;" in notebook.note("a <b>").data
+
+
+def test_showing_loads_no_model_library() -> None:
+    code = "import sys; from emomech import notebook; print(sorted({'torch', 'transformers', 'sae_lens'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_parameters_are_shown_with_what_they_mean_and_which_were_changed() -> None:
+    values = {"model": "organism", "corpus": "my <texts>.csv", "emotions": "auto", "prompt": "auto"}
+    html = str(notebook.parameters_table("behaviour", values | {"seed": 0, "limit": 0, "n_resamples": 1000}).data)
+    assert html.count("emo-changed") == 1 and "my &lt;texts&gt;.csv" in html
+    assert html.count("<tr>") == 8 and "decides which texts are drawn" in html

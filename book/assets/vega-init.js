@@ -5,6 +5,7 @@
 (() => {
   "use strict";
   const NARROW = 520;
+  const NARROW_LABEL = 116;
   const INK = "currentColor";
 
   const config = (narrow) => ({
@@ -13,7 +14,7 @@
     axis: {
       labelColor: INK, titleColor: INK, domainColor: INK, tickColor: INK, gridColor: INK,
       gridOpacity: 0.13, domainOpacity: 0.35, tickOpacity: 0.35, labelOpacity: 0.85,
-      ...(narrow ? { labelFontSize: 11, titleFontSize: 11, titleLimit: 250 } : {}),
+      ...(narrow ? { labelFontSize: 11, titleFontSize: 11, titleLimit: 250, labelLimit: NARROW_LABEL } : {}),
     },
     legend: {
       labelColor: INK, titleColor: INK, labelOpacity: 0.9, symbolOpacity: 1, offset: 22, ...(narrow ? { columns: 2, labelFontSize: 11 } : {}),
@@ -30,7 +31,7 @@
     if (node === null || typeof node !== "object") return node;
     return Object.fromEntries(Object.entries(node).map(([key, value]) =>
       key === "datasets" || key === "values" ? [key, value]
-        : key === "labelLimit" ? [key, Math.min(value, 96)] : [key, narrowed(value)]));
+        : key === "labelLimit" ? [key, Math.min(value, NARROW_LABEL)] : [key, narrowed(value)]));
   };
 
   const describe = (frame, error) => {

@@ -1,8 +1,8 @@
 """The texts of the embedded corpus: short vignettes in which who feels what follows from what happens to whom.
 
-No word tells the emotion. Each appraisal that decides it stands in other words: breaking a cage is good and repairing it
-bad; slime on a road is nothing, and honey in a soup neither. With two persons in a text, roles and order alone say whose
-emotion is asked for.
+No word tells the emotion. Each appraisal that decides it stands in other words: breaking a cage is good and repairing
+it bad; slime on a road is nothing, and honey in a soup neither. With two persons in a text, roles and order alone say
+whose emotion is asked for.
 """
 
 from collections.abc import Iterator, Mapping

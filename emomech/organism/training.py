@@ -41,10 +41,10 @@ class Recipe:
     context: int = 128
     batch: int = 64
     """Lessons per step."""
-    binding: int = 500
+    binding: int = 400
     """Steps of the first phase."""
     appraisal: int = 400
-    grammar: int = 4200
+    grammar: int = 3000
     learning_rate: float = 1e-3
     warm_up: int = 50
     """Steps over which the learning rate rises at the beginning; in the last phase it falls to a tenth by a cosine."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +31,30 @@ class Visit:
         return self.page.evaluate(script)
 
 
-@pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
-def context(request: pytest.FixtureRequest, browser: Any) -> Iterator[Any]:
-    scheme, width = request.param
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 1000})
+def look_name(look: tuple[str, int]) -> str:
+    return f"{look[0]}-{look[1]}"
+
+
+@contextmanager
+def looking(browser: Any, look: tuple[str, int]) -> Iterator[Any]:
+    """A window of a colour scheme and width."""
+    context = browser.new_context(color_scheme=look[0], viewport={"width": look[1], "height": 1000})
     yield context
     context.close()
 
 
-@pytest.fixture
-def stub(context: Any, html: Path) -> Visit:
+@pytest.fixture(params=LOOKS, ids=look_name)
+def context(request: pytest.FixtureRequest, browser: Any) -> Iterator[Any]:
+    with looking(browser, request.param) as context:
+        yield context
+
+
+@pytest.fixture(params=[("light", WIDE), ("dark", NARROW)], ids=look_name)
+def stub(request: pytest.FixtureRequest, browser: Any, html: Path) -> Iterator[Visit]:
     if not (html / "stub.html").exists():
         pytest.skip("EMOMECH_BOOK names another book than the small one")
-    return Visit(context, html / "stub.html")
+    with looking(browser, request.param) as context:
+        yield Visit(context, html / "stub.html")
 
 
 def pages_of(html: Path) -> list[Path]:
@@ -81,20 +93,20 @@ def luminance(colour: str) -> float:
     return 0.21 * red + 0.72 * green + 0.07 * blue
 
 
-@pytest.mark.parametrize(
-    ("selector", "ink"),
-    [
-        ("svg.marks .role-axis-label text", "fill"),
-        (".emo-verdict dd", "color"),
-        (".emo-table td", "color"),
-        (".emo-outcome strong", "color"),
-        ("figcaption", "color"),
-    ],
-)
-def test_text_stands_out(stub: Visit, selector: str, ink: str) -> None:
+INKS = {
+    "svg.marks .role-axis-label text": "fill",
+    ".emo-verdict dd": "color",
+    ".emo-table td": "color",
+    ".emo-outcome strong": "color",
+    "figcaption": "color",
+}
+
+
+def test_text_stands_out(stub: Visit) -> None:
     ground = luminance(stub.run("getComputedStyle(document.body).backgroundColor"))
-    colour = stub.run(f"getComputedStyle(document.querySelector('{selector}')).{ink}")
-    assert abs(luminance(colour) - ground) > 0.4
+    for selector, ink in INKS.items():
+        colour = stub.run(f"getComputedStyle(document.querySelector('{selector}')).{ink}")
+        assert abs(luminance(colour) - ground) > 0.4, selector
 
 
 def test_html_of_notebooks_has_no_ground_of_its_own(stub: Visit) -> None:
@@ -111,7 +123,7 @@ def test_switching_the_theme_recolours_figures(stub: Visit) -> None:
 
 
 def test_numbers_stand_in_the_prose_as_text(stub: Visit) -> None:
-    said = stub.page.inner_text("article")
+    said = stub.page.inner_text("article").replace("\u00a0", " ")
     assert "0.83 [0.78, 0.87] on 1,200 texts" in said
     assert "partly <b>" in said and "</script><b>Not bold.</b>" in said and "Three phases <b>&amp;</b>" in said
 

@@ -1,0 +1,70 @@
+import re
+from itertools import combinations
+
+import pytest
+
+from emomech.errors import EmomechError
+from emomech.organism.lexicon import EMOTION_NOUNS, FILE, lexicon, parts_of_speech, read
+
+TEXT = FILE.read_text(encoding="utf-8")
+STEMS = (
+    "joy|happ|glad|sad|sorrow|grie|ang(er|ry)|furi|fear|afraid|scare|disgust|revolt|surpris|astonish|amaz|calm|serene"
+)
+EMOTION_WORD = re.compile(rf"\b({STEMS})\w*", re.IGNORECASE)
+
+
+def test_reads_every_kind() -> None:
+    words = lexicon()
+    assert len(set(words.names)) == len(words.names) >= 40
+    assert set(words.reactions) == set(EMOTION_NOUNS)
+    assert all(len(kind) >= 8 for kind in vars(words.things).values())
+    assert all(len(kind) >= 8 for kind in vars(words.verbs).values())
+
+
+def test_no_word_names_an_emotion() -> None:
+    assert not EMOTION_WORD.search(re.sub(r"(?m)^(#.*|\[.*\]|\w+ = )", "", TEXT))
+
+
+def test_things_of_different_worth_are_different_things() -> None:
+    kinds = vars(lexicon().things)
+    for one, other in combinations(kinds, 2):
+        assert not set(kinds[one]) & set(kinds[other]), f"{one} and {other}"
+
+
+def test_verbs_of_different_sign_share_no_form() -> None:
+    kinds = {kind: {form for verb in verbs for form in verb} for kind, verbs in vars(lexicon().verbs).items()}
+    assert not kinds["help"] & kinds["harm"]
+    assert not kinds["give"] & kinds["take"]
+    assert not kinds["move"] & (kinds["help"] | kinds["harm"])
+
+
+def test_reactions_belong_to_one_emotion() -> None:
+    forms = [form for verbs in lexicon().reactions.values() for form in verbs]
+    assert len(forms) == len(set(forms))
+
+
+def test_no_name_is_a_word() -> None:
+    common = {form for form, part in parts_of_speech().items() if part != "name"}
+    assert not common & {name.lower() for name in lexicon().names}
+
+
+def test_every_word_of_the_scene_has_a_part_of_speech() -> None:
+    scene = " ".join(text for texts in vars(lexicon().scene).values() for text in texts)
+    adverbials = " ".join((*lexicon().modals, *lexicon().negations, *lexicon().sudden, *lexicon().usual))
+    assert not set(re.findall(r"\w+", f"{scene} {adverbials}".lower())) - set(parts_of_speech())
+
+
+@pytest.mark.parametrize(
+    ("found", "instead", "named"),
+    [
+        ("names = [", "people = [", "names"),
+        ("[causes]", '[causes]\nhuman = ["king"]', "causes.human"),
+        ('["repair", "repaired", "repaired"]', '["repair", "repaired"]', "verbs.help.0"),
+        ('negations = ["not", "never"]', "negations = 2", "negations"),
+        ("[scene]", "[scene", "not valid TOML"),
+    ],
+)
+def test_names_what_is_wrong_with_a_lexicon(found, instead, named) -> None:
+    assert found in TEXT
+    with pytest.raises(EmomechError, match=re.escape(named)):
+        read(TEXT.replace(found, instead, 1))
