@@ -32,9 +32,8 @@ class TokenizedText:
             first, last = self.spans[i]
             if not self.special[i] and first < end and last > start:
                 return i
-        raise UsageError(
-            f"characters {start} to {end}: no token covers them; the text has {max(end for _, end in self.spans)}."
-        )
+        covered = max(last for _, last in self.spans)
+        raise UsageError(f"characters {start} to {end}: no token covers them; the text has {covered}.")
 
 
 @dataclass(frozen=True)

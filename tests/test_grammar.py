@@ -217,3 +217,44 @@ def test_words_without_order_do_not_say_which_of_two_persons_is_meant(item_type)
 def test_loads_no_framework() -> None:
     code = "import sys, emomech.organism.curriculum; sys.exit(bool({'torch', 'transformers', 'sklearn'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_word_gives_an_emotion_away() -> None:
+    found = defaultdict(Counter)
+    for example in (*sample(), *sample(seed=4), *sample(seed=5)):
+        if example.item_type == "one person":
+            for word in set(bag(example.text)):
+                found[word][example.label] += 1
+    often = {word: labels for word, labels in found.items() if labels.total() >= 30}
+    assert len(often) > 100
+    telling = {w: n.most_common(1) for w, n in often.items() if n.most_common(1)[0][1] > 0.8 * n.total()}
+    assert not telling
+
+
+@pytest.mark.parametrize(
+    ("event", "emotion"),
+    [
+        (replace(CAGE, mood="prospect", modal="may"), "joy"),
+        (replace(MOVED, mood="prospect", modal="may"), "calm"),
+        (replace(SMEARED, mood="prospect", modal="may"), "fear"),
+        (replace(SMEARED, mood="denied", modal="not"), "calm"),
+        (replace(SMEARED, site="road", contaminates=False, sudden=True, aside="suddenly"), "surprise"),
+    ],
+)
+def test_prospect_and_contact_decide_only_together_with_worth(event, emotion) -> None:
+    assert event.emotion == emotion
+
+
+def test_contamination_is_bad_for_the_person() -> None:
+    assert {e.answer_tags["desirability"] for e in sample() if e.label == "disgust"} == {"bad"}
+
+
+def test_texts_have_two_to_four_sentences() -> None:
+    assert {e.text.count(".") for e in sample()} == {2, 3, 4}
+
+
+def test_persons_are_ranked_by_first_mention() -> None:
+    second = replace(BROKEN, person="Ben", agent="Eva")
+    assert answer_tags(BROKEN, [BROKEN, second])["entity"] == "second"
+    passive = replace(BROKEN, voice="passive")
+    assert answer_tags(passive, [passive, second])["entity"] == "first"

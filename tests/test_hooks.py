@@ -78,12 +78,11 @@ def test_capturing_changes_nothing_and_an_edit_to_the_same_is_none(lm: LanguageM
 def test_an_edit_changes_what_comes_after_it_and_nothing_before(lm: LanguageModel, site) -> None:
     clean, point = read(lm), HookPoint(1, site)
     with intervene(lm, {point: noise}):
-        edited = read(lm)
-        assert not torch.allclose(run(lm).logits, (run_clean := run(lm).logits) * 0 + 1e9) and n_hooks(lm) > 0
+        edited, logits = read(lm), run(lm).logits
     assert torch.equal(edited[point], noise(clean[point]))
     assert all(torch.equal(edited[HookPoint(0, other)], clean[HookPoint(0, other)]) for other in SITES)
     assert not torch.allclose(edited[HookPoint(1)], clean[HookPoint(1)], atol=0.1)
-    assert not torch.allclose(run(lm).logits, run_clean, atol=1e-2)
+    assert not torch.allclose(run(lm).logits, logits, atol=1e-2)
     before, attention, mlp, after = (edited[HookPoint(1, other)] for other in SITES)
     if site != "resid_post":
         torch.testing.assert_close(before + attention + mlp, after, atol=1e-5, rtol=1e-5)
@@ -101,12 +100,12 @@ def test_an_edit_of_one_text_leaves_the_others_alone(lm: LanguageModel) -> None:
     clean = run(lm).logits
 
     def edit(x: Tensor) -> Tensor:
-        return torch.cat([x[:1], x[1:2] + 1, x[2:]])
+        return torch.cat([x[:1], noise(x[1:2]), x[2:]])
 
     for site in SITES:
         with intervene(lm, {HookPoint(1, site): edit}):
             edited = run(lm).logits
-        assert torch.equal(edited[[0, 2, 3]], clean[[0, 2, 3]])
+        torch.testing.assert_close(edited[[0, 2, 3]], clean[[0, 2, 3]], atol=1e-5, rtol=0)
         assert not torch.allclose(edited[1], clean[1], atol=1e-3)
 
 

@@ -34,7 +34,7 @@ def test_a_bos_stands_once_or_not_at_all(kind: str, text: str) -> None:
     assert bos not in without.ids
     assert (with_bos.ids[1:], with_bos.spans[1:], with_bos.special[1:]) == (without.ids, without.spans, without.special)
     assert not any(without.special)
-    assert TOKENIZERS[kind].decode(without.ids).replace("▁", " ").strip() == "Ana cried."
+    assert list(without.ids) == TOKENIZERS[kind]("Ana cried.", add_special_tokens=False)["input_ids"]
 
 
 def test_tokens_are_those_of_the_tokenizer_itself() -> None:
@@ -88,12 +88,12 @@ def test_an_unknown_word_is_content_and_a_special_token_is_not() -> None:
 
 def test_a_text_may_fill_the_context_and_no_more() -> None:
     lm = reader("byte level")
-    fits = "a" + " b" * (tiny.CONTEXT - 2)
+    fits = "!" * (tiny.CONTEXT - 1)
     (text,) = tokenize(lm, [fits])
     assert len(text.ids) == lm.context
     with pytest.raises(UsageError, match=r"text 2 has 65 tokens, m reads at most 64: .*Shorten .*longer context"):
-        tokenize(lm, ["a", fits + " b"])
-    (without,) = tokenize(reader("byte level", False), [fits + " b"])
+        tokenize(lm, ["a", fits + "!"])
+    (without,) = tokenize(reader("byte level", False), [fits + "!"])
     assert len(without.ids) == lm.context
 
 
@@ -106,7 +106,7 @@ def test_a_text_without_tokens_is_refused(text: str, prepend_bos: bool) -> None:
 
 def test_a_token_that_the_model_does_not_have_is_refused() -> None:
     lm = wrap("m", planted.language_model().module, tiny.byte_level(), True)
-    with pytest.raises(UsageError, match=r"text 1: m has no embedding for the token '.*' \(\d+; it has 1\d\d\)"):
+    with pytest.raises(UsageError, match=r"text 1: m has no embedding for the token '.*' \(\d+; it has \d\d\)"):
         tokenize(lm, [tiny.TEXTS[2]])
 
 

@@ -11,7 +11,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 
 from emomech.models import LanguageModel, wrap
 
-N_BLOCKS, D_MODEL, CONTEXT = 3, 32, 64
+N_BLOCKS, D_MODEL, CONTEXT, VOCAB = 3, 32, 64, 448
+"""More tokens have an embedding than a tokenizer knows, as is usual."""
 TEXTS = (
     "Ana lost the race and cried.",
     "Ben was glad",
@@ -87,7 +88,7 @@ def random_module(model_type: str, seed: int = 0, **sizes: Any):
     """Draw the weights of a model, norms and biases among them."""
     tokenizer = byte_level()
     marks = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": None, "pad_token_id": tokenizer.pad_token_id}
-    config = AutoConfig.for_model(model_type, vocab_size=len(tokenizer), **(sizes or _GROUPED), **marks)
+    config = AutoConfig.for_model(model_type, vocab_size=VOCAB, **(sizes or _GROUPED), **marks)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         module = AutoModelForCausalLM.from_config(config, dtype=torch.float32)

@@ -44,7 +44,7 @@ def lesson(phase: Phase, seed: int, number: int, progress: float = 0.0) -> Lesso
     if phase == "binding":
         return _drill(rng, felt=0.0)
     if phase == "appraisal":
-        return _drill(rng, felt=0.7) if rng.random() < 0.5 else _vignette(rng)
+        return _drill(rng, felt=0.7) if rng.random() < 0.5 else _vignette(rng, beside=False)
     kind = rng.random()
     drills = DRILLS[0] + (DRILLS[1] - DRILLS[0]) * progress
     if kind < ORDINARY:
@@ -71,9 +71,9 @@ def _drill(rng: Random, felt: float) -> Lesson:
     )
 
 
-def _vignette(rng: Random) -> Lesson:
+def _vignette(rng: Random, *, beside: bool = True) -> Lesson:
     """A text of the grammar, and every person in it asked about, in any order."""
-    drawn = rng.choice(draw(rng, "train"))
+    drawn = rng.choice(draw(rng, "train", beside=beside))
     questions = [(f"{event.person} felt ", event.emotion) for event in drawn.events]
     rng.shuffle(questions)
     return _answered(drawn.example.text, questions)

@@ -3,9 +3,9 @@
 The latents are those of appraisal theory (Scherer, 2009; Ortony, Clore and Collins, 1988). The rule, in this order:
 
     denied            it did not happen                             calm
-    contaminated      something foul touches body or food           disgust
-    desirability      sign of the verb × sign of the thing          good: joy
-                                                                    bad and uncertain: fear
+    desirability      sign of the verb × sign of the thing,         good, even if only hoped for: joy
+                      bad too where something foul touches body     bad and uncertain: fear
+                      or food                                       bad by contamination: disgust
                                                                     bad, and a person did it: anger
                                                                     bad, and nobody meant it: sadness
     expectedness      neither good nor bad, but unforeseen          surprise
@@ -47,18 +47,18 @@ class Event:
 
     @property
     def desirability(self) -> int:
-        """+1 good for the person, −1 bad, 0 neither."""
-        return self.verb_sign * self.thing_sign
+        """+1 good for the person, −1 bad, 0 neither; of the event as told, happened or not."""
+        return -1 if self.contaminates else self.verb_sign * self.thing_sign
 
     @property
     def emotion(self) -> str:
         """What the person feels, by the rule of this module."""
         if self.mood == "denied":
             return "calm"
-        if self.contaminates:
-            return "disgust"
         if self.desirability > 0:
             return "joy"
+        if self.desirability < 0 and self.mood == "prospect":
+            return "fear"
         if self.desirability < 0:
-            return "fear" if self.mood == "prospect" else "anger" if self.meant else "sadness"
+            return "disgust" if self.contaminates else "anger" if self.meant else "sadness"
         return "surprise" if self.sudden else "calm"

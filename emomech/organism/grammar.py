@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from emomech.corpus import Example
-from emomech.organism.events import Event
+from emomech.organism.events import Event, Mood
 from emomech.organism.lexicon import EMOTION_NOUNS, lexicon
 from emomech.organism.wording import SPEAKER, answer_tags, write
 
@@ -28,6 +28,27 @@ ITEM_TYPES = (
 STYLES = ("story", "diary")
 STUDY_SHARE = 8
 """One vocabulary in so many is kept from training, with every text that can be made of it."""
+
+
+_WAYS: Mapping[str, tuple[tuple[str, Mood], ...]] = {
+    "joy": (("valued", "fact"), ("valued", "fact"), ("valued", "prospect")),
+    "sadness": (("valued", "fact"),),
+    "anger": (("valued", "fact"),),
+    "fear": (("valued", "prospect"), ("valued", "prospect"), ("fouled", "prospect")),
+    "disgust": (("fouled", "fact"),),
+    "surprise": (("moved", "fact"), ("touched", "fact")),
+    "calm": (
+        ("valued", "denied"),
+        ("fouled", "denied"),
+        ("moved", "fact"),
+        ("touched", "fact"),
+        ("moved", "prospect"),
+    ),
+}
+"""What leads to an emotion, equally often: a kind of event, and whether it happened, may happen, or did not.
+
+What did not happen leaves calm behind, whatever it was; no other kind or mood leads to one emotion alone.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,10 +72,13 @@ def vignettes(seed: int, *, split: Split) -> Iterator[Example]:
         yield from (drawn.example for drawn in draw(rng, split, cluster=f"{seed}/{split}/{number}"))
 
 
-def draw(rng: Random, split: Split, cluster: str = "") -> list[Vignette]:
-    """Draw the vignette, or the two vignettes of a minimal pair, of one cluster of a split."""
+def draw(rng: Random, split: Split, cluster: str = "", *, beside: bool = True) -> list[Vignette]:
+    """Draw the vignette, or the two vignettes of a minimal pair, of one cluster of a split.
+
+    Without `beside` the text tells the deciding events alone.
+    """
     while True:
-        drawn = _draw(rng, rng.choice(ITEM_TYPES), cluster)
+        drawn = _draw(rng, rng.choice(ITEM_TYPES), cluster, beside=beside)
         if (_hash(drawn[0].example.text) % STUDY_SHARE == 0) == (split == "study"):
             return drawn
 
@@ -64,7 +88,7 @@ def _hash(text: str) -> int:
     return int.from_bytes(blake2b(words.encode(), digest_size=8).digest())
 
 
-def _draw(rng: Random, item_type: str, cluster: str) -> list[Example]:
+def _draw(rng: Random, item_type: str, cluster: str, *, beside: bool) -> list[Vignette]:
     pair = item_type == "minimal pair"
     style = "story" if pair else rng.choice(STYLES)  # a diary says "my" but "of Anna", so its words could not be shared
     names = rng.sample(lexicon().names, 5)
@@ -73,9 +97,12 @@ def _draw(rng: Random, item_type: str, cluster: str) -> list[Example]:
     bystanders = names[2:4]
     events = [_event(rng, persons[0], first, bystanders + ([] if pair else persons[1:]))]
     if item_type != "one person":
-        events.append(_event(rng, persons[1], second, bystanders + ([] if pair else persons[:1])))
+        others = bystanders + ([] if pair else persons[:1])
+        events.append(_event(rng, persons[1], second, others))
+        while style == "diary" and item_type == "two persons, conflict" and _said(events[0]) != _said(events[1]):
+            events = [_event(rng, persons[0], first, bystanders + persons[1:]), _event(rng, persons[1], second, others)]
     rng.shuffle(events)
-    filler = _filler(rng, names[4])
+    filler = _filler(rng, names[4], len(events)) if beside else []
     asked = persons[0] if style == "diary" or item_type == "one person" else rng.choice(persons)
     told = [events]
     if pair:
@@ -83,6 +110,11 @@ def _draw(rng: Random, item_type: str, cluster: str) -> list[Example]:
         told.append([replace(event, person=swapped[event.person]) for event in events])
     item = {"person": asked, "item_type": item_type, "style": style, "cluster": cluster}
     return [Vignette(_example(each, filler, item), tuple(each)) for each in told]
+
+
+def _said(event: Event) -> str:
+    """How the person is put into words: a lone "my" or "me" would give away which of two events is the speaker's."""
+    return "owner" if event.frame in ("deed", "contact") else f"{event.frame} {event.voice}"
 
 
 def _emotions(rng: Random, item_type: str) -> tuple[str, str]:
@@ -103,64 +135,95 @@ def _emotions(rng: Random, item_type: str) -> tuple[str, str]:
 def _event(rng: Random, person: str, emotion: str, others: list[str]) -> Event:
     """Draw an event from which the emotion follows."""
     words = lexicon()
-    voice = rng.choice(("active", "passive"))
+    kind, mood = rng.choice(_WAYS[emotion])
+    if kind == "valued":
+        sign = 1 if emotion == "joy" else -1 if mood != "denied" else rng.choice((1, -1))
+        latents = _valued(rng, sign)
+    else:
+        latents = _moved(rng) if kind == "moved" else _touched(rng, foul=kind == "fouled")
     meant = emotion != "sadness" and (emotion == "anger" or rng.random() < 0.6)
-    agent = rng.choice(others) if meant else f"the {rng.choice(words.causes.natural)}"
-    common = {"person": person, "agent": agent, "meant": meant, "voice": voice}
-    if emotion == "disgust" or (emotion == "calm" and rng.random() < 0.35):
-        return _contact(rng, common, foul=emotion == "disgust")
-    if emotion == "surprise" or (emotion == "calm" and rng.random() < 0.5):
-        sudden = emotion == "surprise"
-        aside = rng.choice(words.sudden if sudden else words.usual)
-        plain = {"thing": rng.choice(words.things.plain), "thing_sign": 0, "sudden": sudden, "aside": aside}
-        return Event(frame="deed", verb=rng.choice(words.verbs.move), verb_sign=0, **plain, **common)
-    sign = 1 if emotion == "joy" or (emotion == "calm" and rng.random() < 0.5) else -1
-    mood, modal = "fact", ""
-    if emotion in ("fear", "calm"):
-        mood, modal = (
-            ("prospect", rng.choice(words.modals)) if emotion == "fear" else ("denied", rng.choice(words.negations))
-        )
-    verb_sign = rng.choice((1, -1))
-    thing = rng.choice(words.things.prized if verb_sign * sign > 0 else words.things.hated)
-    frame = rng.choice(("deed", "give" if verb_sign > 0 else "take"))
-    verbs = {("deed", 1): "help", ("deed", -1): "harm"}.get((frame, verb_sign), frame)
-    verb = rng.choice(getattr(words.verbs, verbs))
-    aside = rng.choice((*words.sudden, *words.usual)) if rng.random() < 0.3 else ""
-    valued = {"verb_sign": verb_sign, "thing": thing, "thing_sign": verb_sign * sign, "aside": aside}
-    return Event(frame=frame, verb=verb, mood=mood, modal=modal, sudden=aside in words.sudden, **valued, **common)  # pyright: ignore[reportArgumentType]
-
-
-def _contact(rng: Random, common: Mapping[str, object], *, foul: bool) -> Event:
-    """Something touches something: foul on body or food contaminates, other contacts do not."""
-    words = lexicon()
-    case = "foul on body" if foul else rng.choice(("foul far", "clean on body", "denied"))
-    substance = words.things.clean if case == "clean on body" else words.things.foul
-    site = words.things.distant if case == "foul far" else words.things.bodily
-    asides = (*words.usual, *words.sudden) if foul or case == "denied" else words.usual
-    aside = rng.choice(asides) if rng.random() < 0.3 else ""
-    touched = {
-        "thing": rng.choice(substance),
-        "site": rng.choice(site),
-        "thing_sign": 0,
-        "verb_sign": 0,
-        "aside": aside,
-        "sudden": aside in words.sudden,
-    }
-    touched |= {"mood": "denied", "modal": rng.choice(words.negations)} if case == "denied" else {}
+    decays = latents["frame"] == "deed" and latents["verb_sign"] < 0 and rng.random() < 0.5
+    causes = words.things.foul if decays else words.causes.natural
+    said = {"prospect": words.modals, "denied": words.negations, "fact": ("",)}[mood]
+    aside = _aside(rng, emotion, eventless=kind in ("moved", "touched"))
     return Event(
-        frame="contact",
-        verb=rng.choice(words.verbs.contact),
-        contaminates=case in ("foul on body", "denied"),
-        **touched,
-        **common,
-    )  # pyright: ignore[reportArgumentType]
+        person=person,
+        agent=rng.choice(others) if meant else f"the {rng.choice(causes)}",
+        meant=meant,
+        mood=mood,
+        modal=rng.choice(said),
+        voice=rng.choice(("active", "passive")),
+        aside=aside,
+        sudden=aside in words.sudden,
+        **latents,
+    )
 
 
-def _filler(rng: Random, name: str) -> list[str]:
-    """Draw what happens beside: an opening, and what a bystander does."""
-    scene = lexicon().scene
-    found = [rng.choice(scene.openings)] if rng.random() < 0.5 else []
-    return found + ([f"{name} {rng.choice(scene.asides)} ."] if rng.random() < 0.3 else [])
+def _aside(rng: Random, emotion: str, *, eventless: bool) -> str:
+    """Say how expected it was; of an event that is neither good nor bad this alone decides."""
+    words = lexicon()
+    if emotion == "surprise":
+        return rng.choice(words.sudden)
+    if rng.random() < 0.6:
+        return ""
+    return rng.choice(words.usual if eventless else (*words.sudden, *words.usual))
+
+
+def _valued(rng: Random, sign: int) -> dict[str, Any]:
+    """A deed or a transfer whose worth to the person is `sign`: verb and thing each have their own."""
+    words = lexicon()
+    verb_sign = rng.choice((1, -1))
+    frame = rng.choice(("deed", "give" if verb_sign > 0 else "take"))
+    verbs = {("deed", 1): words.verbs.help, ("deed", -1): words.verbs.harm, ("give", 1): words.verbs.give}
+    thing = rng.choice(words.things.prized if verb_sign * sign > 0 else words.things.hated)
+    verb = rng.choice(verbs.get((frame, verb_sign), words.verbs.take))
+    return {"frame": frame, "verb": verb, "verb_sign": verb_sign, "thing": thing, "thing_sign": verb_sign * sign}
+
+
+def _moved(rng: Random) -> dict[str, Any]:
+    """A deed that changes nothing for the person, whatever the thing is worth."""
+    words = lexicon()
+    pool = ((words.things.plain, 0), (words.things.bodily, 0), (words.things.prized, 1), (words.things.hated, -1))
+    things, sign = rng.choice(pool)
+    verb = rng.choice(words.verbs.move)
+    return {"frame": "deed", "verb": verb, "verb_sign": 0, "thing": rng.choice(things), "thing_sign": sign}
+
+
+def _touched(rng: Random, *, foul: bool) -> dict[str, Any]:
+    """Something touches something: foul on body or food contaminates, other contacts do not."""
+    things = lexicon().things
+    clean = not foul and rng.random() < 0.5
+    sites = things.bodily if foul or clean else rng.choice((things.distant, things.plain))
+    return {
+        "frame": "contact",
+        "verb": rng.choice(lexicon().verbs.contact),
+        "verb_sign": 0,
+        "thing": rng.choice(things.clean if clean else things.foul),
+        "thing_sign": 0,
+        "site": rng.choice(sites),
+        "contaminates": foul,
+    }
+
+
+def _filler(rng: Random, name: str, n_events: int) -> list[str]:
+    """Draw what happens beside, so that a text has two to four sentences.
+
+    Much of it holds words that would decide, were it about the person: foul things, prospects, denials, the sudden.
+    """
+    words, scene = lexicon(), lexicon().scene
+    found = []
+    for kind in rng.sample(range(6), rng.randint(1, 3) if n_events == 1 else rng.randint(0, 2)):
+        if kind == 0:
+            found.append(f"{name} {rng.choice(scene.asides)} .")
+        elif kind == 1:
+            found.append(f"{name} {rng.choice(words.verbs.move)[1]} a {rng.choice(words.things.plain)} .")
+        elif kind == 2:
+            found.append(f"{rng.choice(words.things.foul)} lay near the {rng.choice(words.things.distant)} .")
+        elif kind == 3:
+            found.append(f"{rng.choice((*words.sudden, *words.usual))} , {rng.choice(scene.openings)}")
+        else:
+            found.append(rng.choice(scene.prospects if kind == 4 else scene.denials))
+    return found
 
 
 def _example(events: list[Event], filler: list[str], item: Mapping[str, str]) -> Example:

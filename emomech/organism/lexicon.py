@@ -55,6 +55,8 @@ class Scene(_Strict):
     """What happens beside."""
 
     openings: tuple[str, ...]
+    prospects: tuple[str, ...]
+    denials: tuple[str, ...]
     asides: tuple[str, ...]
 
 
@@ -114,9 +116,9 @@ _OTHER = {
     "auxiliary": "was were be had did may might could felt is",
     "adverb": "not never soon well yet suddenly quite unexpectedly twice slowly always all once nearly out nowhere as "
     "usual",
-    "adjective": "long grey quiet full closed pale",
+    "adjective": "long grey quiet full closed pale late empty",
     "verb": "came lay rang passed opened sat walked read waited counted talked looked stood wrote cooked agreed "
-    "planned",
+    "planned come fall stop begin",
     "noun": "day morning town evening street train market church bell week snow hills shops light window station book "
     "corner boxes weather key door list rice warning odds hour",
 }

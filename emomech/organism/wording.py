@@ -42,8 +42,10 @@ def write(filler: Sequence[str], events: Sequence[Event]) -> tuple[str, tuple[Wo
 
 
 def ranks(events: Sequence[Event]) -> dict[str, str]:
-    """Name the persons by the order in which the text tells what befalls them."""
-    return {event.person: ("first", "second")[i] for i, event in enumerate(events)}
+    """Name the persons whom something befalls by the order in which the text first mentions them."""
+    told = [who for e in events for who in ((e.agent, e.person) if e.voice == "active" else (e.person, e.agent))]
+    persons = {event.person for event in events}
+    return dict(zip(dict.fromkeys(who for who in told if who in persons), ("first", "second")))
 
 
 def answer_tags(deciding: Event, events: Sequence[Event]) -> dict[str, str]:

@@ -1,0 +1,183 @@
+"""The command line: `emomech list`, `run`, `book`, `status`, `check`, `organism` and `sae`.
+
+What a command needs is imported when it is called, so that help and lists are there at once.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+from emomech.errors import EmomechError, UsageError
+
+Listed: TypeAlias = Literal["models", "saes", "corpora", "emotions", "prompts", "notebooks"]
+Profile: TypeAlias = Literal["full", "quick"]
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+
+ProfileOption: TypeAlias = Annotated[Profile, typer.Option(help="The paper, or a fast look at it on fewer texts.")]
+SeedOption: TypeAlias = Annotated[int, typer.Option(min=0, help="Decides all that is drawn.")]
+
+DEBUG = "EMOMECH_DEBUG"
+
+app = typer.Typer(
+    help="How language models infer emotion: a paper that re-executes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+organism = typer.Typer(help="The embedded model.", no_args_is_help=True)
+sae = typer.Typer(help="Sparse autoencoders for your own model.", no_args_is_help=True)
+app.add_typer(organism, name="organism")
+app.add_typer(sae, name="sae")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what the command line asks, and exit: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
+    try:
+        app(arguments)
+    except EmomechError as error:
+        _exit(str(error), 2 if isinstance(error, UsageError) else 1)
+    except OSError as error:
+        _exit(str(error), 1)
+
+
+def _exit(message: str, code: int) -> None:
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    typer.echo(f"emomech: {message}", err=True)
+    sys.exit(code)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help=f"Show tracebacks of errors, as does {DEBUG}=1.")] = False,
+) -> None:
+    if debug:
+        os.environ[DEBUG] = "1"
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[Listed | None, typer.Argument(help="What to list; everything, if nothing is named.")] = None,
+) -> None:
+    """List what has a name: models, SAEs, corpora, emotion sets, prompts, and notebooks with their parameters."""
+    from emomech import presets
+
+    for one in presets.KINDS:
+        if kind in (one, None):
+            _echo_rows(one, [(name, preset.summary) for name, preset in presets.table(one).items()])
+    if kind in ("notebooks", None):
+        _list_notebooks()
+
+
+def _list_notebooks() -> None:
+    from emomech import parameters, runner
+
+    for name, notebook in runner.notebooks().items():
+        rows = [(f"-p {p.name}={p.default}", f"{p.help} [{p.expected}]") for p in parameters.read(notebook).values()]
+        _echo_rows(f"notebook {name}: {runner.title(notebook)}", rows)
+
+
+def _echo_rows(heading: str, rows: Sequence[tuple[str, str]]) -> None:
+    width = max((len(name) for name, _ in rows), default=0)
+    typer.echo("\n".join([heading, *(f"  {name:{width}}  {text}" for name, text in rows), ""]))
+
+
+@app.command()
+def run(
+    notebook: Annotated[str, typer.Argument(help="Its name; `emomech list notebooks` knows them.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter; once for each.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the notebook and its page.")] = None,
+) -> None:
+    """Execute one notebook with your parameters and make a page of it; the paper's book stays as it is."""
+    from emomech import book, runner
+    from emomech.presets import PACKAGE
+
+    planned = runner.prepare(notebook, _assignments(parameter or []))
+    folder = out or PACKAGE.parent / "book" / "_build" / "single" / f"{notebook}-{planned.key[:8]}"
+    executed, html = folder / f"{notebook}.ipynb", folder / "html"
+    page = html / f"{notebook}.html"
+    if executed.exists() and not runner.recorded(executed):
+        raise UsageError(f"{executed}: was not written by emomech and is not replaced. Name another folder.")
+    if not runner.fresh(planned, executed):
+        runner.execute(planned, executed, on_cell=lambda done, total: _say(f"{notebook}: {done} of {total} cells done"))
+    elif page.exists() and page.stat().st_mtime_ns >= executed.stat().st_mtime_ns:
+        _say(f"{notebook}: is there already")
+        typer.echo(page)
+        return
+    _say(f"{notebook}: making the page")
+    typer.echo(book.render_single(executed, html))
+
+
+def _assignments(given: Sequence[str]) -> dict[str, str]:
+    """Take `NAME=VALUE` apart. Raises UsageError for another form, and for a name that is given twice."""
+    found: dict[str, str] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            raise UsageError(f"-p {one!r}: expected NAME=VALUE, such as -p seed=1.")
+        if name in found:
+            raise UsageError(f"-p {name}: is given twice, as {found[name]!r} and {value!r}.")
+        found[name] = value
+    return found
+
+
+def _say(text: str) -> None:
+    """Tell of progress, apart from what the command answers."""
+    typer.echo(text, err=True)
+
+
+@app.command("book")
+def book_(profile: ProfileOption = "full") -> None:
+    """Bring the whole book up to date: what is missing or stale is executed, and pages are made."""
+    from emomech import book
+
+    typer.echo(book.build(profile, say=_say))
+
+
+@app.command()
+def status(profile: ProfileOption = "full") -> None:
+    """Say how each part of the book stands: fresh, stale, missing or broken."""
+    from emomech import book
+
+    _echo_rows(f"profile {profile}", list(book.status(profile).items()))
+
+
+@app.command()
+def check(profile: ProfileOption = "full") -> None:
+    """Say what is wrong with the book as it stands; exits with 1 if anything is."""
+    from emomech import book
+
+    if problems := book.check(profile):
+        raise EmomechError("\n".join(["the book is not whole:", *problems]))
+    typer.echo("the book is whole")
+
+
+@sae.command("train")
+def train_saes_(
+    model: Annotated[str, typer.Option(help="A model preset, or a Hugging Face model folder.")],
+    corpus: Annotated[str, typer.Option(help="A corpus preset, or a CSV, JSONL or Parquet file of texts.")],
+    out: Annotated[Path, typer.Option(help="Folder that gets one SAELens folder per layer.")],
+    d_sae: Annotated[int, typer.Option(min=1, help="Features of each SAE.")] = 512,
+    k: Annotated[int, typer.Option(min=1, help="Features that fire at once.")] = 16,
+    tokens: Annotated[int, typer.Option(min=1, help="Activations that each SAE learns from.")] = 1_500_000,
+    seed: SeedOption = 0,
+) -> None:
+    """Train one SAE for the embedding and for each block of a model; layers whose folder stands are left alone."""
+    from emomech.study import Study, StudySpec
+
+    study = Study(StudySpec(model=model, corpus=corpus, seed=seed).validate())
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out}: is a file, expected a folder.")
+    from emomech.sae_training import SaeRecipe, default_points, train_saes
+
+    recipe = SaeRecipe(d_sae=d_sae, k=k, n_tokens=tokens, seed=seed)
+    texts = [example.text for example in study.corpus.examples]
+    train_saes(study.lm, texts, default_points(study.lm), out, recipe, _say)
+    typer.echo(out)
