@@ -159,6 +159,33 @@ def check(profile: ProfileOption = "full") -> None:
     typer.echo("the book is whole")
 
 
+@organism.command("train")
+def train_organism(
+    out: Annotated[Path | None, typer.Option(help="Folder; else the one that ships with the project.")] = None,
+    device: Annotated[Device, typer.Option(help="auto: a GPU if there is one.")] = "auto",
+    seed: SeedOption = 0,
+) -> None:
+    """Make the embedded model and its SAEs from nothing; goes on where it was interrupted."""
+    from emomech.organism import train
+
+    train.train(out or train.SHIPPED, seed=seed, device=device, say=_say)
+    typer.echo(out or train.SHIPPED)
+
+
+@organism.command("evaluate")
+def evaluate_organism(
+    out: Annotated[Path | None, typer.Option(help="Folder of a trained model; else the one that ships.")] = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Measure the embedded model on texts that it never saw."""
+    from emomech.organism.evaluate import evaluate
+    from emomech.study import Study, StudySpec
+
+    named = {"model": str(out / "model"), "sae": str(out / "saes")} if out else {}
+    measured = evaluate(Study(StudySpec(**named, seed=seed).validate()))
+    typer.echo(measured.to_string(index=False, float_format="{:.3f}".format))
+
+
 @sae.command("train")
 def train_saes_(
     model: Annotated[str, typer.Option(help="A model preset, or a Hugging Face model folder.")],

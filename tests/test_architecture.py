@@ -11,15 +11,17 @@ PACKAGE = ROOT / "emomech"
 FILES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
+MAKING = ("organism.training", "organism.train", "organism.evaluate", "organism.card")
 LAYERS: dict[str, tuple[str, ...]] = {
     "words": ("errors", "vocab", "stats", "selectivity", "schema", "presets"),
-    "things": ("models", "tokens", "saes", "corpus", "prompts", "organism.lexicon", "organism.grammar"),
-    "touch": ("hooks", "interventions", "study", "features", "readings", "organism.curriculum"),
+    "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
+    "texts": ("tokens", "prompts", "organism.wording", "organism.grammar"),
+    "touch": ("hooks", "interventions", "study", "features", "readings", "organism.curriculum", "organism.network"),
     "measure": ("activations", "readout", "gate"),
     "compare": ("profiles",),
     "findings": ("analyses.behaviour", "analyses.flow"),
     "keep and show": ("run", "charts", "verdicts"),
-    "shell": ("parameters", "runner", "notebook", "sphinx_vega", "book", "sae_training", "organism.train"),
+    "shell": ("parameters", "runner", "notebook", "sphinx_vega", "pages", "book", "sae_training", *MAKING),
     "door": ("cli", "__main__"),
 }
 """Bottom up. A module imports modules of lower layers; inside `words`, `shell` and `organism` also its neighbours."""

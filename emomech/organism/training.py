@@ -1,15 +1,13 @@
-"""The language model of the embedded organism, from nothing: tokenizer, initialisation, three phases, checkpoints.
+"""Trains the language model of the embedded organism, from nothing, in the three phases of the curriculum.
 
-A GPT-2 of unusual initialisation: with unit-variance embeddings and linear weights of variance 1/fan_in, attention
-heads that recall what followed a name form within a few hundred steps, which they do not under the usual small
-initialisation with tied embeddings. Everything that is drawn hangs on the seed and the number of the step alone.
+Everything that is drawn hangs on the seed and the number of the step alone, so that a training that was interrupted
+goes on from its checkpoint as if nothing had happened.
 """
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -18,22 +16,25 @@ import torch
 from torch import Tensor
 
 from emomech.errors import UsageError
-from emomech.models import LanguageModel, wrap
-from emomech.organism.curriculum import OTHER_WEIGHT, PHASES, Lesson, Phase, lesson, lessons
-from emomech.organism.lexicon import EMOTION_NOUNS
+from emomech.organism.curriculum import OTHER_WEIGHT, PHASES, Lesson, Phase, lesson
+from emomech.organism.network import make_network, make_tokenizer
 
 if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 Say = Callable[[str], None]
+Loss = dict[str, Any]
+"""`step`, `phase` and `loss` (nats per token, weighted as the phase weighs) of one step."""
 
 _WINDOW = 8
 """Batches whose lessons are sorted by length together, so that little of a batch is padding."""
+_SAVE_EVERY = 250
+_SAY_EVERY = 50
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All numbers of the training."""
+    """All numbers of the training of model and SAEs."""
 
     d_model: int = 128
     n_layers: int = 8
@@ -41,9 +42,9 @@ class Recipe:
     context: int = 128
     batch: int = 64
     """Lessons per step."""
-    binding: int = 400
+    binding: int = 250
     """Steps of the first phase."""
-    appraisal: int = 400
+    appraisal: int = 250
     grammar: int = 3000
     learning_rate: float = 1e-3
     warm_up: int = 50
@@ -61,188 +62,115 @@ class Recipe:
         """List every step as its phase and its number in it."""
         return [(phase, step) for phase in PHASES for step in range(self.steps(phase))]
 
-
-def train_language_model(
-    partial: Path, recipe: Recipe, seed: int, device: str, say: Say, *, save_every: int = 250
-) -> tuple[LanguageModel, list[dict[str, Any]]]:
-    """Train, or go on from the checkpoint in the folder `partial`; return the model and its loss by step.
-
-    Raises UsageError for a checkpoint of another recipe or seed.
-    """
-    torch.manual_seed(seed)
-    tokenizer = make_tokenizer(recipe, seed)
-    module = make_model(recipe, tokenizer).to(device)
-    optimizer = torch.optim.AdamW(module.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98))
-    checkpoint = partial / "checkpoint.pt"
-    start, losses = _resume(checkpoint, module, optimizer, recipe, seed)
-    schedule = recipe.schedule()
-    module.train()
-    for number in range(start, len(schedule)):
-        phase, step = schedule[number]
-        loss = _step(module, optimizer, tokenizer, recipe, seed, schedule[number], _rate(recipe, number))
-        if number % 50 == 0 or number == len(schedule) - 1:
-            losses.append({"step": number, "phase": phase, "loss": round(loss, 4)})
-            say(f"step {number} of {len(schedule)}, {phase} {step}: loss {loss:.3f}")
-        if (number + 1) % save_every == 0 or number == len(schedule) - 1:
-            _save(checkpoint, module, optimizer, recipe, seed, number + 1, losses)
-    return wrap("organism", module.cpu(), tokenizer, True), losses
+    def rate(self, number: int) -> float:
+        """Learning rate of a step, counted over all phases."""
+        rise = min(1.0, (number + 1) / self.warm_up)
+        fallen = max(0.0, (number - self.binding - self.appraisal) / max(1, self.grammar))
+        return self.learning_rate * rise * (0.55 + 0.45 * math.cos(math.pi * fallen))
 
 
-def make_tokenizer(recipe: Recipe, seed: int) -> "PreTrainedTokenizerFast":
-    """Make a byte-level BPE in which every word of the grammar is one token, and a BOS begins each text."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
+class Training:
+    """A network, and how far its training has come."""
 
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)  # pyright: ignore[reportAttributeAccessIssue]
-    bpe.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]
-    special = ["<bos>", "<pad>"]
-    trainer = trainers.BpeTrainer(vocab_size=8000, special_tokens=special, show_progress=False)  # pyright: ignore[reportCallIssue]
-    bpe.train_from_iterator(_sample(seed), trainer)
-    template = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 0)])  # pyright: ignore[reportCallIssue]
-    bpe.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=True), template])  # pyright: ignore[reportAttributeAccessIssue]
-    return PreTrainedTokenizerFast(
-        tokenizer_object=bpe, bos_token="<bos>", eos_token="<bos>", pad_token="<pad>", model_max_length=recipe.context
-    )
-
-
-def _sample(seed: int) -> Iterator[str]:
-    """Texts in which every word occurs."""
-    for phase in PHASES:
-        yield from (one.text for one in lessons(phase, seed, 6000))
-    yield from (f"felt {word}" for word in EMOTION_NOUNS)
-
-
-def make_model(recipe: Recipe, tokenizer: "PreTrainedTokenizerFast") -> "GPT2LMHeadModel":
-    """Make the untrained network."""
-    from transformers import GPT2Config, GPT2LMHeadModel
-
-    module = GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=len(tokenizer),
-            n_positions=recipe.context,
-            n_embd=recipe.d_model,
-            n_layer=recipe.n_layers,
-            n_head=recipe.n_heads,
-            resid_pdrop=0.0,
-            embd_pdrop=0.0,
-            attn_pdrop=0.0,
-            tie_word_embeddings=False,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
+    def __init__(self, recipe: Recipe, seed: int, device: str = "cpu") -> None:
+        torch.manual_seed(seed)
+        self.recipe, self.seed = recipe, seed
+        self.tokenizer: PreTrainedTokenizerFast = make_tokenizer(recipe.context, seed)
+        network = make_network(
+            self.tokenizer, d_model=recipe.d_model, n_layers=recipe.n_layers, n_heads=recipe.n_heads
         )
-    )
-    with torch.no_grad():
-        for name, weight in module.named_parameters():
-            if weight.ndim == 2:
-                fan_in = weight.shape[1] if name.startswith("lm_head") else weight.shape[0]  # Conv1D is (in, out)
-                torch.nn.init.normal_(weight, std=1.0 if ".wte" in name or ".wpe" in name else fan_in**-0.5)
-    return module
+        self.network: GPT2LMHeadModel = network.to(torch.device(device)).train()  # pyright: ignore[reportArgumentType]
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98))
+        self.done = 0
+        """Steps done."""
+        self.losses: list[Loss] = []
+        self._window: tuple[Phase, int] | None = None
+        self._sorted: list[tuple[list[int], list[bool]]] = []
+
+    def run(self, checkpoint: Path, say: Say) -> None:
+        """Do all steps that are left, those of the checkpoint apart; it is replaced as the training goes on.
+
+        Raises UsageError for a checkpoint of another recipe or seed.
+        """
+        self._resume(checkpoint)
+        schedule = self.recipe.schedule()
+        while self.done < len(schedule):
+            phase, step = schedule[self.done]
+            loss = self.step(phase, step)
+            self.done += 1
+            last = self.done == len(schedule)
+            if self.done % _SAY_EVERY == 0 or last:
+                self.losses.append({"step": self.done, "phase": phase, "loss": round(loss, 4)})
+                say(f"step {self.done} of {len(schedule)}, {phase}: loss {loss:.3f}")
+            if self.done % _SAVE_EVERY == 0 or last:
+                self._save(checkpoint)
+
+    def step(self, phase: Phase, step: int) -> float:
+        """Learn from one batch, and return its loss."""
+        input_ids, attention_mask, weight = (part.to(self.network.device) for part in self.batch(phase, step))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate(self.done)
+        logits = self.network(input_ids=input_ids, attention_mask=attention_mask).logits[:, :-1]
+        each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), input_ids[:, 1:], reduction="none")
+        loss = (each * weight[:, 1:]).sum() / weight[:, 1:].sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def batch(self, phase: Phase, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Token numbers, attention mask and loss weights of one step (batch, pos)."""
+        window, place = divmod(step, _WINDOW)
+        if self._window != (phase, window):
+            self._window, self._sorted = (phase, window), self._lessons(phase, window)
+        size = self.recipe.batch
+        rank = Random(f"{self.seed}/{phase}/{window}").sample(range(_WINDOW), _WINDOW)[place]
+        rows = self._sorted[rank * size : (rank + 1) * size]
+        width = max(len(ids) for ids, _ in rows)
+        input_ids = torch.full((size, width), int(self.tokenizer.pad_token_id or 0))
+        attention_mask, weight = torch.zeros_like(input_ids), torch.zeros(size, width)
+        for row, (ids, answer) in enumerate(rows):
+            input_ids[row, : len(ids)] = torch.tensor(ids)
+            attention_mask[row, : len(ids)] = 1
+            weight[row, : len(ids)] = torch.where(torch.tensor(answer), 1.0, OTHER_WEIGHT[phase])
+        return input_ids, attention_mask, weight
+
+    def _lessons(self, phase: Phase, window: int) -> list[tuple[list[int], list[bool]]]:
+        """The lessons of some steps, the shortest first."""
+        size = _WINDOW * self.recipe.batch
+        total = self.recipe.batch * self.recipe.steps(phase)
+        drawn = [lesson(phase, self.seed, i, i / total) for i in range(window * size, (window + 1) * size)]
+        return sorted(encoded(self.tokenizer, drawn), key=lambda one: len(one[0]))
+
+    def _signature(self) -> dict[str, Any]:
+        return asdict(self.recipe) | {"seed": self.seed}
+
+    def _save(self, checkpoint: Path) -> None:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = checkpoint.with_suffix(".unfinished")
+        state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "done": self.done}
+        torch.save(state | {"losses": self.losses, "signature": self._signature()}, unfinished)
+        os.replace(unfinished, checkpoint)
+
+    def _resume(self, checkpoint: Path) -> None:
+        if not checkpoint.exists():
+            return
+        kept = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        begun, wanted = kept["signature"], self._signature()
+        if begun != wanted:
+            changed = ", ".join(f"{key} {begun.get(key)}" for key in wanted if begun.get(key) != wanted[key])
+            folder = checkpoint.parent
+            raise UsageError(f"{checkpoint}: was begun with {changed}. Delete {folder}, or take another folder.")
+        self.network.load_state_dict(kept["network"])
+        self.optimizer.load_state_dict(kept["optimizer"])
+        self.done, self.losses = kept["done"], kept["losses"]
 
 
-def _step(
-    module: "GPT2LMHeadModel",
-    optimizer: torch.optim.Optimizer,
-    tokenizer: "PreTrainedTokenizerFast",
-    recipe: Recipe,
-    seed: int,
-    at: tuple[Phase, int],
-    rate: float,
-) -> float:
-    input_ids, attention_mask, weight = _batch(tokenizer, recipe, seed, *at)
-    device = module.device
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    logits = module(input_ids=input_ids.to(device), attention_mask=attention_mask.to(device)).logits[:, :-1]
-    told, weight = input_ids[:, 1:].to(device), weight[:, 1:].to(device)
-    each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), told, reduction="none")
-    loss = (each * weight).sum() / weight.sum()
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-    optimizer.step()
-    return float(loss.detach())
-
-
-def _rate(recipe: Recipe, number: int) -> float:
-    """Learning rate of a step, counted over all phases."""
-    fresh = recipe.binding + recipe.appraisal
-    rise = min(1.0, (number + 1) / recipe.warm_up)
-    done = max(0.0, (number - fresh) / max(1, recipe.grammar))
-    return recipe.learning_rate * rise * (0.55 + 0.45 * math.cos(math.pi * done))
-
-
-def _batch(
-    tokenizer: "PreTrainedTokenizerFast", recipe: Recipe, seed: int, phase: Phase, step: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Token numbers, attention mask and loss weights of one step (batch, pos)."""
-    window, place = divmod(step, _WINDOW)
-    found = _window(tokenizer, recipe, seed, phase, window)
-    rank = Random(f"{seed}/{phase}/{window}").sample(range(_WINDOW), _WINDOW)[place]
-    rows = found[rank * recipe.batch : (rank + 1) * recipe.batch]
-    width = max(len(ids) for ids, _ in rows)
-    input_ids = torch.full((len(rows), width), int(tokenizer.pad_token_id or 0))
-    attention_mask, weight = torch.zeros_like(input_ids), torch.zeros(len(rows), width)
-    for row, (ids, answer) in enumerate(rows):
-        input_ids[row, : len(ids)] = torch.tensor(ids)
-        attention_mask[row, : len(ids)] = 1
-        weight[row, : len(ids)] = torch.where(torch.tensor(answer), 1.0, OTHER_WEIGHT[phase])
-    return input_ids, attention_mask, weight
-
-
-@lru_cache(maxsize=1)
-def _window(
-    tokenizer: "PreTrainedTokenizerFast", recipe: Recipe, seed: int, phase: Phase, window: int
-) -> list[tuple[list[int], list[bool]]]:
-    """The lessons of some steps, the shortest first."""
-    size = _WINDOW * recipe.batch
-    n = recipe.batch * recipe.steps(phase)
-    drawn = [lesson(phase, seed, i, i / n) for i in range(window * size, (window + 1) * size)]
-    return sorted(_encoded(tokenizer, drawn), key=lambda one: len(one[0]))
-
-
-def _encoded(tokenizer: "PreTrainedTokenizerFast", drawn: Sequence[Lesson]) -> list[tuple[list[int], list[bool]]]:
+def encoded(tokenizer: "PreTrainedTokenizerFast", drawn: Sequence[Lesson]) -> list[tuple[list[int], list[bool]]]:
     """Token numbers of each lesson, and which of them belong to an answer."""
     found = tokenizer([one.text for one in drawn], return_offsets_mapping=True)
     return [
         (ids, [any(a < end and b > start for a, b in one.answers) for start, end in spans])
         for ids, spans, one in zip(found["input_ids"], found["offset_mapping"], drawn, strict=True)
     ]
-
-
-def _signature(recipe: Recipe, seed: int) -> dict[str, Any]:
-    return asdict(recipe) | {"seed": seed}
-
-
-def _save(
-    checkpoint: Path,
-    module: "GPT2LMHeadModel",
-    optimizer: torch.optim.Optimizer,
-    recipe: Recipe,
-    seed: int,
-    done: int,
-    losses: list[dict[str, Any]],
-) -> None:
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = checkpoint.with_suffix(".unfinished")
-    state = {"module": module.state_dict(), "optimizer": optimizer.state_dict(), "done": done, "losses": losses}
-    torch.save(state | {"signature": _signature(recipe, seed)}, unfinished)
-    os.replace(unfinished, checkpoint)
-
-
-def _resume(
-    checkpoint: Path, module: "GPT2LMHeadModel", optimizer: torch.optim.Optimizer, recipe: Recipe, seed: int
-) -> tuple[int, list[dict[str, Any]]]:
-    if not checkpoint.exists():
-        return 0, []
-    kept = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    wanted = _signature(recipe, seed)
-    if kept["signature"] != wanted:
-        changed = ", ".join(
-            f"{key} {kept['signature'].get(key)}" for key in wanted if kept["signature"].get(key) != wanted[key]
-        )
-        raise UsageError(f"{checkpoint}: was begun with {changed}. Delete {checkpoint.parent}, or take another folder.")
-    module.load_state_dict(kept["module"])
-    optimizer.load_state_dict(kept["optimizer"])
-    return kept["done"], kept["losses"]

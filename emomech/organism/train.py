@@ -1,0 +1,100 @@
+"""Makes the embedded model and its SAEs from nothing: `model/`, `saes/`, a model card and a record of the training.
+
+What is finished is left alone, and what was interrupted goes on where it stopped. The same seed on the same machine
+and library versions gives the same files; on another, a model that differs in the last digits.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from emomech.errors import UsageError
+from emomech.models import load_model
+from emomech.organism.card import card
+from emomech.organism.curriculum import lessons
+from emomech.organism.evaluate import evaluate
+from emomech.organism.training import Recipe, Say, Training
+from emomech.presets import PACKAGE
+from emomech.sae_training import SaeRecipe, default_points, train_saes
+from emomech.study import Study, StudySpec
+
+SHIPPED = PACKAGE / "organism" / "weights" / "default"
+RECORD = "training.json"
+
+_SAE_LESSONS = 12_000
+"""Lessons from which the SAEs' activations are read; more than their pool of tokens holds."""
+
+
+def train(
+    out: Path, *, recipe: Recipe | None = None, seed: int = 0, device: Literal["auto", "cpu", "cuda"] = "auto", say: Say
+) -> None:
+    """Train model and SAEs into the folder `out`.
+
+    Raises UsageError for a folder that holds another training, and for a device that is not there.
+    """
+    recipe = recipe or Recipe()
+    where = _device(device)
+    made_by = {"recipe": asdict(recipe), "seed": seed}
+    if _finished(out, made_by):
+        say(f"{out}: is finished; delete it to begin anew")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    if (out / "model").exists():
+        say("model: is there already")
+    else:
+        _train_model(out, Training(recipe, seed, where), made_by, say)
+    lm = load_model("organism", out / "model", device=where)
+    texts = [one.text for one in lessons("grammar", seed + 1, _SAE_LESSONS)]
+    saes = SaeRecipe(d_sae=recipe.d_sae, k=recipe.k, n_tokens=recipe.sae_tokens, seed=seed)
+    train_saes(lm, texts, default_points(lm), out / "saes", saes, say)
+    say("measuring")
+    measured = evaluate(Study(StudySpec(model=str(out / "model"), sae=str(out / "saes"), seed=seed)))
+    losses = json.loads((out / "model" / RECORD).read_text())["losses"]
+    _write(out / "README.md", card(recipe, seed, losses, measured))
+    libraries = {name: version(name) for name in ("torch", "transformers", "sae-lens")}
+    record = made_by | {"libraries": libraries, "measured": measured.to_dict("records")}
+    _write(out / RECORD, json.dumps(record, indent=1) + "\n")
+    shutil.rmtree(out / "partial", ignore_errors=True)
+
+
+def _device(device: str) -> str:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: this machine has no GPU that torch can use; take cpu or auto.")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+def _finished(out: Path, made_by: dict[str, object]) -> bool:
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out}: is a file, expected a folder.")
+    for record in (out / "model" / RECORD, out / RECORD):
+        found = json.loads(record.read_text()) if record.exists() else made_by
+        if {key: found.get(key) for key in made_by} != made_by:
+            raise UsageError(f"--out {out}: holds a model of another recipe or seed. Name another folder.")
+    return (out / RECORD).exists()
+
+
+def _train_model(out: Path, training: Training, made_by: dict[str, object], say: Say) -> None:
+    """Train the language model and save it in half precision."""
+    training.run(out / "partial" / "checkpoint.pt", say)
+    unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
+    try:
+        training.network.cpu().half().save_pretrained(unfinished)
+        training.tokenizer.save_pretrained(unfinished)
+        _write(unfinished / RECORD, json.dumps(made_by | {"losses": training.losses}) + "\n")
+        unfinished.chmod(0o755)
+        os.replace(unfinished, out / "model")
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write(file: Path, text: str) -> None:
+    unfinished = file.with_name(f".unfinished-{file.name}")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, file)

@@ -1,0 +1,45 @@
+"""The untrained network: its tokenizer knows the grammar's words, and one of its heads looks back."""
+
+import pytest
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from emomech.organism.curriculum import lessons
+from emomech.organism.network import make_network, make_tokenizer
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return make_tokenizer(128, seed=0)
+
+
+def test_every_word_is_one_token_after_a_bos(tokenizer: PreTrainedTokenizerFast) -> None:
+    for one in lessons("grammar", 5, 200):
+        ids = tokenizer(one.text)["input_ids"]
+        assert ids[0] == tokenizer.bos_token_id
+        n_words = len(one.text.replace(".", " .").replace(",", " ,").replace("?", " ?").split())
+        assert len(ids) == n_words + 1, tokenizer.convert_ids_to_tokens(ids)
+        assert tokenizer.decode(ids[1:]).strip() == one.text
+
+
+def test_a_text_of_other_words_is_read_too(tokenizer: PreTrainedTokenizerFast) -> None:
+    assert tokenizer.decode(tokenizer("zxqv é 7")["input_ids"][1:]).strip() == "zxqv é 7"
+
+
+def test_the_first_head_looks_back_and_others_do_not(tokenizer: PreTrainedTokenizerFast) -> None:
+    torch.manual_seed(0)
+    network = make_network(tokenizer, d_model=128, n_layers=2, n_heads=4).eval()
+    network.set_attn_implementation("eager")
+    ids = torch.tensor([tokenizer(one.text)["input_ids"][:20] for one in lessons("grammar", 5, 20)])
+    attention = network(input_ids=ids, output_attentions=True).attentions[0].detach()
+    back = attention.diagonal(offset=-1, dim1=2, dim2=3).mean((0, 2))
+    assert back[0] > 0.4
+    assert (back[1:] < 0.2).all()
+
+
+def test_activations_neither_vanish_nor_explode(tokenizer: PreTrainedTokenizerFast) -> None:
+    torch.manual_seed(0)
+    network = make_network(tokenizer, d_model=64, n_layers=4, n_heads=4).eval()
+    ids = torch.tensor([tokenizer("Tom laughed.")["input_ids"]])
+    states = network(input_ids=ids, output_hidden_states=True).hidden_states
+    assert all(0.5 < state.std() < 10 for state in states)
