@@ -1,0 +1,84 @@
+"""Every notebook keeps to the template, and executes from its first cell to its last on few texts of the default."""
+
+import json
+import re
+from pathlib import Path
+
+import jupytext
+import pytest
+from nbformat import NotebookNode
+
+from emomech import parameters, runner
+
+NOTEBOOKS = runner.notebooks()
+STUDY = {"model", "corpus", "emotions", "prompt", "seed", "limit"}
+FEW = {
+    "behaviour": {"limit": 200, "n_resamples": 50},
+    "flow": {"limit": 400, "n_permutations": 20, "n_resamples": 20},
+}
+
+
+@pytest.fixture(params=NOTEBOOKS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def notebook(name: str) -> NotebookNode:
+    return jupytext.read(NOTEBOOKS[name])
+
+
+def code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook: NotebookNode) -> str:
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def test_there_are_two_chapters() -> None:
+    assert {"behaviour", "flow"} <= set(NOTEBOOKS)
+
+
+def test_it_begins_with_a_title_and_a_claim_then_its_parameters(name: str, notebook: NotebookNode) -> None:
+    first, second, third = notebook.cells[:3]
+    assert first.cell_type == "markdown"
+    assert first.source.startswith("# ")
+    assert f"{{glue:text}}`{name}.outcome`" in first.source
+    assert second.metadata.tags == ["parameters"]
+    assert f'parameters_table("{name}"' in third.source
+    assert set(parameters.read(NOTEBOOKS[name])) >= STUDY
+
+
+def test_code_is_hidden_and_short(notebook: NotebookNode) -> None:
+    for cell in code(notebook):
+        if "parameters" not in cell.metadata.tags:
+            assert {"hide-input", "remove-cell"} & set(cell.metadata.tags)
+        assert len(cell.source.splitlines()) <= 14
+        assert not re.search(r"\b(torch|transformers|for|while|def)\b", re.sub(r'"[^"]*"', "", cell.source))
+
+
+def test_it_ends_with_a_verdict_what_could_be_wrong_tasks_and_where_it_comes_from(notebook: NotebookNode) -> None:
+    assert "notebook.verdict_box(verdict)" in [cell.source for cell in code(notebook)]
+    assert "**What could still be wrong.**" in prose(notebook)
+    assert "**Try it.**" in prose(notebook)
+    assert notebook.cells[-1].source == "notebook.footer(run.provenance)"
+
+
+def test_no_figure_of_a_result_is_typed_into_prose(notebook: NotebookNode) -> None:
+    told = re.sub(r"`[^`]*`|^\d+\. |95 %|\bC\d+\b", "", prose(notebook), flags=re.MULTILINE)
+    assert not re.findall(r"\d+\.\d+|\d+ ?%|\d{2,}", told)
+
+
+def test_it_executes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMOMECH_RUNS", str(tmp_path / "runs"))
+    planned = runner.prepare(name, FEW[name])
+    executed = runner.execute(planned, tmp_path / f"{name}.ipynb")
+    assert runner.fresh(planned, executed)
+    cells = code(json.loads(executed.read_text(), object_hook=NotebookNode))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type in ("error", "stream")]
+    figures = [output for output in outputs if any("vega" in kind for kind in output.get("data", {}))]
+    assert len(figures) == sum(cell.source.count("notebook.figure(") for cell in cells) > 0
+    glued = {output.metadata.scrapbook.name for output in outputs if "scrapbook" in output.get("metadata", {})}
+    assert set(re.findall(r"\{glue:text\}`([^`]+)`", NOTEBOOKS[name].read_text())) <= glued

@@ -1,0 +1,99 @@
+"""A spec names what is studied, and its identity changes with what the names stand for and with nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from emomech import presets
+from emomech.errors import UsageError
+from emomech.study import Study, StudySpec, content_hash
+
+ROWS = [(f"Anna lost ring {i}.", "sadness") for i in range(30)] + [(f"Ben won race {i}.", "joy") for i in range(30)]
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """A corpus of the user's, with labels in no particular order."""
+    file = tmp_path / "texts.csv"
+    file.write_text("text,label\n" + "\n".join(f"{text},{label}" for text, label in ROWS) + "\n")
+    return file
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that could hold a model."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    return tmp_path / "model"
+
+
+def spec(texts: Path, folder: Path, **options) -> StudySpec:
+    return StudySpec(model=str(folder), sae=str(folder), corpus=str(texts), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"model": "gpt3"}, "gpt3.*gpt2"),
+        ({"sae": "nothing/here"}, "nothing/here"),
+        ({"corpus": "texts.csv"}, "texts.csv"),
+        ({"emotions": "twelve"}, "twelve.*six-and-calm"),
+        ({"prompt": "rude"}, "rude.*felt"),
+        ({"limit": -1}, "limit -1"),
+    ],
+)
+def test_what_does_not_exist_is_named_before_anything_is_loaded(options: dict, match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        StudySpec(**options).validate()
+
+
+def test_identity_follows_content_and_not_names(texts: Path, folder: Path, tmp_path: Path) -> None:
+    before = spec(texts, folder).identity()
+    moved = tmp_path / "elsewhere.csv"
+    moved.write_bytes(texts.read_bytes())
+    assert spec(moved, folder).identity() == before
+    assert spec(texts, folder, prompt="plain").identity() == before  # what auto chooses for a file
+    assert spec(texts, folder, seed=1).identity() != before
+    assert spec(texts, folder, limit=10).identity() != before
+    moved.write_text(texts.read_text().replace("ring 3", "ring 4"))
+    assert spec(moved, folder).identity() != before
+    (folder / "config.json").write_text("{ }")
+    assert spec(texts, folder).identity() != before
+
+
+def test_a_corpus_of_the_users_is_asked_without_a_person(texts: Path, folder: Path) -> None:
+    study = Study(spec(texts, folder))
+    assert set(study.emotions) == {"joy", "sadness"}
+    assert study.prompts[0].startswith("Anna lost ring 0.")
+    assert study.prompts[0].endswith("The feeling was")
+    assert study.answers == [f" {word}" for word in study.emotions.values()]
+
+
+def test_a_prompt_that_needs_a_person_is_refused(texts: Path, folder: Path) -> None:
+    with pytest.raises(UsageError, match="person"):
+        _ = Study(spec(texts, folder, prompt="felt")).prompts
+
+
+def test_the_limit_is_a_choice_of_texts(texts: Path, folder: Path) -> None:
+    few = Study(spec(texts, folder, limit=20)).corpus.examples
+    assert len(few) == 20
+    assert {one.label for one in few} == {"joy", "sadness"}
+    assert few == Study(spec(texts, folder, limit=20)).corpus.examples
+
+
+def test_the_embedded_corpus_needs_no_file() -> None:
+    study = Study(StudySpec(limit=50))
+    assert len(study.corpus.examples) == 50
+    assert tuple(study.emotions) == tuple(presets.emotions("six-and-calm").labels)
+    assert all(prompt.endswith(" felt") for prompt in study.prompts)
+
+
+def test_a_hash_is_of_names_and_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("x")
+    assert content_hash(tmp_path / "a") == content_hash(tmp_path / "b")
+    (tmp_path / "b" / "file").rename(tmp_path / "b" / "other")
+    assert content_hash(tmp_path / "a") != content_hash(tmp_path / "b")
+    with pytest.raises(UsageError, match="no such file"):
+        content_hash(tmp_path / "c")

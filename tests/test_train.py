@@ -1,0 +1,87 @@
+"""The embedded model made from nothing, in small: files that load, a card, and nothing done twice."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from emomech.errors import UsageError
+from emomech.models import load_model
+from emomech.organism import network, train
+from emomech.organism.training import Recipe
+from emomech.saes import load_saes
+
+TINY = Recipe(
+    d_model=32, n_layers=1, n_heads=2, batch=4, binding=2, appraisal=2, grammar=4, d_sae=64, k=8, sae_tokens=600_000
+)
+
+
+@pytest.fixture(scope="module")
+def patched() -> pytest.MonkeyPatch:
+    patch = pytest.MonkeyPatch()
+    whole = network.lessons
+    patch.setattr(network, "lessons", lambda phase, seed, n: whole(phase, seed, 300))
+    patch.setattr(train, "_SAE_LESSONS", 200)
+    evaluate = train.evaluate
+    patch.setattr(train, "evaluate", lambda study: evaluate(study, n_drills=20, n_ordinary=20, n_gate=20))
+    yield patch  # pyright: ignore[reportReturnType]
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def made(patched: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("organism") / "made"
+    train.train(out, recipe=TINY, say=lambda _: None)
+    return out
+
+
+def test_model_and_saes_load(made: Path) -> None:
+    lm = load_model("made", made / "model")
+    assert (lm.n_layers, lm.d_model) == (1, 32)
+    assert lm.prepend_bos
+    assert {str(point) for point in load_saes(made / "saes", name="made")} == {p.name for p in (made / "saes").iterdir()}
+
+
+def test_nothing_unfinished_is_left(made: Path) -> None:
+    assert {path.name for path in made.iterdir()} == {"model", "saes", "README.md", "training.json"}
+
+
+def test_the_card_shows_what_was_measured(made: Path) -> None:
+    card = (made / "README.md").read_text()
+    record = json.loads((made / "training.json").read_text())
+    for row in record["measured"]:
+        assert f"| {row['measure']} | {row['group']} | {row['value']:.3g} | {row['n']} |" in card
+    assert "1 blocks, width 32" in card
+    assert "{" not in card
+
+
+def test_what_is_finished_is_left_alone(made: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in made.rglob("*")}
+    said: list[str] = []
+    train.train(made, recipe=TINY, say=said.append)
+    assert len(said) == 1
+    assert "is finished" in said[0]
+    assert before == {file: file.stat().st_mtime_ns for file in made.rglob("*")}
+
+
+def test_another_seed_needs_another_folder(made: Path) -> None:
+    with pytest.raises(UsageError, match="another recipe or seed"):
+        train.train(made, recipe=TINY, seed=1, say=lambda _: None)
+
+
+def test_what_is_missing_is_made_again_and_alike(made: Path, patched: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    patched.setattr(train, "_train_model", lambda *_: pytest.fail("the model is there"))
+    record = (made / "training.json").read_text()
+    (made / "training.json").unlink()
+    train.train(made, recipe=TINY, say=lambda _: None)
+    assert (made / "training.json").read_text() == record
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UsageError, match="--device cuda"):
+        train.train(tmp_path / "x", recipe=TINY, device="cuda", say=lambda _: None)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is a file"):
+        train.train(tmp_path / "file", recipe=TINY, say=lambda _: None)
+    assert not (tmp_path / "x").exists()
