@@ -26,6 +26,9 @@ PREDICTOR_COLOURS: Mapping[str, str] = {
 }
 PLACE_COLOURS: Mapping[str, str] = {"words": "#009e73", "answer": "#7b5ea7"}
 
+Layered = alt.LayerChart | alt.FacetChart
+"""What Altair calls the result of `alt.layer`."""
+
 _SHARE = alt.Axis(format="%", tickCount=5)
 
 
@@ -44,7 +47,7 @@ def theme() -> alt.theme.ThemeConfig:
     }
 
 
-def accuracy(table: pd.DataFrame) -> alt.LayerChart:
+def accuracy(table: pd.DataFrame) -> Layered:
     """Draw balanced accuracy per item type and style, of the model and its baselines, with chance."""
     order = list(dict.fromkeys(table.group))
     base = alt.Chart(table).encode(y=_rows("group", order), yOffset=_offset("predictor", PREDICTOR_COLOURS))
@@ -59,7 +62,7 @@ def accuracy(table: pd.DataFrame) -> alt.LayerChart:
     )
 
 
-def emotions(table: pd.DataFrame) -> alt.LayerChart:
+def emotions(table: pd.DataFrame) -> Layered:
     """Draw the recall of each emotion, of the model and of bag of words."""
     order = list(dict.fromkeys(table.emotion))
     base = alt.Chart(table).encode(y=_rows("emotion", order), yOffset=_offset("predictor", PREDICTOR_COLOURS))
@@ -71,7 +74,7 @@ def emotions(table: pd.DataFrame) -> alt.LayerChart:
     )
 
 
-def confusion(table: pd.DataFrame) -> alt.LayerChart:
+def confusion(table: pd.DataFrame) -> Layered:
     """Draw which emotion is taken for which: shares of each gold emotion."""
     order = list(dict.fromkeys(table.gold))
     base = alt.Chart(table).encode(
@@ -91,7 +94,7 @@ def confusion(table: pd.DataFrame) -> alt.LayerChart:
     )
 
 
-def calibration(table: pd.DataFrame) -> alt.LayerChart:
+def calibration(table: pd.DataFrame) -> Layered:
     """Draw accuracy against confidence in tenths of the texts; a calibrated model lies on the diagonal."""
     diagonal = alt.Chart(pd.DataFrame({"at": [0.0, 1.0]})).mark_line(strokeDash=[4, 4], color="#8c8c8c", strokeWidth=1)
     base = alt.Chart(table).encode(
@@ -108,7 +111,7 @@ def calibration(table: pd.DataFrame) -> alt.LayerChart:
     )
 
 
-def stages(table: pd.DataFrame, where: str) -> alt.LayerChart:
+def stages(table: pd.DataFrame, where: str) -> Layered:
     """Draw each stage's profile in depth at one kind of place, and that of a control that the reader chooses."""
     shown = _at(table, where)
     controls = [name for name in dict.fromkeys(table.condition) if name != "trained"]
@@ -166,7 +169,7 @@ def families(table: pd.DataFrame, where: str) -> alt.Chart:
     )
 
 
-def centres(table: pd.DataFrame, where: str) -> alt.LayerChart:
+def centres(table: pd.DataFrame, where: str) -> Layered:
     """Draw each stage's depth centre of gravity in the model and in the controls."""
     shown = _at(table, where)
     order = list(dict.fromkeys(shown.condition))
@@ -178,7 +181,7 @@ def centres(table: pd.DataFrame, where: str) -> alt.LayerChart:
     )
 
 
-def phases(table: pd.DataFrame) -> alt.LayerChart:
+def phases(table: pd.DataFrame) -> Layered:
     """Draw held-out error of one to five phases and of a straight ramp, of the trained model."""
     shown = table[table.condition == "trained"]
     order = list(dict.fromkeys(shown.form))
@@ -204,7 +207,7 @@ def _at(table: pd.DataFrame, where: str) -> pd.DataFrame:
     return table[table["where"] == where]
 
 
-def _intervals(base: alt.Chart, value: str, title: str, colour: alt.Color, *under: alt.Chart) -> alt.LayerChart:
+def _intervals(base: alt.Chart, value: str, title: str, colour: alt.Color, *under: alt.Chart) -> Layered:
     """Points with horizontal 95 % intervals on a scale from 0 to 1."""
     scale = alt.Scale(domain=[0, 1], clamp=True)
     tips = [column for column in base.data.columns if base.data[column].dtype.kind not in "fi"]

@@ -181,8 +181,8 @@ def evaluate_organism(
     from emomech.organism.evaluate import evaluate
     from emomech.study import Study, StudySpec
 
-    named = {"model": str(out / "model"), "sae": str(out / "saes")} if out else {}
-    measured = evaluate(Study(StudySpec(**named, seed=seed).validate()))
+    spec = StudySpec(model=str(out / "model"), sae=str(out / "saes"), seed=seed) if out else StudySpec(seed=seed)
+    measured = evaluate(Study(spec.validate()))
     typer.echo(measured.to_string(index=False, float_format="{:.3f}".format))
 
 

@@ -6,6 +6,7 @@ from data is escaped.
 
 import math
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -52,6 +53,7 @@ def setup() -> None:
 
     os.environ["TQDM_DISABLE"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    warnings.filterwarnings("ignore", message="IProgress not found")
     pd.set_option("display.precision", 3, "display.max_columns", 30)
     alt.theme.register("emomech", enable=True)(charts.theme)
     alt.renderers.register("emomech", lambda spec, **_: _bundle(spec))

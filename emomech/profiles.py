@@ -38,7 +38,7 @@ class Resamples:
         names, member = np.unique(clusters, return_inverse=True)
         rng = np.random.default_rng(seed)
         first = np.stack([rng.permutation(len(names)) < len(names) / 2 for _ in range(N_HALVES)])[:, member]
-        halves = np.stack([first, ~first], 1).reshape(2 * N_HALVES, -1)
+        halves = np.stack([first, ~first], 1).reshape(2 * N_HALVES, -1).astype(float)
         everything = np.ones((1, len(member)))
         return cls(np.concatenate([everything, halves, bootstrap_weights(clusters, n_draws, seed)]))
 
@@ -129,7 +129,8 @@ def measure(
     seed: int,
 ) -> Iterator[Profiles]:
     """Profile every family, place by place; hook points in the order of `saes`."""
-    for where in dict.fromkeys(reading.where for reading in tested):
+    places: dict[Where, None] = dict.fromkeys(reading.where for reading in tested)
+    for where in places:
         here = [reading for reading in tested if reading.where == where]
         counts = [
             [_count(reads, sae, reading, resamples, n_permutations, seed) for sae in saes.values()] for reading in here
@@ -149,7 +150,7 @@ def _count(
     features = encode(sae, reads.at(reading, sae.point))
     tested = Selectivity.of(features, reading.label, Strata.of(reading.strata))
     threshold = tested.threshold(n_permutations, seed)
-    return tested.n_selective(threshold, resamples.weights[:, reading.text]), tested.n_active
+    return tested.n_selective(threshold, resamples.weights[:, reading.text]).astype(float), tested.n_active
 
 
 def with_labels_shuffled(reading: Reading, seed: int) -> Reading:

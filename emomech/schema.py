@@ -81,6 +81,5 @@ def number(table: "pd.DataFrame", column: str, **keys: object) -> Estimate:
     if len(rows) != 1:
         raise EmomechError(f"{column} of {keys}: {len(rows)} rows of the table are so named, expected one.")
     row = rows.iloc[0]
-    return Estimate(
-        float(row[column]), *(float(row.get(end, float("nan"))) for end in ("low", "high")), int(row.get("n", 0))
-    )
+    low, high = (float(row.get(end, float("nan"))) for end in ("low", "high"))
+    return Estimate(float(row[column]), low, high, int(row.get("n", 0)))

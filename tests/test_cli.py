@@ -1,5 +1,6 @@
 """The command line: what it answers, how it exits, and that help does not wait for a framework."""
 
+import json
 import os
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[Planned]:
     def execute(planned: Planned, target: Path, *, on_cell: object) -> Path:
         found.append(planned)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text('{"metadata": {"emomech": {"key": "%s"}}}' % planned.key)
+        target.write_text(json.dumps({"metadata": {"emomech": {"key": planned.key}}}))
         return target
 
     def render_single(notebook: Path, out: Path) -> Path:

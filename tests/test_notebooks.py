@@ -1,10 +1,10 @@
 """Every notebook keeps to the template, and executes from its first cell to its last on few texts of the default."""
 
-import json
 import re
 from pathlib import Path
 
 import jupytext
+import nbformat
 import pytest
 from nbformat import NotebookNode
 
@@ -75,7 +75,7 @@ def test_it_executes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     planned = runner.prepare(name, FEW[name])
     executed = runner.execute(planned, tmp_path / f"{name}.ipynb")
     assert runner.fresh(planned, executed)
-    cells = code(json.loads(executed.read_text(), object_hook=NotebookNode))
+    cells = code(nbformat.read(executed, as_version=4))
     outputs = [output for cell in cells for output in cell.outputs]
     assert not [output for output in outputs if output.output_type in ("error", "stream")]
     figures = [output for output in outputs if any("vega" in kind for kind in output.get("data", {}))]

@@ -39,7 +39,9 @@ def test_model_and_saes_load(made: Path) -> None:
     lm = load_model("made", made / "model")
     assert (lm.n_layers, lm.d_model) == (1, 32)
     assert lm.prepend_bos
-    assert {str(point) for point in load_saes(made / "saes", name="made")} == {p.name for p in (made / "saes").iterdir()}
+    assert {str(point) for point in load_saes(made / "saes", name="made")} == {
+        p.name for p in (made / "saes").iterdir()
+    }
 
 
 def test_nothing_unfinished_is_left(made: Path) -> None:

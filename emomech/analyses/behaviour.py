@@ -174,7 +174,7 @@ def _accuracy(scored: _Scored) -> pd.DataFrame:
 
 def _groups(examples: Sequence[Example]) -> list[tuple[str, str, Ints]]:
     """List all texts, and those of each item type and style: (breakdown, group, which texts)."""
-    found = [("all", "all texts", np.arange(len(examples)))]
+    found: list[tuple[str, str, Ints]] = [("all", "all texts", np.arange(len(examples)))]
     for breakdown, attribute in (("item type", "item_type"), ("style", "style")):
         names = np.array([getattr(example, attribute) for example in examples])
         found += [(breakdown, str(name), np.flatnonzero(names == name)) for name in np.unique(names) if name]

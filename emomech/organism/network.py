@@ -24,6 +24,9 @@ _LONGEST_WAVE = 1000.0
 _PREVIOUS_GAIN = 2.0
 """Scale of the previous-token head's queries and keys: most, not all, of its attention goes to the token before."""
 
+BOS, PAD = "<bos>", "<pad>"
+BOS_ID, PAD_ID = 0, 1
+
 
 def make_tokenizer(context: int, seed: int) -> "PreTrainedTokenizerFast":
     """Make a byte-level BPE in which every word of the grammar is one token, and a BOS begins each text."""
@@ -33,15 +36,14 @@ def make_tokenizer(context: int, seed: int) -> "PreTrainedTokenizerFast":
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)  # pyright: ignore[reportAttributeAccessIssue]
     bpe.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]
-    special = ["<bos>", "<pad>"]
     alphabet = pre_tokenizers.ByteLevel.alphabet()  # so that any text can be written
-    options = {"vocab_size": 8000, "special_tokens": special, "initial_alphabet": alphabet, "show_progress": False}
+    options = {"vocab_size": 8000, "special_tokens": [BOS, PAD], "initial_alphabet": alphabet, "show_progress": False}
     trainer = trainers.BpeTrainer(**options)  # pyright: ignore[reportCallIssue]
     bpe.train_from_iterator(_sample(seed), trainer)
-    template = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 0)])  # pyright: ignore[reportCallIssue]
+    template = processors.TemplateProcessing(single=f"{BOS} $A", special_tokens=[(BOS, BOS_ID)])  # pyright: ignore[reportCallIssue]
     bpe.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=True), template])  # pyright: ignore[reportAttributeAccessIssue]
     return PreTrainedTokenizerFast(
-        tokenizer_object=bpe, bos_token="<bos>", eos_token="<bos>", pad_token="<pad>", model_max_length=context
+        tokenizer_object=bpe, bos_token=BOS, eos_token=BOS, pad_token=PAD, model_max_length=context
     )
 
 
@@ -69,9 +71,9 @@ def make_network(
             embd_pdrop=0.0,
             attn_pdrop=0.0,
             tie_word_embeddings=False,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=BOS_ID,
+            eos_token_id=BOS_ID,
+            pad_token_id=PAD_ID,
         )
     )
     with torch.no_grad():
@@ -89,7 +91,8 @@ def _look_back(network: "GPT2LMHeadModel", width: int) -> None:
     A shift by one token is a rotation of each sine-cosine pair; the head's query is its position, rotated back, and
     its key is the position itself. `width` is the size of a head.
     """
-    stem, attention = network.transformer, network.transformer.h[0].attn.c_attn.weight
+    stem = network.transformer
+    attention: Tensor = stem.get_submodule("h.0.attn.c_attn").get_parameter("weight")
     n_positions, d_model = stem.wpe.weight.shape
     frequency = _LONGEST_WAVE ** (-torch.arange(0, d_model, 2) / d_model)
     angle = torch.arange(n_positions)[:, None] * frequency

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from emomech.errors import UsageError
 from emomech.organism.curriculum import OTHER_WEIGHT, PHASES, Lesson, Phase, lesson
-from emomech.organism.network import make_network, make_tokenizer
+from emomech.organism.network import PAD_ID, make_network, make_tokenizer
 
 if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
@@ -76,9 +76,7 @@ class Training:
         torch.manual_seed(seed)
         self.recipe, self.seed = recipe, seed
         self.tokenizer: PreTrainedTokenizerFast = make_tokenizer(recipe.context, seed)
-        network = make_network(
-            self.tokenizer, d_model=recipe.d_model, n_layers=recipe.n_layers, n_heads=recipe.n_heads
-        )
+        network = make_network(self.tokenizer, d_model=recipe.d_model, n_layers=recipe.n_layers, n_heads=recipe.n_heads)
         self.network: GPT2LMHeadModel = network.to(torch.device(device)).train()  # pyright: ignore[reportArgumentType]
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98))
         self.done = 0
@@ -128,7 +126,7 @@ class Training:
         rank = Random(f"{self.seed}/{phase}/{window}").sample(range(_WINDOW), _WINDOW)[place]
         rows = self._sorted[rank * size : (rank + 1) * size]
         width = max(len(ids) for ids, _ in rows)
-        input_ids = torch.full((size, width), int(self.tokenizer.pad_token_id or 0))
+        input_ids = torch.full((size, width), PAD_ID)
         attention_mask, weight = torch.zeros_like(input_ids), torch.zeros(size, width)
         for row, (ids, answer) in enumerate(rows):
             input_ids[row, : len(ids)] = torch.tensor(ids)
