@@ -30,6 +30,8 @@ Layered = alt.LayerChart | alt.FacetChart
 """What Altair calls the result of `alt.layer`."""
 
 _SHARE = alt.Axis(format="%", tickCount=5)
+_UNIT = alt.Axis(format=".1f", tickCount=5)
+_LOG = alt.Axis(format="~g", values=[1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01])
 
 
 def theme() -> alt.theme.ThemeConfig:
@@ -41,7 +43,14 @@ def theme() -> alt.theme.ThemeConfig:
             "view": {"stroke": None},
             "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500, "domain": False, "tickSize": 4},
             "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleY": -8, "titleX": 0},
-            "legend": {"labelFontSize": 12, "titleFontSize": 12, "orient": "top", "title": None, "columns": 2},
+            "legend": {
+                "labelFontSize": 12,
+                "titleFontSize": 12,
+                "orient": "top",
+                "title": None,
+                "columns": 4,
+                "offset": 24,
+            },
             "point": {"filled": True, "size": 55},
         }
     }
@@ -82,11 +91,13 @@ def confusion(table: pd.DataFrame) -> Layered:
         y=alt.Y("gold:N", sort=order, title=None),
         tooltip=["gold", "predicted", alt.Tooltip("share", format=".0%"), "n"],
     )
-    cells = base.mark_rect().encode(
-        color=alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None)
+    cells = base.mark_rect(color=PREDICTOR_COLOURS["model"]).encode(
+        opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.05, 1]), legend=None)
     )
-    ink = alt.when(alt.datum.share > 0.5).then(alt.value("white")).otherwise(alt.value("#123"))
-    shares = base.mark_text(fontSize=11).encode(text=alt.Text("share:Q", format=".0%"), color=ink)
+    shares = base.transform_filter(alt.datum.share >= 0.005).mark_text(fontSize=11)
+    shares = shares.encode(
+        text=alt.Text("share:Q", format=".0%"), color=alt.when(alt.datum.share > 0.5).then(alt.value("white"))
+    )
     return alt.layer(cells, shares).properties(
         width="container",
         height=38 * len(order),
@@ -121,7 +132,7 @@ def stages(table: pd.DataFrame, where: str) -> Layered:
         bind=alt.binding_select(options=controls, name="Dashed, for comparison: "),
     )
     base = alt.Chart(shown).encode(
-        x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1])),
+        x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=_UNIT),
         color=_colour("stage", _only(STAGE_COLOURS, shown.stage)),
         tooltip=["condition", "stage", _number("depth"), *map(_number, ("share", "low", "high"))],
     )
@@ -188,7 +199,7 @@ def phases(table: pd.DataFrame) -> Layered:
     colours = _only(PLACE_COLOURS, shown["where"])
     base = alt.Chart(shown).encode(
         x=alt.X("form:N", sort=order, title=None, axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("error:Q", title="held-out error, one phase = 1", scale=alt.Scale(type="log")),
+        y=alt.Y("error:Q", title="held-out error, one phase = 1", scale=alt.Scale(type="log"), axis=_LOG),
         color=_colour("where", colours),
         tooltip=["where", "form", _number("error"), "starts"],
     )
@@ -213,7 +224,7 @@ def _intervals(base: alt.Chart, value: str, title: str, colour: alt.Color, *unde
     tips = [column for column in base.data.columns if base.data[column].dtype.kind not in "fi"]
     base = base.encode(color=colour, tooltip=[*tips, *map(_number, (value, "low", "high")), "n"])
     bars = base.mark_rule(strokeWidth=2, opacity=0.6, clip=True).encode(
-        x=alt.X("low:Q", title=title, scale=scale), x2="high:Q"
+        x=alt.X("low:Q", title=title, scale=scale, axis=_UNIT), x2="high:Q"
     )
     return alt.layer(*under, bars, base.mark_point().encode(x=f"{value}:Q")).properties(width="container")
 

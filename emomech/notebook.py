@@ -163,9 +163,10 @@ def table(
 ) -> HTML:
     """Show a table with a caption and the meaning of its columns; `low` and `high` become one interval.
 
-    Raises UsageError for a column that the schema does not know.
+    Without `columns`, all are shown but those that are empty text throughout. Raises UsageError for a column that
+    the schema does not know.
     """
-    names = list(frame.columns) if columns is None else list(columns)
+    names = [name for name in frame.columns if (frame[name] != "").any()] if columns is None else list(columns)
     for name in names:
         if name not in schema.columns or name not in frame.columns:
             raise unknown("column", name, [column for column in frame.columns if column in schema.columns])

@@ -113,9 +113,9 @@ class Selectivity:
     def statistic(self, weights: Floats | None = None) -> Floats:
         """Standardised rank sums (resample, class, active feature).
 
-        `weights` (resample, example) says how often each example was drawn into each resample. An example
-        drawn twice is permuted as one, so that the statistic keeps unit variance under the null; ranks and
-        stratum means stay those of the full sample. Zero where a feature or class does not vary in any stratum.
+        `weights` (resample, example) says how often each example was drawn into each resample; half of the examples
+        are a study half as large, a bootstrap draw is one as large as the full sample. Ranks and stratum means
+        stay those of the full sample. Zero where a feature or class does not vary in any stratum.
         """
         member = _onehot(self.labels)
         weights = np.ones((1, len(self.labels)), dtype=np.float32) if weights is None else weights.astype(np.float32)
@@ -124,7 +124,7 @@ class Selectivity:
         parts = []
         for w in np.array_split(weights, max(1, len(weights) // _BLOCK)):
             total = _products(w[:, :, None] * centred, self.ranks)
-            null_sd = np.sqrt(_products(w[:, :, None] ** 2 * variance, squares))
+            null_sd = np.sqrt(_products(w[:, :, None] * variance, squares))
             parts.append(np.where(null_sd > 1e-6, total / np.maximum(null_sd, 1e-6), 0))
         return np.concatenate(parts)
 

@@ -32,7 +32,13 @@ class Estimate:
     def __str__(self) -> str:
         if not np.isfinite(self.value):
             return "undefined"
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]".replace("-", "−")
+        if not np.isfinite([self.low, self.high]).all():
+            return f"{_decimal(self.value)}, no interval"
+        return f"{_decimal(self.value)} [{_decimal(self.low)}, {_decimal(self.high)}]"
+
+
+def _decimal(value: float) -> str:
+    return f"{value:z.2f}".replace("-", "−")
 
 
 def interval(value: float, resampled: Floats, n: int) -> Estimate:
@@ -45,6 +51,20 @@ def interval(value: float, resampled: Floats, n: int) -> Estimate:
         return Estimate(value, float("nan"), float("nan"), n)
     low, high = np.quantile(usable, [0.025, 0.975])
     return Estimate(float(value), float(low), float(high), n)
+
+
+def standard_interval(value: float, resampled: Floats, n: int, bounds: tuple[float, float]) -> Estimate:
+    """Make an estimate whose interval is 1.96 standard deviations of the replicates to either side of the value.
+
+    For counts of what exceeds a threshold: a replicate adds noise of its own, lifts what lies just below, and
+    so estimates the spread of the count but not its place (Efron and Tibshirani, 1993, chapter 13). Ends are kept
+    inside the bounds that the value has by definition; undefined replicates as in `interval`.
+    """
+    usable = resampled[np.isfinite(resampled)]
+    if not np.isfinite(value) or len(usable) <= len(resampled) / 2:
+        return Estimate(float(value), float("nan"), float("nan"), n)
+    reach = 1.96 * float(usable.std())
+    return Estimate(float(value), max(bounds[0], value - reach), min(bounds[1], value + reach), n)
 
 
 def bootstrap_weights(clusters: Sequence[str], n_resamples: int, seed: int) -> Floats:

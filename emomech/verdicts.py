@@ -4,7 +4,7 @@ Each rule reads the tables of one analysis. It asks for the claimed sign with a 
 that no control shows the same; where the texts cannot speak about a claim it says why.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -89,13 +89,11 @@ def flow(result: Flow) -> Verdict:
         outcome = "replicates"
     else:
         outcome = "partly" if ordered or last else "does not replicate"
-    order = f"The order holds beyond the control at {_listed(ordered)} of {_listed(places)}"
-    phases = "; ".join(f"{where}: {_form_in_words(form)}" for where, form in best.items())
     return Verdict(
         claim="C1",
         statement=statement,
         outcome=outcome,
-        reason=f"{order}. Held-out texts are best predicted by ({phases}).",
+        reason=_order_in_words(places, ordered, last) + " " + _phases_in_words(best),
         estimate="; ".join(f"{w}, {s}: {trained[w][s]}" for w in places for s in steps),
         control="; ".join(f"{w}, {s}: {control[w][s]}" for w in places for s in steps if s in control.get(w, {})),
     )
@@ -125,12 +123,36 @@ def _best_form(result: Flow, where: str) -> str:
     return RAMP if forms[RAMP] < forms[best] else best
 
 
-def _form_in_words(form: str) -> str:
-    return {"": "nothing", RAMP: "a straight ramp", "K=1": "one phase"}.get(form, f"{form.removeprefix('K=')} phases")
+_FORMS = {
+    "": "nothing",
+    RAMP: "a straight ramp",
+    "K=1": "one phase",
+    "K=2": "two phases",
+    "K=3": "three phases",
+    "K=4": "four phases",
+    "K=5": "five phases",
+}
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) or "none"
+def _order_in_words(places: Sequence[str], ordered: Sequence[str], last: Sequence[str]) -> str:
+    """Say where the three stages follow one another, and where only the last follows the first."""
+    parts = []
+    if ordered:
+        parts.append(f"The three follow one another, beyond the control, {_at(ordered)}.")
+    if missing := [where for where in places if where not in ordered]:
+        parts.append(f"The three do not follow one another, beyond the control, {_at(missing)}.")
+    if only := [where for where in last if where not in ordered]:
+        parts.append(f"Emotion lies deeper than syntax {_at(only)}.")
+    return " ".join(parts)
+
+
+def _phases_in_words(best: Mapping[str, str]) -> str:
+    found = " and ".join(f"by {_FORMS[form]} {_at([where])}" for where, form in best.items())
+    return f"Held-out texts are best predicted {found}."
+
+
+def _at(places: Sequence[str]) -> str:
+    return " and ".join(f"at the {where}" for where in places)
 
 
 def _sentences(*parts: tuple[str, Sequence[str]]) -> str:

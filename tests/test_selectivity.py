@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from scipy.stats import mannwhitneyu, rankdata
 
 from emomech.selectivity import Selectivity, Strata, rank
+from emomech.stats import Estimate, bootstrap_weights, standard_interval
 
 N, F = 240, 40
 
@@ -102,20 +103,41 @@ def test_unit_weights_are_the_full_sample(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(found.statistic(np.ones((150, N)))[149], found.statistic()[0], atol=1e-4)
 
 
-def test_an_example_drawn_twice_is_not_two_examples(rng: np.random.Generator) -> None:
-    found = Selectivity.of(sparse_features(rng), rng.integers(0, 2, N), one_stratum())
-    np.testing.assert_allclose(found.statistic(np.full((1, N), 2.0)), found.statistic(), atol=1e-4)
+def test_half_of_the_examples_are_a_study_of_their_own(rng: np.random.Generator) -> None:
+    features, labels = sparse_features(rng), rng.integers(0, 2, N)
+    first = np.arange(N) < N / 2
+    part = Selectivity.of(features, labels, one_stratum())
+    alone = Selectivity(part.ranks[first], labels[first], one_stratum(N // 2)).statistic()[0]
+    assert np.abs(part.statistic(first[None].astype(float))[0] - alone).max() < 0.5
 
 
-def test_resamples_of_no_effect_keep_unit_variance(rng: np.random.Generator) -> None:
-    from emomech.stats import bootstrap_weights
+def test_bootstrap_draws_lie_around_the_statistic_with_unit_variance(rng: np.random.Generator) -> None:
+    dense, labels = sparse_features(rng).toarray(), rng.integers(0, 2, N)
+    dense[:, :5] += 0.5 * labels[:, None] * rng.exponential(size=(N, 5))
+    found = Selectivity.of(sp.csr_array(dense), labels, one_stratum())
+    drawn = found.statistic(bootstrap_weights([str(i) for i in range(N)], 400, seed=0))
+    np.testing.assert_allclose(drawn.mean(0), found.statistic()[0], atol=0.25)
+    assert 0.8 < drawn.std(0).mean() < 1.1
 
-    spread = []
-    for seed in range(30):
-        draw = np.random.default_rng(seed)
-        found = Selectivity.of(sparse_features(draw), draw.integers(0, 2, N), one_stratum())
-        spread.append(found.statistic(bootstrap_weights([str(i) for i in range(N)], 20, seed)).std())
-    assert 0.9 < np.mean(spread) < 1.1
+
+def test_interval_of_a_count_holds_the_count_that_a_study_expects() -> None:
+    """Effects near the threshold, where a count is uncertain: nine of ten intervals or more hold its expectation."""
+    studies = [study_of_weak_effects(seed) for seed in range(120)]
+    expected = np.mean([found.value for found in studies])
+    assert 3 < expected < 17
+    held = np.mean([found.low <= expected <= found.high for found in studies])
+    assert held >= 0.9
+
+
+def study_of_weak_effects(seed: int) -> Estimate:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(200) % 2
+    dense = rng.exponential(size=(200, 40)) * (rng.random((200, 40)) < 0.5)
+    dense[:, :20] += np.linspace(0, 1.2, 20) * labels[:, None] * (rng.random((200, 20)) < 0.5)
+    found = Selectivity.of(sp.csr_array(dense), labels, one_stratum(200))
+    drawn = bootstrap_weights([str(i) for i in range(200)], 100, seed)
+    count = found.n_selective(3.2, np.concatenate([np.ones((1, 200)), drawn])).astype(float)
+    return standard_interval(count[0], count[1:], 200, (0, 40))
 
 
 def test_no_active_feature_selects_none() -> None:

@@ -16,6 +16,7 @@ from emomech.stats import (
     ramp_error,
     reliability,
     segment,
+    standard_interval,
     step_error,
 )
 
@@ -27,7 +28,9 @@ def rng() -> np.random.Generator:
 
 def test_estimate_reads_as_a_person_would_write_it() -> None:
     assert str(Estimate(-0.123, -0.2, 0.05, 9)) == "−0.12 [−0.20, 0.05]"
+    assert str(Estimate(-0.001, -0.2, 0.05, 9)) == "0.00 [−0.20, 0.05]"
     assert str(Estimate(float("nan"), 0, 0, 0)) == "undefined"
+    assert str(Estimate(0.5, float("nan"), float("nan"), 0)) == "0.50, no interval"
 
 
 def test_estimate_excludes_only_what_lies_outside() -> None:
@@ -43,6 +46,14 @@ def test_interval_leaves_undefined_replicates_out() -> None:
 
 def test_interval_of_mostly_undefined_replicates_is_undefined() -> None:
     assert np.isnan(interval(0.5, np.array([0.1, np.nan, np.nan]), 3).low)
+
+
+def test_standard_interval_lies_around_the_value_and_inside_its_bounds() -> None:
+    replicates = np.array([0.2, 0.4] * 50)
+    found = standard_interval(0.1, replicates, 7, (0, 1))
+    assert (found.low, found.high, found.n) == (0, pytest.approx(0.296), 7)
+    assert np.isnan(standard_interval(float("nan"), replicates, 7, (0, 1)).low)
+    assert np.isnan(standard_interval(0.1, np.array([0.1, np.nan, np.nan]), 7, (0, 1)).high)
 
 
 def test_interval_covers_the_truth_at_its_rate(rng: np.random.Generator) -> None:

@@ -14,24 +14,23 @@
     axis: {
       labelColor: INK, titleColor: INK, domainColor: INK, tickColor: INK, gridColor: INK,
       gridOpacity: 0.13, domainOpacity: 0.35, tickOpacity: 0.35, labelOpacity: 0.85,
-      ...(narrow ? { labelFontSize: 11, titleFontSize: 11, titleLimit: 250, labelLimit: NARROW_LABEL } : {}),
+      ...(narrow ? { titleLimit: 250, labelLimit: NARROW_LABEL } : {}),
     },
-    legend: {
-      labelColor: INK, titleColor: INK, labelOpacity: 0.9, symbolOpacity: 1, offset: 22, ...(narrow ? { columns: 2, labelFontSize: 11 } : {}),
-    },
+    legend: { labelColor: INK, titleColor: INK, labelOpacity: 0.9, symbolOpacity: 1 },
     header: { labelColor: INK, titleColor: INK },
     title: { color: INK, subtitleColor: INK },
     text: { color: INK },
     view: { stroke: null },
   });
 
-  /* A copy of a specification whose label limits leave room for the drawing. */
+  /* A copy of a specification whose label limits and legends leave room for the drawing. */
   const narrowed = (node) => {
     if (Array.isArray(node)) return node.map(narrowed);
     if (node === null || typeof node !== "object") return node;
     return Object.fromEntries(Object.entries(node).map(([key, value]) =>
       key === "datasets" || key === "values" ? [key, value]
-        : key === "labelLimit" ? [key, Math.min(value, NARROW_LABEL)] : [key, narrowed(value)]));
+        : key === "labelLimit" ? [key, Math.min(value, NARROW_LABEL)]
+          : key === "columns" ? [key, 2] : [key, narrowed(value)]));
   };
 
   const describe = (frame, error) => {

@@ -22,7 +22,7 @@ from emomech.profiles import Profiles, Reads, Resamples, measure, with_labels_sh
 from emomech.readings import Reading, Untested, readings, stage_of
 from emomech.saes import Sae, random_sae
 from emomech.schema import Schema
-from emomech.stats import Floats, interval, ramp_error, segment, step_error
+from emomech.stats import Floats, ramp_error, segment, standard_interval, step_error
 from emomech.study import Study
 from emomech.tokens import tokenize
 from emomech.vocab import HookPoint
@@ -154,9 +154,9 @@ def _frame(schema: Schema, rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(schema.columns))
 
 
-def _ends(values: Floats) -> tuple[float, float, float]:
-    """Value in all texts, and the interval over the bootstrap draws, of values by resample (row)."""
-    found = interval(values[0], Resamples.draws(values), 0)
+def _ends(values: Floats, least: float = 0) -> tuple[float, float, float]:
+    """Value in all texts, and its interval from `least` to 1 over the bootstrap draws, of values by resample (row)."""
+    found = standard_interval(values[0], Resamples.draws(values), 0, (least, 1))
     return found.value, found.low, found.high
 
 
@@ -167,7 +167,7 @@ def _profile(found: Mapping[Condition, Sequence[Profiles]], points: Sequence[Hoo
             for f in at.families:
                 for layer, point in enumerate(points):
                     counts = (int(f.n_selective[0, layer]), int(f.n_active[layer]))
-                    place = (condition, at.where, str(point), f.family, stage_of(f.family), at.depth[layer])
+                    place = (condition, at.where, str(point), _words(f.family), stage_of(f.family), at.depth[layer])
                     rows.append((*place, *counts, *_ends(f.share[:, layer])))
     return _frame(PROFILE, rows)
 
@@ -197,7 +197,7 @@ def _differences(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
             centres = at.centres()
             for contrast, (later, earlier) in CONTRASTS.items():
                 if later in centres and earlier in centres:
-                    values = _ends(centres[later] - centres[earlier])
+                    values = _ends(centres[later] - centres[earlier], least=-1)
                     rows.append((condition, at.where, contrast, *values, at.n_reads))
     return _frame(DIFFERENCES, rows)
 
@@ -230,9 +230,16 @@ def _forms(at: Profiles) -> list[tuple[str, float, str]]:
 
 
 def _families(tested: Sequence[Reading], untested: Sequence[Untested]) -> pd.DataFrame:
-    rows = [(r.where, r.family, stage_of(r.family), len(r.text), ", ".join(r.classes), "") for r in tested]
-    rows += [(u.where, u.family, stage_of(u.family), 0, "", u.reason) for u in untested]
+    rows = [
+        (r.where, _words(r.family), stage_of(r.family), len(r.text), _words(", ".join(r.classes)), "") for r in tested
+    ]
+    rows += [(u.where, _words(u.family), stage_of(u.family), 0, "", u.reason) for u in untested]
     return _frame(FAMILIES, rows)
+
+
+def _words(name: str) -> str:
+    """Write a name of the annotation as the page shows it."""
+    return name.replace("_", " ")
 
 
 def _quality(found: Sequence[Quality], lm: LanguageModel) -> pd.DataFrame:
