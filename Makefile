@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book test check
+.PHONY: book test check picture
 
 book: .venv/complete
 	$(BIN)/emomech book
@@ -16,6 +16,10 @@ check: .venv/complete
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/emomech check
+
+# The figure that README shows, from the book as it stands.
+picture: book
+	$(BIN)/python -c 'from pathlib import Path; from emomech.book import picture; picture("flow", 2, Path("book/flow.svg"))'
 
 .venv/complete: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or sys.exit(f"$(PYTHON) is Python {v}, 3.11 or newer is needed. Name another: make PYTHON=python3.12 ...")'

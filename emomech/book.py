@@ -145,6 +145,18 @@ def _differences(entries: list[Entry], root: Path) -> list[str]:
     ]
 
 
+def picture(notebook: str, number: int, file: Path, root: Path = ROOT) -> None:
+    """Save a figure of the book, counted as on its page, as SVG.
+
+    Raises EmomechError for a notebook that is not executed or a figure that it does not have.
+    """
+    executed = destination(Entry(notebook=notebook), root)
+    figures = pages.pictures(executed)
+    if not 1 <= number <= len(figures):
+        raise EmomechError(f"{executed}: there is no figure {number}; it has {len(figures)}.")
+    file.write_text(figures[number - 1], encoding="utf-8")
+
+
 def render_single(executed: Path, out: Path, root: Path = ROOT) -> Path:
     """Make a page of one executed notebook, in the dress of the book, in the folder `out`; return the page.
 

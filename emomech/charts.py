@@ -199,7 +199,7 @@ def phases(table: pd.DataFrame) -> Layered:
     colours = _only(PLACE_COLOURS, shown["where"])
     base = alt.Chart(shown).encode(
         x=alt.X("form:N", sort=order, title=None, axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("error:Q", title="held-out error, one phase = 1", scale=alt.Scale(type="log"), axis=_LOG),
+        y=alt.Y("error:Q", title="held-out error, one phase = 1", scale=alt.Scale(type="log", nice=False), axis=_LOG),
         color=_colour("where", colours),
         tooltip=["where", "form", _number("error"), "starts"],
     )
@@ -230,7 +230,9 @@ def _intervals(base: alt.Chart, value: str, title: str, colour: alt.Color, *unde
 
 
 def _rows(column: str, order: list[str]) -> alt.Y:
-    return alt.Y(f"{column}:N", sort=order, title=None, axis=alt.Axis(labelLimit=190))
+    """Rows named on the left; a name goes on in a second line after its comma."""
+    axis = alt.Axis(labelLimit=190, labelExpr="split(datum.label, ', ')")
+    return alt.Y(f"{column}:N", sort=order, title=None, axis=axis)
 
 
 def _offset(column: str, colours: Mapping[str, str]) -> alt.YOffset:

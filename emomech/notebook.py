@@ -22,7 +22,7 @@ from emomech.errors import EmomechError, unknown
 from emomech.presets import PACKAGE
 from emomech.schema import Schema
 from emomech.sphinx_vega import MIME, VEGA_LITE
-from emomech.stats import Estimate
+from emomech.stats import Estimate, decimal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,7 +155,11 @@ def parameters_table(page: str, values: Mapping[str, object]) -> HTML:
             f"<td><code>{escape(repr(parameter.default))}</code></td><td>{escape(parameter.help)}</td></tr>"
         )
     head = "".join(f'<th scope="col">{name}</th>' for name in ("parameter", "value", "default", "meaning"))
-    return _scrolled("Parameters of this page", f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>", "")
+    return _scrolled(
+        "Parameters of this page",
+        f'<thead><tr>{head}</tr></thead><tbody class="emo-parameters">{"".join(rows)}</tbody>',
+        "",
+    )
 
 
 def table(
@@ -214,13 +218,7 @@ def _interval(schema: Schema, digits: int) -> _Column:
 
 
 def _decimal(value: float, digits: int) -> str:
-    """Write a float with fixed decimals: a dash where undefined, one more digit where it would show as zero."""
-    if math.isnan(value):
-        return UNDEFINED
-    text = f"{value:,.{digits}f}"
-    if value and not float(text.replace(",", "")):
-        text = f"{value:.1g}"
-    return text.replace("-", "−")
+    return UNDEFINED if math.isnan(value) else decimal(value, digits)
 
 
 def verdict_box(verdict: "Verdict") -> HTML:

@@ -178,6 +178,13 @@ def notebook_problems(file: Path) -> list[str]:
     return problems
 
 
+def pictures(file: Path) -> list[str]:
+    """Give the figures of an executed notebook as SVG; none where it is not there."""
+    cells = json.loads(file.read_text(encoding="utf-8"))["cells"] if file.is_file() else []
+    shown = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    return ["".join(data["image/svg+xml"]) for data in shown if MIME in data]
+
+
 def _output_problems(output: Mapping[str, Any]) -> Iterator[str]:
     if output["output_type"] == "error":
         yield f"raised {output.get('ename')}: {output.get('evalue')}"

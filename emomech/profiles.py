@@ -17,7 +17,7 @@ from emomech.features import encode
 from emomech.models import LanguageModel
 from emomech.readings import STAGES, Reading, Where, stage_of
 from emomech.saes import Sae
-from emomech.selectivity import Selectivity, Strata
+from emomech.selectivity import LEVEL, Selectivity, Strata
 from emomech.stats import Floats, bootstrap_weights, centre_of_gravity
 from emomech.tokens import TokenizedText
 from emomech.vocab import HookPoint
@@ -62,6 +62,8 @@ class FamilyProfile:
     """Selective features in each resample (row, layer)."""
     n_active: Floats
     """Features that fire on any of the family's reads (layer)."""
+    n_by_chance: Floats
+    """Selective features when the labels are permuted, alike in all layers (permutation, layer)."""
 
     @property
     def share(self) -> Floats:
@@ -81,12 +83,27 @@ class Profiles:
 
     def stages(self) -> dict[str, Floats]:
         """Mean share over each stage's families (row, layer)."""
-        shares = {stage: [f.share for f in self.families if stage_of(f.family) == stage] for stage in STAGES}
-        return {stage: np.mean(found, axis=0) for stage, found in shares.items() if found}
+        return {stage: np.mean([f.share for f in found], axis=0) for stage, found in self._by_stage().items()}
+
+    def present(self) -> set[str]:
+        """Stages with more selective features, over all layers, than 95 % of the permutations of their labels show."""
+        totals = {
+            stage: (sum(f.n_selective[0].sum() for f in found), sum(f.n_by_chance.sum(1) for f in found))
+            for stage, found in self._by_stage().items()
+        }
+        return {stage for stage, (n, by_chance) in totals.items() if n > np.quantile(by_chance, 1 - LEVEL)}
 
     def centres(self) -> dict[str, Floats]:
-        """Depth centre of gravity of each stage (row)."""
-        return {stage: centre_of_gravity(self.depth, profile) for stage, profile in self.stages().items()}
+        """Depth centre of gravity of each stage (row); NaN for a stage that is not present."""
+        present = self.present()
+        return {
+            stage: centre_of_gravity(self.depth, profile if stage in present else 0 * profile)
+            for stage, profile in self.stages().items()
+        }
+
+    def _by_stage(self) -> dict[str, list[FamilyProfile]]:
+        found = {stage: [f for f in self.families if stage_of(f.family) == stage] for stage in STAGES}
+        return {stage: families for stage, families in found.items() if families}
 
 
 @dataclass(frozen=True)
@@ -136,21 +153,33 @@ def measure(
             [_count(reads, sae, reading, resamples, n_permutations, seed) for sae in saes.values()] for reading in here
         ]
         families = [
-            FamilyProfile(reading.family, np.stack([n for n, _ in layers], 1), np.array([a for _, a in layers]))
+            FamilyProfile(
+                reading.family,
+                np.stack([counted.n_selective for counted in layers], 1),
+                np.array([counted.n_active for counted in layers]),
+                np.stack([counted.n_by_chance for counted in layers], 1),
+            )
             for reading, layers in zip(here, counts, strict=True)
         ]
         depth = np.array([point.depth(reads.n_layers) for point in saes])
         yield Profiles(where, depth, families, len(here[0].text))
 
 
-def _count(
-    reads: Reads, sae: Sae, reading: Reading, resamples: Resamples, n_permutations: int, seed: int
-) -> tuple[Floats, int]:
-    """Count selective features in every resample (row), and active ones."""
+@dataclass(frozen=True)
+class _Counted:
+    """Selective features of one hook point in each resample, active ones, and selective ones in each permutation."""
+
+    n_selective: Floats
+    n_active: int
+    n_by_chance: Floats
+
+
+def _count(reads: Reads, sae: Sae, reading: Reading, resamples: Resamples, n_permutations: int, seed: int) -> _Counted:
     features = encode(sae, reads.at(reading, sae.point))
     tested = Selectivity.of(features, reading.label, Strata.of(reading.strata))
-    threshold = tested.threshold(n_permutations, seed)
-    return tested.n_selective(threshold, resamples.weights[:, reading.text]).astype(float), tested.n_active
+    null = tested.null(n_permutations, seed)
+    n_selective = tested.n_selective(null.threshold, resamples.weights[:, reading.text])
+    return _Counted(n_selective.astype(float), tested.n_active, null.n_selective().astype(float))
 
 
 def with_labels_shuffled(reading: Reading, seed: int) -> Reading:

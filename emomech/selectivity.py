@@ -92,6 +92,23 @@ class Strata:
 
 
 @dataclass(frozen=True)
+class Null:
+    """What the statistic is when labels are exchanged."""
+
+    largest: Floats
+    """Size of the largest statistic of any class (permutation, active feature)."""
+
+    @property
+    def threshold(self) -> float:
+        """The size that the largest of all features exceeds in 5 % of permutations."""
+        return float(np.quantile(self.largest.max(1, initial=0), 1 - LEVEL))
+
+    def n_selective(self) -> Ints:
+        """Count the features beyond the threshold (permutation)."""
+        return (self.largest > self.threshold).sum(1)
+
+
+@dataclass(frozen=True)
 class Selectivity:
     """All that the statistic needs of one layer's features and one family's labels."""
 
@@ -128,17 +145,17 @@ class Selectivity:
             parts.append(np.where(null_sd > 1e-6, total / np.maximum(null_sd, 1e-6), 0))
         return np.concatenate(parts)
 
-    def threshold(self, n_permutations: int, seed: int) -> float:
-        """The statistic that the largest of all features and classes exceeds in 5 % of permutations of the labels."""
+    def null(self, n_permutations: int, seed: int) -> "Null":
+        """Permute the labels inside the strata. The same labels are permuted alike, whatever the features."""
         variance = self.strata.variance(_onehot(self.labels))
         null_sd = np.sqrt(variance.T @ self.ranks**2)
         scale = np.where(null_sd > 1e-6, 1 / np.maximum(null_sd, 1e-6), 0)
-        largest = [np.zeros(1)]
         shuffled = self.strata.permute(self.labels, n_permutations, seed)
+        largest = []
         for block in np.array_split(shuffled, max(1, n_permutations // _BLOCK)):
             total = _products(np.eye(len(null_sd), dtype=np.float32)[block], self.ranks)
-            largest.append(np.abs(total * scale).max(axis=(1, 2), initial=0))
-        return float(np.quantile(np.concatenate(largest)[1:], 1 - LEVEL))
+            largest.append(np.abs(total * scale).max(1))
+        return Null(np.concatenate(largest))
 
     def n_selective(self, threshold: float, weights: Floats | None = None) -> Ints:
         """Count the features whose largest statistic of any class exceeds the threshold (resample)."""

@@ -33,12 +33,16 @@ class Estimate:
         if not np.isfinite(self.value):
             return "undefined"
         if not np.isfinite([self.low, self.high]).all():
-            return f"{_decimal(self.value)}, no interval"
-        return f"{_decimal(self.value)} [{_decimal(self.low)}, {_decimal(self.high)}]"
+            return f"{decimal(self.value)}, no interval"
+        return f"{decimal(self.value)} [{decimal(self.low)}, {decimal(self.high)}]"
 
 
-def _decimal(value: float) -> str:
-    return f"{value:z.2f}".replace("-", "−")
+def decimal(value: float, digits: int = 2) -> str:
+    """Write a number with fixed decimals, but never a small one as zero."""
+    text = f"{value:,.{digits}f}"
+    if value and not float(text.replace(",", "")):
+        text = f"{value:.1g}"
+    return text.replace("-", "−")
 
 
 def interval(value: float, resampled: Floats, n: int) -> Estimate:

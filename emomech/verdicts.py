@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from emomech.analyses.behaviour import MODEL, Behaviour
 from emomech.analyses.flow import RAMP, Flow
 from emomech.schema import number
@@ -69,6 +71,8 @@ def behaviour(result: Behaviour) -> Verdict:
 def flow(result: Flow) -> Verdict:
     """Claim C1, from the centres of gravity, their controls and the number of phases.
 
+    A stage that shows no more features than chance has no centre, and so no place in an order.
+
     Replicates if at every place that can be tested semantics lies deeper than syntax and emotion deeper than
     semantics, both beyond the random-weights control, and three phases predict held-out texts best. Partly if
     that order holds at one place, or emotion at least lies deeper than syntax beyond the control.
@@ -93,7 +97,7 @@ def flow(result: Flow) -> Verdict:
         claim="C1",
         statement=statement,
         outcome=outcome,
-        reason=_order_in_words(places, ordered, last) + " " + _phases_in_words(best),
+        reason=" ".join([*_sentences_of_order(trained, places, ordered, last), _phases_in_words(best)]),
         estimate="; ".join(f"{w}, {s}: {trained[w][s]}" for w in places for s in steps),
         control="; ".join(f"{w}, {s}: {control[w][s]}" for w in places for s in steps if s in control.get(w, {})),
     )
@@ -109,7 +113,7 @@ def _differences(result: Flow, condition: str) -> dict[str, dict[str, Estimate]]
 
 
 def _beyond(estimate: Estimate, control: Estimate | None) -> bool:
-    """Whether a difference is positive and exceeds the control's; a control without any selective feature has none."""
+    """Whether a difference is positive and exceeds the control's; a control that shows nothing has none."""
     return estimate.low > 0 and not (control is not None and control.high >= estimate.low)
 
 
@@ -130,24 +134,29 @@ _FORMS = {
     "K=2": "two phases",
     "K=3": "three phases",
     "K=4": "four phases",
-    "K=5": "five phases",
+    "K=5": "five phases or more",
 }
 
 
-def _order_in_words(places: Sequence[str], ordered: Sequence[str], last: Sequence[str]) -> str:
-    """Say where the three stages follow one another, and where only the last follows the first."""
-    parts = []
-    if ordered:
-        parts.append(f"The three follow one another, beyond the control, {_at(ordered)}.")
-    if missing := [where for where in places if where not in ordered]:
-        parts.append(f"The three do not follow one another, beyond the control, {_at(missing)}.")
-    if only := [where for where in last if where not in ordered]:
-        parts.append(f"Emotion lies deeper than syntax {_at(only)}.")
-    return " ".join(parts)
+def _sentences_of_order(
+    trained: Mapping[str, Mapping[str, Estimate]], places: Sequence[str], ordered: Sequence[str], last: Sequence[str]
+) -> list[str]:
+    """Say where the three stages follow one another, where only the last follows the first, and where one is absent."""
+    missing = [where for where in places if where not in ordered]
+    only = [where for where in last if where not in ordered]
+    absent = [where for where in missing if any(np.isnan(found.value) for found in trained[where].values())]
+    cases = [
+        ("The three follow one another, beyond the control,", ordered),
+        ("The three do not follow one another, beyond the control,", missing),
+        ("Emotion lies deeper than syntax", only),
+        ("One of the three shows no more features than chance", absent),
+    ]
+    return [f"{text} {_at(where)}." for text, where in cases if where]
 
 
 def _phases_in_words(best: Mapping[str, str]) -> str:
-    found = " and ".join(f"by {_FORMS[form]} {_at([where])}" for where, form in best.items())
+    where = {form: [place for place in best if best[place] == form] for form in best.values()}
+    found = " and ".join(f"by {_FORMS[form]} {_at(places)}" for form, places in where.items())
     return f"Held-out texts are best predicted {found}."
 
 

@@ -172,11 +172,6 @@ def test_a_notebook_that_is_not_whole_becomes_no_page(
     assert book.status(root=root)["two"] == "broken" and f"two: {problem}" in book.check(root=root)
 
 
-def test_a_file_that_is_no_notebook_is_a_problem(tmp_path: Path) -> None:
-    (tmp_path / "a.ipynb").write_text("{")
-    assert "is no notebook" in pages.notebook_problems(tmp_path / "a.ipynb")[0]
-
-
 def test_nothing_is_there_yet(root: Path, runner: Runner) -> None:
     assert book.status(root=root) == {"one": "missing", "two": "missing", "html": "missing"}
     assert book.check(root=root) == ["one: is missing", "two: is missing", "html: is missing"]
@@ -251,39 +246,20 @@ def test_a_warning_of_sphinx_is_an_error(tmp_path: Path) -> None:
     assert not (tmp_path / "page").exists()
 
 
-@pytest.mark.parametrize(
-    ("body", "problem"),
-    [
-        (
-            '<script src="https://cdn.example.org/a.js"></script>',
-            "loads https://cdn.example.org/a.js from another host",
-        ),
-        ('<link rel="stylesheet" href="//example.org/a.css">', "loads //example.org/a.css from another host"),
-        ('<img src="http://example.org/a.png">', "loads http://example.org/a.png from another host"),
-        ('<img src="gone.png">', "leads to gone.png, which does not exist"),
-        ('<a href="gone.html">', "leads to gone.html, which does not exist"),
-        ('<a href="other.html#nowhere">', "leads to other.html#nowhere, a page without such a place"),
-        ('<a href="#nowhere">', "leads to #nowhere, a page without such a place"),
-    ],
-)
-def test_what_a_page_lacks_or_fetches_is_found(tmp_path: Path, body: str, problem: str) -> None:
-    (tmp_path / "page.html").write_text(body)
-    (tmp_path / "other.html").write_text('<p id="here">')
-    assert pages.html_problems(tmp_path) == [f"page.html: {problem}"]
+def test_a_picture_is_the_figure_that_its_page_counts(root: Path) -> None:
+    outputs = [nbformat.v4.new_output("display_data", {MIME: {}, "image/svg+xml": f"<svg>{i}</svg>"}) for i in (1, 2)]
+    folder = root / "book" / "results"
+    folder.mkdir()
+    nbformat.write(executed(outputs=outputs), folder / "one.ipynb")
+    book.picture("one", 2, root / "picture.svg", root)
+    assert (root / "picture.svg").read_text() == "<svg>2</svg>"
+    with pytest.raises(EmomechError, match="there is no figure 3; it has 2"):
+        book.picture("one", 3, root / "other.svg", root)
+    with pytest.raises(EmomechError, match="there is no figure 1; it has 0"):
+        book.picture("two", 1, root / "other.svg", root)
 
 
-def test_links_that_hold_are_no_problem(tmp_path: Path) -> None:
-    links = [
-        "other.html#here",
-        "other.html",
-        "#",
-        "#own",
-        "https://example.org/paper",
-        "mailto:a@example.org",
-        "a%20b.html",
-    ]
-    body = "".join(f'<a id="own" href="{link}">' for link in links)
-    (tmp_path / "page.html").write_text(body + '<link rel="canonical" href="https://example.org/x">')
-    (tmp_path / "other.html").write_text('<p id="here">')
-    (tmp_path / "a b.html").write_text("")
-    assert pages.html_problems(tmp_path) == []
+def test_the_readme_shows_a_picture_that_is_there() -> None:
+    shown = book.ROOT / "book" / "flow.svg"
+    assert f"]({shown.relative_to(book.ROOT)})" in (book.ROOT / "README.md").read_text()
+    assert shown.read_text().startswith("<svg")

@@ -54,12 +54,39 @@ def test_shuffling_keeps_how_many_labels_each_word_has() -> None:
 
 def test_a_stage_is_the_mean_of_its_families() -> None:
     def family(name: str, n_selective: list[list[float]]) -> FamilyProfile:
-        return FamilyProfile(name, np.array(n_selective), np.array([10.0, 0.0]))
+        return FamilyProfile(name, np.array(n_selective), np.array([10.0, 0.0]), np.zeros((20, 2)))
 
     pair = [family("role", [[4.0, 0.0]]), family("voice", [[2.0, 0.0]]), family("emotion", [[0.0, 0.0]])]
     found = Profiles("words", np.array([0.0, 1.0]), pair, n_reads=100)
     assert found.stages()["syntax"].tolist() == [[pytest.approx(0.3), 0.0]]
     assert found.centres()["syntax"] == [0.0]
+
+
+def test_a_stage_of_no_more_than_chance_finds_has_no_centre() -> None:
+    depth, active = np.array([0.0, 0.5, 1.0]), np.full(3, 50.0)
+    by_chance = np.zeros((100, 3))
+    by_chance[:10] = [1.0, 1.0, 0.0]
+
+    def centre(counts: list[float]) -> float:
+        family = FamilyProfile("emotion", np.array([counts]), active, by_chance)
+        return float(Profiles("words", depth, [family], n_reads=100).centres()["emotion"][0])
+
+    assert np.isnan(centre([0.0, 0.0, 2.0]))
+    assert centre([0.0, 0.0, 3.0]) == 1
+    assert centre([2.0, 0.0, 2.0]) == 0.5
+
+
+def test_stages_that_are_there_are_present_and_shuffled_ones_are_not(profiles: dict[str, Profiles]) -> None:
+    assert profiles["answer"].present() == {"syntax", "semantics", "emotion"}
+    reads, tested, resamples = reads_of_planted(240)
+    found = [
+        place.present()
+        for seed in range(3)
+        for place in measure(
+            reads, planted.saes(), [with_labels_shuffled(r, seed) for r in tested], resamples, n_permutations=60, seed=9
+        )
+    ]
+    assert sum(map(len, found)) <= 4  # of 21, at one in twenty
 
 
 def test_halves_divide_clusters_and_together_are_all() -> None:

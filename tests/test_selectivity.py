@@ -86,7 +86,7 @@ def test_a_planted_feature_is_the_one_selected(rng: np.random.Generator) -> None
     found = Selectivity.of(sp.csr_array(dense), labels, one_stratum())
     statistic = np.abs(found.statistic()[0]).max(0)
     assert statistic.argmax() == 7
-    assert found.n_selective(found.threshold(200, seed=0)).tolist() == [1]
+    assert found.n_selective(found.null(200, seed=0).threshold).tolist() == [1]
 
 
 def test_without_an_effect_one_study_in_twenty_shows_a_feature() -> None:
@@ -94,8 +94,18 @@ def test_without_an_effect_one_study_in_twenty_shows_a_feature() -> None:
     for seed in range(100):
         rng = np.random.default_rng(seed)
         found = Selectivity.of(sparse_features(rng, 120), rng.integers(0, 3, 120), one_stratum(120))
-        false += bool(found.n_selective(found.threshold(100, seed))[0])
+        false += bool(found.n_selective(found.null(100, seed).threshold)[0])
     assert 0 < false <= 13
+
+
+def test_the_null_counts_what_its_own_threshold_lets_through(rng: np.random.Generator) -> None:
+    found = Selectivity.of(sparse_features(rng), rng.integers(0, 3, N), one_stratum())
+    null = found.null(200, seed=0)
+    assert null.largest.shape == (200, found.n_active)
+    assert (null.n_selective() > 0).sum() == 10
+    row = found.strata.permute(found.labels, 200, seed=0)[7]
+    again = Selectivity(found.ranks, row, found.strata).statistic()[0]
+    np.testing.assert_allclose(null.largest[7], np.abs(again).max(0), atol=1e-4)
 
 
 def test_unit_weights_are_the_full_sample(rng: np.random.Generator) -> None:
@@ -143,4 +153,4 @@ def study_of_weak_effects(seed: int) -> Estimate:
 def test_no_active_feature_selects_none() -> None:
     found = Selectivity.of(sp.csr_array((20, 4)), np.arange(20) % 2, one_stratum(20))
     assert found.n_active == 0
-    assert found.n_selective(found.threshold(10, 0)).tolist() == [0]
+    assert found.n_selective(found.null(10, 0).threshold).tolist() == [0]

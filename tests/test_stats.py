@@ -28,7 +28,7 @@ def rng() -> np.random.Generator:
 
 def test_estimate_reads_as_a_person_would_write_it() -> None:
     assert str(Estimate(-0.123, -0.2, 0.05, 9)) == "−0.12 [−0.20, 0.05]"
-    assert str(Estimate(-0.001, -0.2, 0.05, 9)) == "0.00 [−0.20, 0.05]"
+    assert str(Estimate(0.02, -0.001, 0.0, 9)) == "0.02 [−0.001, 0.00]"
     assert str(Estimate(float("nan"), 0, 0, 0)) == "undefined"
     assert str(Estimate(0.5, float("nan"), float("nan"), 0)) == "0.50, no interval"
 

@@ -110,7 +110,7 @@ def test_flow_says_where_the_order_holds_and_how_many_phases_there_are() -> None
     assert found.reason == (
         "The three follow one another, beyond the control, at the words. "
         "The three do not follow one another, beyond the control, at the answer. "
-        "Held-out texts are best predicted by a straight ramp at the words and by a straight ramp at the answer."
+        "Held-out texts are best predicted by a straight ramp at the words and at the answer."
     )
     assert "Emotion lies deeper than syntax at the words." in verdicts.flow(flowed(LAST, DOWN)).reason
     assert "words, semantics − syntax: 0.20 [0.15, 0.25]" in found.estimate
@@ -119,6 +119,14 @@ def test_flow_says_where_the_order_holds_and_how_many_phases_there_are() -> None
 def test_a_control_without_selective_features_does_not_count_against_the_claim() -> None:
     nothing = dict.fromkeys(UP, float("nan"))
     assert verdicts.flow(flowed(UP, UP, control=nothing)).outcome == "replicates"
+
+
+def test_a_stage_without_a_centre_has_no_place_in_the_order() -> None:
+    absent = UP | dict.fromkeys(("emotion − semantics", "emotion − syntax"), float("nan"))
+    found = verdicts.flow(flowed(absent, absent))
+    assert found.outcome == "does not replicate"
+    assert "One of the three shows no more features than chance" in found.reason
+    assert "emotion − semantics: undefined" in found.estimate
 
 
 def test_flow_says_what_is_not_annotated() -> None:

@@ -16,7 +16,7 @@
       gridOpacity: 0.13, domainOpacity: 0.35, tickOpacity: 0.35, labelOpacity: 0.85,
       ...(narrow ? { titleLimit: 250, labelLimit: NARROW_LABEL } : {}),
     },
-    legend: { labelColor: INK, titleColor: INK, labelOpacity: 0.9, symbolOpacity: 1 },
+    legend: { labelColor: INK, titleColor: INK, labelOpacity: 0.9 },
     header: { labelColor: INK, titleColor: INK },
     title: { color: INK, subtitleColor: INK },
     text: { color: INK },

@@ -64,7 +64,11 @@ STAGE_PROFILE = Schema(
 )
 CENTRES = Schema(
     keys=_PLACE | {"stage": "mean of its families"},
-    values={"centre": "depth centre of gravity of its profile", **_INTERVAL, "n": "reads per family"},
+    values={
+        "centre": "depth centre of gravity of its profile; undefined where it shows no more features than chance",
+        **_INTERVAL,
+        "n": "reads per family",
+    },
 )
 DIFFERENCES = Schema(
     keys=_PLACE | {"contrast": "which stage lies deeper than which"},
@@ -214,12 +218,13 @@ def _phases(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
 def _forms(at: Profiles) -> list[tuple[str, float, str]]:
     """Held-out error of one to five phases and of a ramp, and where the phases begin: (form, error, starts).
 
-    Each stage of the claim is divided by its own largest share, so that all count alike.
+    Each stage of the claim that is present is divided by its own largest share, so that all count alike.
     """
-    claimed = {stage: shares for stage, shares in at.stages().items() if stage != "lexical"}
-    profile = np.stack([s / s[0].max() for s in claimed.values() if s[0].max() > 0] or [np.zeros((1, 1))], -1)
-    if len(profile) == 1:
+    present = at.present() - {"lexical"}
+    claimed = [shares / shares[0].max() for stage, shares in at.stages().items() if stage in present]
+    if not claimed:
         return []
+    profile = np.stack(claimed, -1)
     pairs = [pair for first, second in Resamples.halves(profile) for pair in ((first, second), (second, first))]
     n_phases = range(1, min(MAX_PHASES, len(at.depth)) + 1)
     errors = {f"K={k}": np.mean([step_error(*pair, k) for pair in pairs]) for k in n_phases}

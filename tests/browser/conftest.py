@@ -112,7 +112,7 @@ def executed_notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
 def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the pages to look at: the small book, or the one that EMOMECH_BOOK names."""
     if named := os.environ.get("EMOMECH_BOOK"):
-        return Path(named)
+        return Path(named).resolve()
     folder = tmp_path_factory.mktemp("book")
     with pytest.MonkeyPatch.context() as monkeypatch:
         nbformat.write(executed_notebook(monkeypatch), folder / "stub.ipynb")
