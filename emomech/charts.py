@@ -167,7 +167,7 @@ def families(table: pd.DataFrame, where: str) -> alt.Chart:
             y=alt.Y("family:N", sort=order, title=None),
             color=alt.Color(
                 "share:Q",
-                scale=alt.Scale(scheme="viridis", domainMin=0),
+                scale=alt.Scale(scheme="viridis", domain=[0, max(0.05, shown.share.max())] if len(shown) else [0, 1]),
                 legend=alt.Legend(title="selective share", format="%", gradientLength=140),
             ),
             tooltip=["hook_point", "family", "stage", _number("share"), "n_selective", "n_active"],
@@ -240,7 +240,8 @@ def _offset(column: str, colours: Mapping[str, str]) -> alt.YOffset:
 
 
 def _colour(column: str, colours: Mapping[str, str]) -> alt.Color:
-    return alt.Color(f"{column}:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())))
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+    return alt.Color(f"{column}:N", scale=scale, legend=alt.Legend(symbolOpacity=1))
 
 
 def _only(colours: Mapping[str, str], present: pd.Series) -> dict[str, str]:

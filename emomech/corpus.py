@@ -46,7 +46,7 @@ class Example:
     label: str
     person: str = ""
     """Who is asked about, as the prompt names them; empty where the corpus does not say."""
-    item_type: str = "text"
+    item_type: str = ""
     """What makes the item easy or hard; results are reported per item type."""
     style: str = ""
     cluster: str = ""

@@ -170,7 +170,9 @@ def table(
     Without `columns`, all are shown but those that are empty text throughout. Raises UsageError for a column that
     the schema does not know.
     """
-    names = [name for name in frame.columns if (frame[name] != "").any()] if columns is None else list(columns)
+    names = (
+        [str(name) for name in frame if (frame[name] != "").any() or frame.empty] if columns is None else list(columns)
+    )
     for name in names:
         if name not in schema.columns or name not in frame.columns:
             raise unknown("column", name, [column for column in frame.columns if column in schema.columns])
@@ -183,6 +185,7 @@ def table(
         f"<tr>{''.join(f'<td{c.attribute}>{escape(c.text(row))}</td>' for c in shown)}</tr>"
         for row in frame.to_dict("records")
     )
+    body = body or f'<tr><td colspan="{len(shown)}">Nothing to show: no row of this table could be computed.</td></tr>'
     listing = "".join(f"<dt>{escape(c.label)}</dt><dd>{escape(c.meaning)}</dd>" for c in shown)
     details = f'<details class="emo-meanings"><summary>What the columns mean</summary><dl>{listing}</dl></details>'
     return _scrolled(caption, f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody>", details)

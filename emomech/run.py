@@ -92,7 +92,7 @@ class Run(Generic[R]):
             tables = {f.name: _write(getattr(result, f.name), unfinished / f"{f.name}.csv") for f in fields(result)}  # pyright: ignore[reportArgumentType]
             provenance = {
                 "analysis": self.analysis.__name__,
-                "study": asdict(self.spec),
+                "study": {name: value for name, value in asdict(self.spec).items() if value is not None},
                 "arguments": self._bound(),
                 "key": self.key,
                 "commit": commit(),

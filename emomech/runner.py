@@ -106,7 +106,7 @@ def key(source: str, values: Mapping[str, Value]) -> str:
     dependencies. Raises UsageError for a study that does not exist.
     """
     named: dict[str, Any] = {f.name: values[f.name] for f in fields(StudySpec) if f.name in values}
-    identity = StudySpec(**named).validate().identity() if named else {}
+    identity = StudySpec(**{"sae": None, **named}).validate().identity() if named else {}
     digest = blake2b(digest_size=16)
     digest.update(source.encode())
     digest.update(json.dumps([dict(values), identity]).encode())

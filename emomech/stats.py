@@ -57,6 +57,12 @@ def interval(value: float, resampled: Floats, n: int) -> Estimate:
     return Estimate(float(value), float(low), float(high), n)
 
 
+def posterior_interval(value: float, drawn: Floats, n: int) -> Estimate:
+    """Make an estimate from a value and draws of its posterior; the interval holds the value, at an extreme too."""
+    found = interval(value, drawn, n)
+    return Estimate(found.value, min(found.low, value), max(found.high, value), n)
+
+
 def standard_interval(value: float, resampled: Floats, n: int, bounds: tuple[float, float]) -> Estimate:
     """Make an estimate whose interval is 1.96 standard deviations of the replicates to either side of the value.
 
@@ -99,6 +105,18 @@ class Confusion:
     def recall(self) -> Floats:
         """Share of each gold class that is predicted as itself (…, class); NaN where a class does not occur."""
         return _ratio(np.diagonal(self.counts, axis1=-2, axis2=-1), self.counts.sum(-1))
+
+    def recall_draws(self, n_draws: int, seed: int, independent: float = 1) -> Floats:
+        """Draw each class's recall from its posterior under Jeffreys's prior (draw, class); NaN where it has no texts.
+
+        Unlike a bootstrap it knows that a class without an error may still have errors elsewhere (Brodersen et al.,
+        2010). `independent` is the share of texts that count as independent: clusters by texts. For one matrix.
+        """
+        right = np.diagonal(self.counts[0]) * independent
+        n = self.counts[0].sum(-1) * independent
+        drawn = np.random.default_rng(seed).beta(right + 0.5, n - right + 0.5, (n_draws, len(n)))
+        drawn[:, n == 0] = np.nan
+        return drawn
 
     def precision(self) -> Floats:
         """Share of each predicted class that is right (…, class); NaN where it is never predicted."""

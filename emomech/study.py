@@ -28,7 +28,8 @@ class StudySpec:
     """Preset names (or paths) and numbers: all that decides the values of a result."""
 
     model: str = "organism"
-    sae: str = "organism"
+    sae: str | None = "organism"
+    """None: no SAEs are read."""
     corpus: str = "organism"
     emotions: str = AUTO
     """An emotion set; auto: what suits the corpus, or else the labels that stand in it."""
@@ -62,11 +63,14 @@ class StudySpec:
         emotions = corpus.emotions if self.emotions == AUTO else self.emotions
         found: dict[str, presets.Preset] = {
             "model": presets.model(self.model),
-            "sae": presets.sae(self.sae),
             "corpus": corpus,
             "prompt": presets.prompt(corpus.prompt if self.prompt == AUTO else self.prompt),
         }
-        return found | ({"emotions": presets.emotions(emotions)} if emotions else {})
+        if self.sae is not None:
+            found["sae"] = presets.sae(self.sae)
+        if emotions:
+            found["emotions"] = presets.emotions(emotions)
+        return found
 
 
 @dataclass(frozen=True)
@@ -88,10 +92,15 @@ class Study:
 
     @cached_property
     def saes(self) -> "Mapping[HookPoint, Sae]":
-        """The SAEs by hook point, in order of depth. Raises UsageError for SAEs that do not fit the model."""
+        """The SAEs by hook point, in order of depth.
+
+        Raises UsageError for SAEs that do not fit the model, or where the spec has none.
+        """
         from emomech.saes import check_fits, load_release, load_saes
         from emomech.vocab import HookPoint
 
+        if self.spec.sae is None:
+            raise UsageError("sae: this study names no SAEs, and its analysis reads some; name a preset or a folder.")
         preset = presets.sae(self.spec.sae)
         if preset.path:
             found = load_saes(presets.shipped(preset.path), name=self.spec.sae)

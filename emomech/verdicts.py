@@ -82,9 +82,7 @@ def flow(result: Flow) -> Verdict:
     places = [where for where, found in trained.items() if all(step in found for step in steps)]
     statement = "Syntax, then semantics, then emotion: three phases in depth."
     if not places:
-        missing = result.families.loc[result.families.untested != ""]
-        reasons = "; ".join(f"{row.family} at the {row.where}: {row.untested}" for row in missing.itertuples())
-        return Verdict("C1", statement, "cannot be tested here", f"Not all stages are annotated ({reasons}).", "", "")
+        return Verdict("C1", statement, "cannot be tested here", _untested_in_words(result), "", "")
     ordered = [w for w in places if all(_beyond(trained[w][s], control.get(w, {}).get(s)) for s in steps)]
     last = [w for w in places if _beyond(trained[w]["emotion − syntax"], control.get(w, {}).get("emotion − syntax"))]
     best = {where: _best_form(result, where) for where in places}
@@ -152,6 +150,12 @@ def _sentences_of_order(
         ("One of the three shows no more features than chance", absent),
     ]
     return [f"{text} {_at(where)}." for text, where in cases if where]
+
+
+def _untested_in_words(result: Flow) -> str:
+    missing = result.families.query("untested != '' and stage != 'lexical'").drop_duplicates(["family", "untested"])
+    parts = [f"{', '.join(group.family)} ({reason})" for reason, group in missing.groupby("untested", sort=False)]
+    return f"Not all stages can be read: {'; '.join(parts)}."
 
 
 def _phases_in_words(best: Mapping[str, str]) -> str:

@@ -110,7 +110,14 @@ def test_long_text_may_break_and_short_text_does_not(frame: pd.DataFrame) -> Non
 
 
 def test_an_empty_table_is_still_a_table(frame: pd.DataFrame) -> None:
-    assert "<tbody>" in notebook.table(frame.head(0), SCHEMA, caption="c").data
+    html = notebook.table(frame.head(0), SCHEMA, caption="c").data
+    assert html.count("<th ") == 5 and "Nothing to show" in html
+
+
+def test_a_column_of_empty_text_is_left_out_unless_asked_for(frame: pd.DataFrame) -> None:
+    bare = frame.assign(group="")
+    assert ">group<" not in notebook.table(bare, SCHEMA, caption="c").data
+    assert ">group<" in notebook.table(bare, SCHEMA, caption="c", columns=["group"]).data
 
 
 def test_a_misspelt_column_is_named(frame: pd.DataFrame) -> None:

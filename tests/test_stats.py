@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 from sklearn.metrics import balanced_accuracy_score, f1_score, precision_score, recall_score
 
 from emomech.stats import (
@@ -13,6 +14,7 @@ from emomech.stats import (
     calibration_error,
     centre_of_gravity,
     interval,
+    posterior_interval,
     ramp_error,
     reliability,
     segment,
@@ -141,3 +143,31 @@ def test_reliability_of_a_calibrated_predictor_is_the_diagonal(rng: np.random.Ge
 def test_calibration_error_is_the_mean_gap() -> None:
     bins = reliability(np.array([0.9, 0.9, 0.5, 0.5]), np.array([True, False, True, False]), n_bins=2)
     assert calibration_error(bins) == pytest.approx(0.2)
+
+
+def test_recall_without_an_error_is_still_uncertain() -> None:
+    found = Confusion.of(np.repeat([0, 1], [40, 10]), np.zeros(50, dtype=int), 3)
+    drawn = found.recall_draws(4000, seed=0)
+    best = posterior_interval(1.0, drawn[:, 0], 40)
+    assert best.high == 1
+    assert best.low == pytest.approx(beta(40.5, 0.5).ppf(0.025), abs=0.01)
+    worst = posterior_interval(0.0, drawn[:, 1], 10)
+    assert worst.low == 0 and worst.high == pytest.approx(beta(0.5, 10.5).ppf(0.975), abs=0.02)
+    assert np.isnan(drawn[:, 2]).all()
+
+
+def test_dependent_texts_make_recall_less_certain() -> None:
+    found = Confusion.of(np.zeros(80, dtype=int), np.arange(80) % 2, 2)
+    alone, paired = (found.recall_draws(4000, seed=0, independent=share)[:, 0].std() for share in (1, 0.5))
+    assert paired == pytest.approx(alone * np.sqrt(2), rel=0.05)
+
+
+def test_intervals_of_balanced_accuracy_hold_it_at_their_rate(rng: np.random.Generator) -> None:
+    recall, held = np.array([0.95, 0.6, 0.98]), 0
+    gold = np.repeat(np.arange(3), (40, 40, 20))
+    for seed in range(200):
+        predicted = np.where(rng.random(100) < recall[gold], gold, (gold + 1) % 3)
+        found = Confusion.of(gold, predicted, 3)
+        estimate = posterior_interval(found.balanced_accuracy()[0], found.recall_draws(400, seed).mean(1), 100)
+        held += estimate.low <= recall.mean() <= estimate.high
+    assert 180 <= held <= 199

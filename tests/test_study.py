@@ -88,6 +88,13 @@ def test_the_embedded_corpus_needs_no_file() -> None:
     assert all(prompt.endswith(" felt") for prompt in study.prompts)
 
 
+def test_a_study_without_saes_has_none_in_its_identity() -> None:
+    bare = StudySpec(sae=None)
+    assert set(StudySpec().identity()) - set(bare.identity()) == {"sae"}
+    with pytest.raises(UsageError, match="this study names no SAEs"):
+        _ = Study(bare).saes
+
+
 def test_a_hash_is_of_names_and_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

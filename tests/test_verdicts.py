@@ -131,4 +131,4 @@ def test_a_stage_without_a_centre_has_no_place_in_the_order() -> None:
 
 def test_flow_says_what_is_not_annotated() -> None:
     found = verdicts.flow(flowed({}, {}))
-    assert "role at the words: the corpus has no such annotation" in found.reason
+    assert "Not all stages can be read: role (the corpus has no such annotation)." in found.reason

@@ -26,6 +26,7 @@ from emomech.stats import (
     bootstrap_weights,
     calibration_error,
     interval,
+    posterior_interval,
     reliability,
 )
 from emomech.study import Study
@@ -100,17 +101,24 @@ class _Scored:
     gold: Ints
     predicted: dict[str, Ints]
     weights: Floats
+    seed: int
 
-    def confusion(self, predictor: str, rows: Ints | None = None) -> tuple[Confusion, Confusion]:
+    def recall(self, predictor: str, rows: Ints) -> tuple[Confusion, Floats]:
+        """Confusion of some texts, and draws of each class's recall (draw, class)."""
+        found = Confusion.of(self.gold[rows], self.predicted[predictor][rows], len(self.labels))
+        independent = len({self.examples[i].cluster for i in rows}) / len(rows)
+        return found, found.recall_draws(len(self.weights), self.seed, independent)
+
+    def confusion(self, predictor: str) -> tuple[Confusion, Confusion]:
         """Confusion of the texts themselves and of all resamples."""
-        rows = np.arange(len(self.gold)) if rows is None else rows
-        cells = (self.gold[rows], self.predicted[predictor][rows], len(self.labels))
-        return Confusion.of(*cells), Confusion.of(*cells, self.weights[:, rows])
+        cells = (self.gold, self.predicted[predictor], len(self.labels))
+        return Confusion.of(*cells), Confusion.of(*cells, self.weights)
 
 
 def behaviour(study: Study, *, n_resamples: int = 1000) -> Behaviour:
-    """Score the model and its baselines, with intervals from `n_resamples` bootstrap draws of whole clusters.
+    """Score the model and its baselines, with intervals from `n_resamples` draws.
 
+    Scores have intervals of their posterior, differences on the same texts those of the bootstrap over clusters.
     Raises UsageError where the corpus leaves fewer than 20 texts to report on.
     """
     corpus, seed = study.corpus, study.spec.seed
@@ -128,7 +136,7 @@ def behaviour(study: Study, *, n_resamples: int = 1000) -> Behaviour:
         "random weights": label_log_probs(randomised(study.lm, seed), questions, study.answers).argmax(1),
     }
     weights = bootstrap_weights([example.cluster for example in examples], n_resamples, seed)
-    scored = _Scored(examples, corpus.labels, label[reported], predicted, weights)
+    scored = _Scored(examples, corpus.labels, label[reported], predicted, weights, seed)
     confidence = label_probabilities(log_probs).max(1)
     return Behaviour(
         accuracy=_accuracy(scored),
@@ -164,8 +172,8 @@ def _accuracy(scored: _Scored) -> pd.DataFrame:
     rows = []
     for predictor in scored.predicted:
         for breakdown, group, texts in _groups(scored.examples):
-            here, resampled = scored.confusion(predictor, texts)
-            estimate = interval(here.balanced_accuracy()[0], resampled.balanced_accuracy(), len(texts))
+            here, recall = scored.recall(predictor, texts)
+            estimate = posterior_interval(here.balanced_accuracy()[0], np.nanmean(recall, 1), len(texts))
             chance = 1 / len(np.unique(scored.gold[texts]))
             scores = (estimate.value, estimate.low, estimate.high, here.macro_f1()[0], chance, len(texts))
             rows.append((predictor, breakdown, group, *scores))
@@ -194,9 +202,9 @@ def _advantage(scored: _Scored) -> pd.DataFrame:
 def _emotions(scored: _Scored) -> pd.DataFrame:
     rows = []
     for predictor in (MODEL, "bag of words"):
-        here, resampled = scored.confusion(predictor)
+        here, drawn = scored.recall(predictor, np.arange(len(scored.gold)))
         for i, emotion in enumerate(scored.labels):
-            recall = interval(here.recall()[0, i], resampled.recall()[:, i], int((scored.gold == i).sum()))
+            recall = posterior_interval(here.recall()[0, i], drawn[:, i], int((scored.gold == i).sum()))
             values = (recall.value, recall.low, recall.high, here.precision()[0, i], recall.n)
             rows.append((predictor, emotion, *values))
     return pd.DataFrame(rows, columns=list(EMOTIONS.columns))

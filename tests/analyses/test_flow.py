@@ -94,7 +94,7 @@ def test_texts_without_annotation_say_so() -> None:
     result = checked(flow(study, n_permutations=20, n_resamples=20))
     found = verdicts.flow(result)
     assert found.outcome == "cannot be tested here"
-    assert "voice at the words: the corpus has no such annotation" in found.reason
+    assert "role, voice, semantic role, entity, desirability (the corpus has no such annotation)" in found.reason
     assert set(result.profile.family) == {"word", "emotion"}
 
 
