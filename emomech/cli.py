@@ -22,6 +22,8 @@ ProfileOption: TypeAlias = Annotated[Profile, typer.Option(help="The paper, or a
 SeedOption: TypeAlias = Annotated[int, typer.Option(min=0, help="Decides all that is drawn.")]
 
 DEBUG = "EMOMECH_DEBUG"
+INTERRUPTED = 130
+"""Exit status of a command that Ctrl-C ended: 128 and the number of the signal, as shells have it."""
 
 app = typer.Typer(
     help="How language models infer emotion: a paper that re-executes.",
@@ -43,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _exit(str(error), 2 if isinstance(error, UsageError) else 1)
     except OSError as error:
         _exit(str(error), 1)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _exit("interrupted. What was finished is kept, nothing half-written is.", INTERRUPTED)
+        raise
 
 
 def _exit(message: str, code: int) -> None:

@@ -151,7 +151,7 @@ def _jupyter_book(source: Path, output: Path) -> None:
     plain = os.environ | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(command, capture_output=True, encoding="utf-8", env=plain, check=False)
     said = (done.stdout + done.stderr).replace(f"{source}{os.sep}", "")
-    complaints = [line for line in said.splitlines() if re.search(r"WARNING|ERROR|CRITICAL", line)]
+    complaints = [line for line in said.splitlines() if re.search(r"WARNING|ERROR|CRITICAL|^\w+Error: \S", line)]
     if done.returncode or complaints or not (output / "_build" / "html").is_dir():
         lines = complaints or said.strip().splitlines()[-_MAX_LINES:]
         more = [f"… and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []

@@ -5,11 +5,13 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import tiny
 import torch
 
+from emomech import runner
 from emomech.models import LanguageModel
 
 torch.set_num_threads(1)
@@ -27,3 +29,13 @@ def seeded() -> Iterator[None]:
 def lm(request: pytest.FixtureRequest) -> LanguageModel:
     """A random model of each family in turn."""
     return tiny.language_model(request.param)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with notebooks of our own and another to work in, which is the working directory."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr(runner, "NOTEBOOKS", tmp_path / "notebooks")
+    return tmp_path

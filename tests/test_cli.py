@@ -128,3 +128,14 @@ def test_a_notebook_of_the_users_is_not_replaced(executed: list[Planned], tmp_pa
     assert "behaviour.ipynb: was not written by emomech" in capsys.readouterr().err
     assert (tmp_path / "behaviour.ipynb").read_text() == "{}"
     assert not executed
+
+
+def test_an_interrupt_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    def stop(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(book, "build", stop)
+    assert run("book") == cli.INTERRUPTED == 130
+    assert capsys.readouterr().err.strip().splitlines() == [
+        "emomech: interrupted. What was finished is kept, nothing half-written is."
+    ]

@@ -43,34 +43,24 @@ style: str = "plain"  # not a matter of the study
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of notebooks of our own; the working directory is another."""
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setattr(runner, "NOTEBOOKS", tmp_path / "notebooks")
-    return tmp_path
-
-
-def write_study(folder: Path) -> list[Path]:
+def write_study(workplace: Path) -> list[Path]:
     """A notebook about a model, SAEs and texts of the user's; the files they consist of."""
-    model, sae, corpus = folder / "model", folder / "sae", folder / "texts.csv"
+    model, sae, corpus = workplace / "model", workplace / "sae", workplace / "texts.csv"
     for one in (model, sae):
         one.mkdir()
         (one / "a.json").write_text("{}")
     corpus.write_text("text,label\na,joy\n")
     text = STUDY.replace("MODEL", str(model)).replace("SAE", str(sae), 1).replace("CORPUS", str(corpus))
-    (folder / "notebooks" / "study.md").write_text(text)
+    (workplace / "notebooks" / "study.md").write_text(text)
     return [model / "a.json", sae / "a.json", corpus]
 
 
-def test_notebooks_are_found_by_name(folder: Path) -> None:
-    (folder / "notebooks" / "small.md").write_text(SMALL)
-    write_study(folder)
-    (folder / "notebooks" / "notes.txt").write_text("no notebook")
+def test_notebooks_are_found_by_name(workplace: Path) -> None:
+    (workplace / "notebooks" / "small.md").write_text(SMALL)
+    write_study(workplace)
+    (workplace / "notebooks" / "notes.txt").write_text("no notebook")
     assert list(runner.notebooks()) == ["small", "study"]
-    assert runner.find("small") == folder / "notebooks" / "small.md"
+    assert runner.find("small") == workplace / "notebooks" / "small.md"
     assert [runner.title(notebook) for notebook in runner.notebooks().values()] == ["A small one", "A study"]
     with pytest.raises(UsageError, match="unknown notebook 'smal'. Did you mean 'small'. Known: small, study"):
         runner.find("smal")
@@ -81,17 +71,17 @@ def test_a_notebook_without_a_heading_has_its_name_for_a_title(tmp_path: Path) -
     assert runner.title(tmp_path / "bare.md") == "bare"
 
 
-def test_outside_a_checkout_the_way_out_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "NOTEBOOKS", folder / "nowhere")
+def test_outside_a_checkout_the_way_out_is_told(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "NOTEBOOKS", workplace / "nowhere")
     with pytest.raises(EmomechError, match="nowhere: there is no such folder.*pip install -e"):
         runner.notebooks()
 
 
-def test_a_plan_knows_all_values_and_which_of_them_are_the_users(folder: Path) -> None:
-    (folder / "notebooks" / "small.md").write_text(SMALL)
+def test_a_plan_knows_all_values_and_which_of_them_are_the_users(workplace: Path) -> None:
+    (workplace / "notebooks" / "small.md").write_text(SMALL)
     planned = runner.prepare("small", {"n": "3", "word": "a"})
     assert planned.parameters == {"n": 3, "word": "a"} and planned.overrides == {"n": 3}
-    assert planned.source == (folder / "notebooks" / "small.md").read_text()
+    assert planned.source == (workplace / "notebooks" / "small.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -101,8 +91,8 @@ def test_a_plan_knows_all_values_and_which_of_them_are_the_users(folder: Path) -
         ({"n": "0"}, "small: n: found '0', expected a whole number >= 1"),
     ],
 )
-def test_parameters_that_do_not_fit_are_refused(folder: Path, overrides: dict[str, object], match: str) -> None:
-    (folder / "notebooks" / "small.md").write_text(SMALL)
+def test_parameters_that_do_not_fit_are_refused(workplace: Path, overrides: dict[str, object], match: str) -> None:
+    (workplace / "notebooks" / "small.md").write_text(SMALL)
     with pytest.raises(UsageError, match=match):
         runner.prepare("small", overrides)
 
@@ -116,19 +106,19 @@ def test_parameters_that_do_not_fit_are_refused(folder: Path, overrides: dict[st
         ({"limit": "-1"}, "limit -1: expected 0"),
     ],
 )
-def test_a_study_that_does_not_exist_is_refused(folder: Path, overrides: dict[str, object], match: str) -> None:
-    write_study(folder)
+def test_a_study_that_does_not_exist_is_refused(workplace: Path, overrides: dict[str, object], match: str) -> None:
+    write_study(workplace)
     with pytest.raises(UsageError, match=match):
         runner.prepare("study", overrides)
 
 
-def test_the_key_hangs_on_all_that_decides_the_result(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = write_study(folder)
-    monkeypatch.setattr(runner, "CONSTRAINTS", folder / "constraints.txt")
-    monkeypatch.setattr(runner, "PACKAGE", folder / "package")
-    (folder / "package").mkdir()
-    files += [folder / "notebooks" / "study.md", folder / "constraints.txt"]
-    files += [folder / "package" / "a.py", folder / "package" / "presets.toml"]
+def test_the_key_hangs_on_all_that_decides_the_result(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = write_study(workplace)
+    monkeypatch.setattr(runner, "CONSTRAINTS", workplace / "constraints.txt")
+    monkeypatch.setattr(runner, "PACKAGE", workplace / "package")
+    (workplace / "package").mkdir()
+    files += [workplace / "notebooks" / "study.md", workplace / "constraints.txt"]
+    files += [workplace / "package" / "a.py", workplace / "package" / "presets.toml"]
     keys = [runner.prepare("study", {}).key]
     for file in files:
         with file.open("a") as opened:
@@ -137,7 +127,7 @@ def test_the_key_hangs_on_all_that_decides_the_result(folder: Path, monkeypatch:
     keys.append(runner.prepare("study", {"limit": "1"}).key)
     keys.append(runner.prepare("study", {"style": "ornate"}).key)
     assert len(set(keys)) == len(keys) == 10
-    (folder / "package" / "notes.txt").write_text("no source")
+    (workplace / "package" / "notes.txt").write_text("no source")
     assert runner.prepare("study", {"limit": 0}).key == keys[7]
 
 

@@ -57,45 +57,35 @@ n + 1
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of notebooks of our own; the working directory is another."""
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setattr(runner, "NOTEBOOKS", tmp_path / "notebooks")
-    return tmp_path
-
-
-def write_small(folder: Path, code: str = "pass") -> None:
+def write_small(workplace: Path, code: str = "pass") -> None:
     text = SMALL.replace("START", repr(os.getcwd())).replace("PYTHON", repr(sys.executable)).replace("CODE", code)
-    (folder / "notebooks" / "small.md").write_text(text)
+    (workplace / "notebooks" / "small.md").write_text(text)
 
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """One notebook executed for real, in a working directory full of traps."""
-    folder = tmp_path_factory.mktemp("executed")
+    workplace = tmp_path_factory.mktemp("executed")
     with pytest.MonkeyPatch.context() as patch:
-        (folder / "notebooks").mkdir()
-        patch.setattr(runner, "NOTEBOOKS", folder / "notebooks")
-        wrong = folder / "share" / "kernels" / "python3"
+        (workplace / "notebooks").mkdir()
+        patch.setattr(runner, "NOTEBOOKS", workplace / "notebooks")
+        wrong = workplace / "share" / "kernels" / "python3"
         wrong.mkdir(parents=True)
         (wrong / "kernel.json").write_text('{"argv": ["false"], "display_name": "wrong", "language": "python"}')
-        patch.setenv("JUPYTER_PATH", str(folder / "share"))
-        (folder / "work").mkdir()
-        (folder / "work" / "random.py").write_text("raise SystemError('taken for the module of that name')")
-        (folder / "startup.py").write_text("raise SystemError('read')")
-        patch.setenv("PYTHONSTARTUP", str(folder / "startup.py"))
-        patch.chdir(folder / "work")
-        write_small(folder)
-        before = set(folder.rglob("*"))
+        patch.setenv("JUPYTER_PATH", str(workplace / "share"))
+        (workplace / "work").mkdir()
+        (workplace / "work" / "random.py").write_text("raise SystemError('taken for the module of that name')")
+        (workplace / "startup.py").write_text("raise SystemError('read')")
+        patch.setenv("PYTHONSTARTUP", str(workplace / "startup.py"))
+        patch.chdir(workplace / "work")
+        write_small(workplace)
+        before = set(workplace.rglob("*"))
         planned = runner.prepare("small", {"n": "3", "word": 'é"\\'})
         told: list[tuple[int, int]] = []
-        file = runner.execute(planned, folder / "out" / "small.ipynb", on_cell=lambda *at: told.append(at))
-        new = {one.relative_to(folder).as_posix() for one in set(folder.rglob("*")) - before}
+        file = runner.execute(planned, workplace / "out" / "small.ipynb", on_cell=lambda *at: told.append(at))
+        new = {one.relative_to(workplace).as_posix() for one in set(workplace.rglob("*")) - before}
         yield SimpleNamespace(
-            folder=folder, planned=planned, told=told, file=file, new=new, notebook=nbformat.read(file, 4)
+            folder=workplace, planned=planned, told=told, file=file, new=new, notebook=nbformat.read(file, 4)
         )
 
 
@@ -138,10 +128,10 @@ def test_what_is_fresh_is_known(executed: SimpleNamespace) -> None:
     assert not runner.fresh(Planned("small", {}, "another"), executed.file)
 
 
-def failing(folder: Path, code: str, expected: type[EmomechError] = EmomechError) -> str:
+def failing(workplace: Path, code: str, expected: type[EmomechError] = EmomechError) -> str:
     """What is said when a cell runs this; what stood there before stands there still."""
-    write_small(folder, code)
-    target = folder / "out" / "small.ipynb"
+    write_small(workplace, code)
+    target = workplace / "out" / "small.ipynb"
     target.parent.mkdir()
     target.write_text("before")
     with pytest.raises(EmomechError) as caught:
@@ -172,15 +162,15 @@ def fail_in_place_of_papermill(monkeypatch: pytest.MonkeyPatch, name: str, messa
     ],
 )
 def test_a_cell_that_fails_is_named(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: type[EmomechError], said: str
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: type[EmomechError], said: str
 ) -> None:
     fail_in_place_of_papermill(monkeypatch, name, "it does not fit.")
-    assert failing(folder, "x = 1\ny = 2", expected) == said
+    assert failing(workplace, "x = 1\ny = 2", expected) == said
 
 
-def test_a_usage_error_in_a_real_cell_is_passed_on(folder: Path) -> None:
+def test_a_usage_error_in_a_real_cell_is_passed_on(workplace: Path) -> None:
     code = "from emomech.errors import UsageError\nraise UsageError('x: found y, expected z.')"
-    assert failing(folder, code, UsageError) == "x: found y, expected z."
+    assert failing(workplace, code, UsageError) == "x: found y, expected z."
 
 
 @pytest.mark.parametrize(
@@ -190,8 +180,8 @@ def test_a_usage_error_in_a_real_cell_is_passed_on(folder: Path) -> None:
         ("os._exit(9)", "small: the kernel died, perhaps for want of memory"),
     ],
 )
-def test_a_kernel_that_leaves_early_is_no_success(folder: Path, code: str, match: str) -> None:
-    assert re.match(match, failing(folder, code))
+def test_a_kernel_that_leaves_early_is_no_success(workplace: Path, code: str, match: str) -> None:
+    assert re.match(match, failing(workplace, code))
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,19 +207,19 @@ def test_equal_notebooks_have_equal_cells() -> None:
     assert len({cell.id for cell in tidied().cells}) == 2 and "papermill" not in tidied().metadata
 
 
-def test_an_interrupt_ends_the_kernel_and_leaves_nothing(folder: Path) -> None:
-    write_small(folder, "open('pid', 'w').write(str(os.getpid()))\nimport time\ntime.sleep(100)")
+def test_an_interrupt_ends_the_kernel_and_leaves_nothing(workplace: Path) -> None:
+    write_small(workplace, "open('pid', 'w').write(str(os.getpid()))\nimport time\ntime.sleep(100)")
     program = """
         from pathlib import Path
         from emomech import runner
         runner.NOTEBOOKS = Path("../notebooks")
         runner.execute(runner.prepare("small", {}), Path("../out/small.ipynb"))
     """
-    (folder / "tmp").mkdir()
+    (workplace / "tmp").mkdir()
     running = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program)],
         stderr=subprocess.PIPE,
-        env=os.environ | {"TMPDIR": str(folder / "tmp")},
+        env=os.environ | {"TMPDIR": str(workplace / "tmp")},
     )
     pid = Path("pid")
     assert wait_for(lambda: pid.exists() and pid.read_text())
@@ -237,7 +227,7 @@ def test_an_interrupt_ends_the_kernel_and_leaves_nothing(folder: Path) -> None:
     _, said = running.communicate(timeout=30)
     assert said.decode().strip().endswith("KeyboardInterrupt")
     assert wait_for(lambda: not is_running(int(pid.read_text())))
-    assert not (folder / "out").exists() and list((folder / "tmp").iterdir()) == []
+    assert not (workplace / "out").exists() and list((workplace / "tmp").iterdir()) == []
 
 
 def wait_for(condition: Callable[[], object]) -> bool:
