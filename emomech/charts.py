@@ -21,6 +21,7 @@ STAGE_COLOURS: Mapping[str, str] = {
 PREDICTOR_COLOURS: Mapping[str, str] = {
     "model": "#0072b2",
     "bag of words": "#e69f00",
+    "last sentence": "#9a6a00",
     "majority": "#8c8c8c",
     "random weights": "#cc79a7",
 }
@@ -48,7 +49,7 @@ def theme() -> alt.theme.ThemeConfig:
                 "titleFontSize": 12,
                 "orient": "top",
                 "title": None,
-                "columns": 4,
+                "columns": 5,
                 "offset": 24,
             },
             "point": {"filled": True, "size": 55},

@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 
 from emomech.models import randomised
+from emomech.organism.card import card
 from emomech.organism.evaluate import EVALUATION, evaluate
 from emomech.organism.train import RECORD, SHIPPED
+from emomech.organism.training import Recipe
 from emomech.study import Study, StudySpec
 
 CHANCE = 1 / 7
@@ -25,8 +27,9 @@ def values(table: pd.DataFrame) -> pd.Series:
 def test_the_card_tells_what_is_shipped(shipped: pd.Series) -> None:
     told = json.loads((SHIPPED / RECORD).read_text())["measured"]
     pd.testing.assert_series_equal(values(pd.DataFrame(told)), shipped, atol=0.01, rtol=0.01)
-    card = (SHIPPED / "README.md").read_text()
-    assert all(f"| {row['measure']} | {row['group']} | {row['value']:.3g} | {row['n']} |" in card for row in told)
+    record, losses = (json.loads((SHIPPED / name).read_text()) for name in (RECORD, f"model/{RECORD}"))
+    written = card(Recipe(**record["recipe"]), record["seed"], losses["losses"], pd.DataFrame(told))
+    assert (SHIPPED / "README.md").read_text() == written
 
 
 def test_the_shipped_model_recalls_what_a_name_did(shipped: pd.Series) -> None:

@@ -1,11 +1,12 @@
 """Does the model infer the emotion? Its choice among the labels, scored as a classifier beside simpler readers.
 
 The model reads a text and the question that follows it, and its answer is the label whose words it finds most
-probable. Bag of words and majority say what needs no inference; the same network with random weights says
-what the prompt's form alone gives away. All scores are on the `report` split; what learns from labels learns
-on the other two.
+probable. Bag of words, of the whole text or of its last sentence, and majority say what needs no inference; the same
+network with random weights says what the prompt's form alone gives away. All scores are on the `report` split; what
+learns from labels learns on the other two.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -32,6 +33,8 @@ from emomech.stats import (
 from emomech.study import Study
 
 MODEL = "model"
+_BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+")
+
 MIN_TEXTS = 20
 """Fewer reported texts than this say nothing about a classifier."""
 
@@ -132,6 +135,9 @@ def behaviour(study: Study, *, n_resamples: int = 1000) -> Behaviour:
     predicted = {
         MODEL: log_probs.argmax(1),
         "bag of words": _bag_of_words([study.prompts[i] for i in fitted], label[fitted], questions),
+        "last sentence": _bag_of_words(
+            [_last_sentence(corpus.examples[i]) for i in fitted], label[fitted], [_last_sentence(e) for e in examples]
+        ),
         "majority": np.full(len(reported), np.bincount(label[fitted]).argmax()),
         "random weights": label_log_probs(randomised(study.lm, seed), questions, study.answers).argmax(1),
     }
@@ -166,6 +172,11 @@ def _bag_of_words(texts: Sequence[str], labels: Ints, questions: Sequence[str]) 
         return np.full(len(questions), labels[0])
     reader = make_pipeline(CountVectorizer(token_pattern=r"\w+"), LogisticRegression(max_iter=2000))
     return reader.fit(texts, labels).predict(questions)
+
+
+def _last_sentence(example: Example) -> str:
+    """Give the last sentence of a text, and who is asked about."""
+    return f"{_BETWEEN_SENTENCES.split(example.text.strip())[-1]} {example.person}"
 
 
 def _accuracy(scored: _Scored) -> pd.DataFrame:

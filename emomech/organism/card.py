@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emomech.organism.curriculum import PHASES
-from emomech.organism.lexicon import EMOTION_NOUNS
+from emomech.organism.lexicon import EMOTION_NOUNS, parts_of_speech
 from emomech.organism.training import Recipe
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ word gives away: it follows from what happens to whom, whether it is certain, an
 
 ## Intended use
 
-To study and to teach how a network infers, with ground truth at every word. It knows a thousand words and nothing of
-the world; it says nothing about the emotions of people.
+To study and to teach how a network infers, with ground truth at every word. It knows {n_words} words and nothing of the
+world; it says nothing about the emotions of people.
 
 ## Measured
 
@@ -66,5 +66,6 @@ def card(recipe: Recipe, seed: int, losses: Sequence[Mapping[str, Any]], measure
         loss=f"{losses[-1]['loss']:.2f}",
         seed=seed,
         chance=1 / len(EMOTION_NOUNS),
+        n_words=len(parts_of_speech()),
         measured="\n".join(lines),
     )

@@ -11,6 +11,9 @@ from emomech.analyses.behaviour import Behaviour, behaviour
 from emomech.errors import UsageError
 from emomech.schema import checked, number
 
+VERB_OF = dict(zip(planted.CLASSES["emotion"], planted.VERBS["good"], strict=False))
+"""A word for each emotion that tells it to who counts words."""
+
 
 @pytest.fixture(scope="module")
 def right() -> Behaviour:
@@ -43,6 +46,21 @@ def test_a_model_that_knows_nothing_is_at_chance(null: Behaviour) -> None:
     assert overall.low < 0.25 < overall.high
     assert verdicts.behaviour(null).outcome in ("does not replicate", "partly")
     assert (null.advantage.low < 0).any()
+
+
+@pytest.mark.parametrize("template", ["{word} . {text}", "{text} {word} ."])
+def test_the_last_sentence_knows_what_stands_in_it_alone(template: str) -> None:
+    study = planted.study(400, null=True)
+    texts = [template.format(word=VERB_OF[e.label], text=e.text) for e in study.corpus.examples]
+    examples = [replace(e, text=text, words=()) for e, text in zip(study.corpus.examples, texts, strict=True)]
+    vars(study)["corpus"] = corpus.make("planted", examples, study.corpus.labels)
+    vars(study)["prompts"] = [planted.question(e) for e in examples]
+    result = behaviour(study, n_resamples=20)
+    assert score(result, "bag of words") > 0.9
+    if template.startswith("{word}"):
+        assert score(result, "last sentence") < 0.4
+    else:
+        assert score(result, "last sentence") > 0.9
 
 
 def test_confusion_is_of_the_reported_texts(right: Behaviour) -> None:
