@@ -1,8 +1,7 @@
 """Tables in, pictures out: every figure of the book, in one visual language.
 
-Colours are Okabe and Ito's (2008), which hold for colour-blind readers, and mean the same thing everywhere: one per
-stage, one for the model and one per thing it is compared with. Intervals and controls are always drawn. Every chart
-fills the width it is given, leaves its background to the page, and carries a description for those who cannot see it.
+Intervals and controls are always drawn. Every chart fills the width it is given, leaves its background to the page, and
+carries a description for those who cannot see it.
 """
 
 from collections.abc import Mapping
@@ -11,21 +10,7 @@ import altair as alt
 import pandas as pd
 
 from emomech.errors import UsageError
-
-STAGE_COLOURS: Mapping[str, str] = {
-    "lexical": "#8c8c8c",
-    "syntax": "#3a9bdc",
-    "semantics": "#009e73",
-    "emotion": "#d55e00",
-}
-PREDICTOR_COLOURS: Mapping[str, str] = {
-    "model": "#0072b2",
-    "bag of words": "#e69f00",
-    "last sentence": "#9a6a00",
-    "majority": "#8c8c8c",
-    "random weights": "#cc79a7",
-}
-PLACE_COLOURS: Mapping[str, str] = {"words": "#009e73", "answer": "#7b5ea7"}
+from emomech.palette import PLACE_COLOURS, PREDICTOR_COLOURS, READER_COLOURS, STAGE_COLOURS
 
 Layered = alt.LayerChart | alt.FacetChart
 """What Altair calls the result of `alt.layer`."""
@@ -33,28 +18,6 @@ Layered = alt.LayerChart | alt.FacetChart
 _SHARE = alt.Axis(format="%", tickCount=5)
 _UNIT = alt.Axis(format=".1f", tickCount=5)
 _LOG = alt.Axis(format="~g", values=[1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01])
-
-
-def theme() -> alt.theme.ThemeConfig:
-    """Fonts, sizes and a bare frame; colours of text and lines are the page's, which knows whether it is dark."""
-    return {
-        "config": {
-            "background": "transparent",
-            "font": "system-ui, -apple-system, 'Segoe UI', sans-serif",
-            "view": {"stroke": None},
-            "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500, "domain": False, "tickSize": 4},
-            "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleY": -8, "titleX": 0},
-            "legend": {
-                "labelFontSize": 12,
-                "titleFontSize": 12,
-                "orient": "top",
-                "title": None,
-                "columns": 5,
-                "offset": 24,
-            },
-            "point": {"filled": True, "size": 55},
-        }
-    }
 
 
 def accuracy(table: pd.DataFrame) -> Layered:
@@ -193,6 +156,56 @@ def centres(table: pd.DataFrame, where: str) -> Layered:
     )
 
 
+def detection(table: pd.DataFrame) -> Layered:
+    """Draw how well each kind of unit tells the values of a family that the reader chooses, by depth."""
+    names = ["all", *dict.fromkeys(table.family)]
+    family = alt.param(name="family", value="all", bind=alt.binding_select(options=names, name="Label family: "))
+    base = alt.Chart(table).encode(
+        x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=_UNIT),
+        y=alt.Y("mean(auroc):Q", title="AUROC, mean over values", scale=alt.Scale(domain=[0.5, 1], clamp=True)),
+        color=_colour("reader", _only(READER_COLOURS, table.reader)),
+        tooltip=["reader", _number("depth"), alt.Tooltip("mean(auroc):Q", format=".2f"), "count()"],
+    )
+    line = base.transform_filter("family === 'all' || datum.family === family").mark_line(point=True, strokeWidth=2)
+    return (
+        alt.layer(line)
+        .add_params(family)
+        .properties(
+            width="container",
+            height=300,
+            description="AUROC on texts that nothing was chosen on, mean over the values of a label family, by depth, "
+            "of the best unit of each kind.",
+        )
+    )
+
+
+def best(table: pd.DataFrame) -> Layered:
+    """Draw for every value how well the best unit of each kind tells it, at the hook point chosen for it."""
+    return _per_value(table, "reader", "auroc", "AUROC", least=0.4, most=1).properties(
+        description="AUROC with 95 % intervals of the best unit of each kind for every value of every label family."
+    )
+
+
+def advantage(table: pd.DataFrame) -> Layered:
+    """Draw by how much SAE features exceed the best unit of each other kind, per value."""
+    zero = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(opacity=0.6).encode(x="at:Q", color=alt.value("#8c8c8c"))
+    title = "lead of SAE features in AUROC"
+    return _per_value(table, "baseline", "difference", title, zero, least=-0.4, most=0.6).properties(
+        description="Difference in AUROC between the best SAE feature and the best unit of each other kind, with 95 % "
+        "intervals, for every value of every label family."
+    )
+
+
+def _per_value(
+    table: pd.DataFrame, kind: str, value: str, title: str, *under: alt.Chart, least: float, most: float
+) -> Layered:
+    shown = table.assign(latent=table.family + ": " + table.value)
+    order, colours = list(dict.fromkeys(shown.latent)), _only(READER_COLOURS, shown[kind])
+    base = alt.Chart(shown).encode(y=_rows("latent", order), yOffset=_offset(kind, colours))
+    drawn = _intervals(base, value, title, _colour(kind, colours), *under, least=least, most=most)
+    return drawn.properties(height=40 * max(1, len(order)))
+
+
 def phases(table: pd.DataFrame) -> Layered:
     """Draw held-out error of one to five phases and of a straight ramp, of the trained model."""
     shown = table[table.condition == "trained"]
@@ -219,9 +232,11 @@ def _at(table: pd.DataFrame, where: str) -> pd.DataFrame:
     return table[table["where"] == where]
 
 
-def _intervals(base: alt.Chart, value: str, title: str, colour: alt.Color, *under: alt.Chart) -> Layered:
-    """Points with horizontal 95 % intervals on a scale from 0 to 1."""
-    scale = alt.Scale(domain=[0, 1], clamp=True)
+def _intervals(
+    base: alt.Chart, value: str, title: str, colour: alt.Color, *under: alt.Chart, least: float = 0, most: float = 1
+) -> Layered:
+    """Points with horizontal 95 % intervals on a scale from `least` to `most`."""
+    scale = alt.Scale(domain=[least, most], clamp=True)
     tips = [column for column in base.data.columns if base.data[column].dtype.kind not in "fi"]
     base = base.encode(color=colour, tooltip=[*tips, *map(_number, (value, "low", "high")), "n"])
     bars = base.mark_rule(strokeWidth=2, opacity=0.6, clip=True).encode(

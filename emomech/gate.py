@@ -52,8 +52,10 @@ class Quality:
 
 
 @torch.inference_mode()
-def qualities(lm: LanguageModel, saes: Mapping[HookPoint, Sae], texts: Sequence[str]) -> list[Quality]:
-    """Measure every SAE on the same texts and check it. Raises UsageError for one that does not fit."""
+def qualities(
+    lm: LanguageModel, saes: Mapping[HookPoint, Sae], texts: Sequence[str], *, refuse: bool = True
+) -> list[Quality]:
+    """Measure every SAE on the same texts. Raises UsageError for one that does not fit, if it is to be refused."""
     parts = list(batches(tokenize(lm, texts), pad_id=lm.pad_id, device=lm.device))
     clean = _loss(lm, parts, {})
     found = []
@@ -71,7 +73,8 @@ def qualities(lm: LanguageModel, saes: Mapping[HookPoint, Sae], texts: Sequence[
             dead=float((features.amax(0) == 0).float().mean()),
             loss_recovered=(base - kept) / (base - clean) if base != clean else float("nan"),
         )
-        quality.check(sae)
+        if refuse:
+            quality.check(sae)
         found.append(quality)
     return found
 

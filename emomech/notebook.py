@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import altair as alt
 from IPython.display import HTML, display
 
-from emomech import charts, parameters
+from emomech import palette, parameters
 from emomech.errors import EmomechError, unknown
 from emomech.presets import PACKAGE
 from emomech.schema import Schema
@@ -55,7 +55,7 @@ def setup() -> None:
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     warnings.filterwarnings("ignore", message="IProgress not found")
     pd.set_option("display.precision", 3, "display.max_columns", 30)
-    alt.theme.register("emomech", enable=True)(charts.theme)
+    alt.theme.register("emomech", enable=True)(palette.theme)
     alt.renderers.register("emomech", lambda spec, **_: _bundle(spec))
     alt.renderers.enable("emomech")
 

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from emomech.analyses.behaviour import MODEL, Behaviour
+from emomech.analyses.fidelity import FEATURES, Fidelity
 from emomech.analyses.flow import RAMP, Flow
 from emomech.schema import number
 from emomech.stats import Estimate
@@ -19,6 +20,9 @@ Outcome = Literal["replicates", "partly", "does not replicate", "cannot be teste
 
 MARGIN = 0.01
 """Number of phases: an error that is larger by less than this share of one phase's error is no worse."""
+NO_SAE = ("residual dimensions", "random directions", "random weights")
+READABLE = 0.9
+"""AUROC from which a single unit may be said to stand for a value."""
 MIN_GROUP = 30
 """An item type with fewer texts neither carries nor breaks a verdict."""
 
@@ -65,6 +69,29 @@ def behaviour(result: Behaviour) -> Verdict:
         reason=reason,
         estimate=f"balanced accuracy {overall}",
         control="; ".join(f"less {b}: {number(advantage, 'difference', baseline=b)}" for b in advantage.baseline),
+    )
+
+
+def fidelity(result: Fidelity) -> Verdict:
+    """Whether single SAE features are worth reading: better than what needs no SAE.
+
+    Replicates if for more than half of the values the best feature's AUROC exceeds, on the same texts, those of the
+    best residual dimension, of the best random direction, and of the best in a network with random weights; partly if
+    for any.
+    """
+    gain = result.advantage[result.advantage.baseline.isin(NO_SAE)]
+    beyond = int((gain.groupby(["family", "value"]).low.min() > 0).sum())
+    median = result.best.groupby("reader").auroc.median()
+    features = result.best[result.best.reader == FEATURES].auroc
+    unread = int((features < READABLE).sum())
+    reason = f"The best feature exceeds all that needs no SAE for {beyond} of {len(features)} values."
+    return Verdict(
+        claim="instrument",
+        statement="Single SAE features stand for what is known of the texts, better than what needs no SAE.",
+        outcome="replicates" if beyond > len(features) / 2 else "partly" if beyond else "does not replicate",
+        reason=reason + (f" For {unread} no feature reaches an AUROC of {READABLE}." if unread else ""),
+        estimate=f"median AUROC {median[FEATURES]:.2f}",
+        control="; ".join(f"{reader}: {median[reader]:.2f}" for reader in (*NO_SAE, "linear probe")),
     )
 
 

@@ -13,19 +13,19 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 MAKING = ("organism.training", "organism.train", "organism.evaluate", "organism.card")
 LAYERS: dict[str, tuple[str, ...]] = {
-    "words": ("errors", "vocab", "stats", "selectivity", "schema", "presets"),
+    "words": ("errors", "vocab", "stats", "selectivity", "detection", "schema", "presets"),
     "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
     "texts": ("tokens", "prompts", "organism.wording", "organism.grammar"),
     "touch": ("hooks", "interventions", "study", "features", "readings", "organism.curriculum", "organism.network"),
     "measure": ("activations", "readout", "gate"),
     "compare": ("profiles",),
-    "findings": ("analyses.behaviour", "analyses.flow"),
-    "keep and show": ("run", "charts", "verdicts"),
+    "findings": ("analyses.behaviour", "analyses.fidelity", "analyses.flow"),
+    "keep and show": ("run", "charts", "palette", "verdicts"),
     "shell": ("parameters", "runner", "notebook", "sphinx_vega", "pages", "book", "sae_training", *MAKING),
     "door": ("cli", "__main__"),
 }
-"""Bottom up. A module imports modules of lower layers; inside `words`, `shell` and `organism` also its neighbours."""
-NEIGHBOURLY = ("words", "shell", "door")
+"""Bottom up. A module imports modules of lower layers; inside `words`, `keep and show`, `shell` and `organism` also its neighbours."""
+NEIGHBOURLY = ("words", "keep and show", "shell", "door")
 
 
 def name_of(file: Path) -> str:
@@ -109,7 +109,8 @@ def test_names_say_something(module: str) -> None:
     assert not vague & set(re.split(r"[._]", module))
 
 
-TESTED_WITH = {"organism.events": "grammar", "organism.wording": "grammar", "organism.card": "train", "__main__": "cli"}
+TESTED_WITH = {"organism.events": "grammar", "organism.wording": "grammar", "organism.card": "train"}
+TESTED_WITH |= {"palette": "charts", "__main__": "cli"}
 """Parts of a whole that is tested under its own name."""
 BARE = {"errors", "vocab"}
 

@@ -6,8 +6,8 @@ import altair as alt
 import pandas as pd
 import pytest
 
-from emomech import charts
-from emomech.analyses import behaviour, flow
+from emomech import charts, palette
+from emomech.analyses import behaviour, fidelity, flow
 from emomech.errors import UsageError
 from emomech.schema import Schema
 
@@ -23,6 +23,7 @@ ROW |= {
     "predicted": "joy",
 }
 ROW |= {"condition": "trained", "where": "words", "stage": "syntax", "family": "role", "form": "K=1", "hook_point": "x"}
+ROW |= {"reader": "SAE features", "baseline": "linear probe", "value": "joy", "auroc": 0.9, "f1": 0.8}
 
 
 def table(schema: Schema, **columns: list[object]) -> pd.DataFrame:
@@ -31,8 +32,9 @@ def table(schema: Schema, **columns: list[object]) -> pd.DataFrame:
     return pd.DataFrame({column: columns.get(column, [ROW[column]] * n) for column in schema.columns})
 
 
-PREDICTORS = list(charts.PREDICTOR_COLOURS)
-STAGES = list(charts.STAGE_COLOURS)
+PREDICTORS = list(palette.PREDICTOR_COLOURS)
+STAGES = list(palette.STAGE_COLOURS)
+READERS = list(palette.READER_COLOURS)
 CONDITIONS = ["trained", "random weights"]
 DRAWN = {
     "accuracy": charts.accuracy(table(behaviour.ACCURACY, predictor=PREDICTORS)),
@@ -42,6 +44,9 @@ DRAWN = {
     "stages": charts.stages(table(flow.STAGE_PROFILE, condition=CONDITIONS), "words"),
     "families": charts.families(table(flow.PROFILE, family=["role", "voice"]), "words"),
     "centres": charts.centres(table(flow.CENTRES, stage=STAGES), "words"),
+    "best": charts.best(table(fidelity.BEST, reader=READERS)),
+    "advantage": charts.advantage(table(fidelity.ADVANTAGE, baseline=READERS[1:])),
+    "detection": charts.detection(table(fidelity.DETECTION, reader=READERS)),
     "phases": charts.phases(table(flow.PHASES, form=["K=1", "K=2", "ramp"])),
 }
 
@@ -86,6 +91,11 @@ def test_the_control_is_drawn_and_can_be_chosen() -> None:
     assert "datum.condition === control" in text
 
 
+def test_the_family_is_chosen_among_those_of_the_table() -> None:
+    (family,) = DRAWN["detection"].to_dict()["params"]
+    assert family["bind"]["options"] == ["all", "role"]
+
+
 def test_an_empty_result_still_draws() -> None:
     empty = table(flow.STAGE_PROFILE).iloc[:0]
     assert charts.stages(empty, "answer").to_dict()
@@ -97,5 +107,6 @@ def test_a_place_that_is_not_there_is_named() -> None:
 
 
 def test_palettes_have_no_colour_twice() -> None:
-    for palette in (charts.STAGE_COLOURS, charts.PREDICTOR_COLOURS, charts.PLACE_COLOURS):
-        assert len(set(palette.values())) == len(palette)
+    named = (palette.STAGE_COLOURS, palette.PREDICTOR_COLOURS, palette.PLACE_COLOURS, palette.READER_COLOURS)
+    for colours in named:
+        assert len(set(colours.values())) == len(colours)

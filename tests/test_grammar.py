@@ -24,6 +24,8 @@ SMEAR = ("smear", "smeared", "smeared")
 SMEARED = Event("Anna", "contact", SMEAR, 0, "slime", 0, "Ben", meant=True, site="soup", contaminates=True)
 GIVEN = Event("Anna", "give", ("give", "gave", "given"), 1, "letter", 1, "Ben", meant=True)
 TAKEN = Event("Anna", "take", ("take", "took", "taken"), -1, "letter", 1, "the storm", meant=False)
+AT_WORDS = ("role", "voice", "semantic_role", "entity", "desirability")
+AT_THE_ANSWER = ("certainty", "agency", "expectedness", "contamination")
 
 
 @cache
@@ -88,7 +90,7 @@ def test_examples_say_all_that_a_study_reads() -> None:
         assert example.item_type in ITEM_TYPES
         assert example.style in ("story", "diary")
         assert (example.person == "I") == (example.style == "diary")
-        assert set(example.answer_tags) == {"role", "voice", "semantic_role", "entity", "desirability"}
+        assert set(example.answer_tags) == {*AT_WORDS, *AT_THE_ANSWER}
         assert re.search(rf"\b({example.person}|[Mm]y|me)\b", example.text)
 
 
@@ -177,7 +179,13 @@ def test_grammatical_and_semantic_role_are_not_one_label() -> None:
     assert {"subject", "oblique"} <= seen["agent"]
 
 
-@pytest.mark.parametrize("family", ["role", "voice", "semantic_role", "entity", "desirability"])
+@pytest.mark.parametrize("family", AT_THE_ANSWER)
+def test_every_appraisal_has_large_classes_at_the_answer(family: str) -> None:
+    answers = Counter(e.answer_tags[family] for e in sample())
+    assert len(answers) > 1 and min(answers.values()) >= 100
+
+
+@pytest.mark.parametrize("family", AT_WORDS)
 def test_every_family_has_large_classes_at_words_and_at_the_answer(family) -> None:
     words = Counter(tag for e in sample() for tag in {w.tags[family] for w in e.words if family in w.tags})
     answers = Counter(e.answer_tags[family] for e in sample())
@@ -193,6 +201,10 @@ def test_answer_tags_are_those_of_the_asked_person() -> None:
         "voice": "passive",
         "entity": "second",
         "desirability": "good",
+        "certainty": "fact",
+        "agency": "person",
+        "expectedness": "unsaid",
+        "contamination": "clean",
     }
 
 

@@ -14,6 +14,7 @@ NOTEBOOKS = runner.notebooks()
 STUDY = {"model", "corpus", "emotions", "prompt", "seed", "limit"}
 FEW = {
     "behaviour": {"limit": 200, "n_resamples": 50},
+    "fidelity": {"limit": 600, "n_resamples": 20},
     "flow": {"limit": 400, "n_permutations": 20, "n_resamples": 20},
 }
 
@@ -36,8 +37,8 @@ def prose(notebook: NotebookNode) -> str:
     return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
-def test_there_are_two_chapters() -> None:
-    assert {"behaviour", "flow"} <= set(NOTEBOOKS)
+def test_there_are_chapters() -> None:
+    assert {"behaviour", "fidelity", "flow"} <= set(NOTEBOOKS)
 
 
 def test_it_begins_with_a_title_and_a_claim_then_its_parameters(name: str, notebook: NotebookNode) -> None:

@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 
 from emomech import verdicts
+from emomech.analyses import fidelity
 from emomech.analyses.behaviour import ACCURACY, ADVANTAGE, CALIBRATION, CONFUSION, EMOTIONS, MEASURES, Behaviour
+from emomech.analyses.fidelity import Fidelity
 from emomech.analyses.flow import (
     CENTRES,
     DIFFERENCES,
@@ -59,6 +61,38 @@ def test_behaviour_shows_its_estimates() -> None:
     found = verdicts.behaviour(behaved({"bag of words": 0.2}, conflict=0.5))
     assert found.estimate == "balanced accuracy 0.60 [0.55, 0.65]"
     assert found.control == "less bag of words: 0.20 [0.15, 0.25]"
+
+
+def told(leads: dict[str, float]) -> Fidelity:
+    """Lead of the SAE's features over all that needs none, per value, each ± 0.05."""
+    readers = ("SAE features", *verdicts.NO_SAE, "linear probe")
+    best = [(r, "emotion", v, "blocks.0", 0.5, 0.8, 0.7, 0.9, 0.6, 40) for r in readers for v in leads]
+    gains = [(r, "emotion", v, x, x - 0.05, x + 0.05, 40) for r in verdicts.NO_SAE for v, x in leads.items()]
+    gains += [("linear probe", "emotion", v, -0.2, -0.25, -0.15, 40) for v in leads]
+    empty = {"detection": fidelity.DETECTION, "quality": fidelity.QUALITY}
+    tables = {name: table(schema) for name, schema in empty.items()}
+    return checked(Fidelity(best=table(fidelity.BEST, best), advantage=table(fidelity.ADVANTAGE, gains), **tables))
+
+
+@pytest.mark.parametrize(
+    ("leads", "outcome"),
+    [
+        ({"joy": 0.2, "fear": 0.2, "calm": 0.0}, "replicates"),
+        ({"joy": 0.2, "fear": 0.0}, "partly"),
+        ({"joy": 0.0, "fear": -0.2}, "does not replicate"),
+    ],
+)
+def test_fidelity(leads: dict[str, float], outcome: str) -> None:
+    assert verdicts.fidelity(told(leads)).outcome == outcome
+
+
+def test_fidelity_needs_a_lead_over_every_control() -> None:
+    result = told({"joy": 0.2, "fear": 0.2})
+    worse = result.advantage.baseline == "random weights"
+    result.advantage.loc[worse, ["difference", "low", "high"]] = 0.0
+    found = verdicts.fidelity(result)
+    assert found.outcome == "does not replicate"
+    assert found.reason.endswith("for 0 of 2 values. For 2 no feature reaches an AUROC of 0.9.")
 
 
 UP = {"semantics − syntax": 0.2, "emotion − semantics": 0.2, "emotion − syntax": 0.4}

@@ -51,7 +51,13 @@ def ranks(events: Sequence[Event]) -> dict[str, str]:
 def answer_tags(deciding: Event, events: Sequence[Event]) -> dict[str, str]:
     """Give the gold tags of the person who is asked about, in the event that decides."""
     tags = _tags_of_person(deciding) | {"voice": deciding.voice, "entity": ranks(events)[deciding.person]}
-    return tags | {"desirability": _sign(deciding.desirability)}
+    return tags | {
+        "desirability": _sign(deciding.desirability),
+        "certainty": deciding.mood,
+        "agency": "person" if deciding.meant else "nature",
+        "expectedness": "sudden" if deciding.sudden else "usual" if deciding.aside else "unsaid",
+        "contamination": "contaminated" if deciding.contaminates else "clean",
+    }
 
 
 def _tags_of_person(event: Event) -> dict[str, str]:

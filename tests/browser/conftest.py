@@ -9,7 +9,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from emomech import book, charts, notebook
+from emomech import book, charts, notebook, palette
 from emomech.schema import Schema
 from emomech.stats import Estimate
 from emomech.verdicts import Verdict
@@ -40,7 +40,7 @@ def stages() -> pd.DataFrame:
     rows = [
         ("words", condition, stage, depth, share, max(0, share - 0.03), share + 0.03)
         for condition, strength in [("trained", 1), ("random weights", 0.3), ("shuffled labels", 0.1)]
-        for shift, stage in enumerate(charts.STAGE_COLOURS)
+        for shift, stage in enumerate(palette.STAGE_COLOURS)
         for depth in (0, 0.25, 0.5, 0.75, 1)
         for share in [max(0.02, 0.4 - (depth - shift / 3) ** 2) * strength]
     ]

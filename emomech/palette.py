@@ -1,0 +1,53 @@
+"""Colours and theme of every figure.
+
+Colours are Okabe and Ito's (2008), which hold for colour-blind readers, and mean the same thing everywhere: one per
+stage, one for the model and one per thing it is compared with.
+"""
+
+from collections.abc import Mapping
+
+import altair as alt
+
+STAGE_COLOURS: Mapping[str, str] = {
+    "lexical": "#8c8c8c",
+    "syntax": "#3a9bdc",
+    "semantics": "#009e73",
+    "emotion": "#d55e00",
+}
+PREDICTOR_COLOURS: Mapping[str, str] = {
+    "model": "#0072b2",
+    "bag of words": "#e69f00",
+    "last sentence": "#9a6a00",
+    "majority": "#8c8c8c",
+    "random weights": "#cc79a7",
+}
+READER_COLOURS: Mapping[str, str] = {
+    "SAE features": "#0072b2",
+    "residual dimensions": "#e69f00",
+    "linear probe": "#009e73",
+    "random directions": "#cc79a7",
+    "random weights": "#8c8c8c",
+}
+PLACE_COLOURS: Mapping[str, str] = {"words": "#009e73", "answer": "#7b5ea7"}
+
+
+def theme() -> alt.theme.ThemeConfig:
+    """Fonts, sizes and a bare frame; colours of text and lines are the page's, which knows whether it is dark."""
+    return {
+        "config": {
+            "background": "transparent",
+            "font": "system-ui, -apple-system, 'Segoe UI', sans-serif",
+            "view": {"stroke": None},
+            "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500, "domain": False, "tickSize": 4},
+            "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleY": -8, "titleX": 0},
+            "legend": {
+                "labelFontSize": 12,
+                "titleFontSize": 12,
+                "orient": "top",
+                "title": None,
+                "columns": 5,
+                "offset": 24,
+            },
+            "point": {"filled": True, "size": 55},
+        }
+    }
