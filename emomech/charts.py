@@ -16,7 +16,7 @@ Layered = alt.LayerChart | alt.FacetChart
 """What Altair calls the result of `alt.layer`."""
 
 _SHARE = alt.Axis(format="%", tickCount=5)
-_UNIT = alt.Axis(format=".1f", tickCount=5)
+_UNIT = alt.Axis(format=".1f", tickCount=5, labelFlush=False)
 _LOG = alt.Axis(format="~g", values=[1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01])
 
 
@@ -199,7 +199,7 @@ def advantage(table: pd.DataFrame) -> Layered:
 def _per_value(
     table: pd.DataFrame, kind: str, value: str, title: str, *under: alt.Chart, least: float, most: float
 ) -> Layered:
-    shown = table.assign(latent=table.family + ": " + table.value)
+    shown = table.assign(latent=table.family + ", " + table.value)
     order, colours = list(dict.fromkeys(shown.latent)), _only(READER_COLOURS, shown[kind])
     base = alt.Chart(shown).encode(y=_rows("latent", order), yOffset=_offset(kind, colours))
     drawn = _intervals(base, value, title, _colour(kind, colours), *under, least=least, most=most)

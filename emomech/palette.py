@@ -45,7 +45,7 @@ def theme() -> alt.theme.ThemeConfig:
                 "titleFontSize": 12,
                 "orient": "top",
                 "title": None,
-                "columns": 5,
+                "columns": 4,
                 "offset": 24,
             },
             "point": {"filled": True, "size": 55},

@@ -6,6 +6,7 @@
   "use strict";
   const NARROW = 520;
   const NARROW_LABEL = 116;
+  const LONG_NAME = 13;
   const INK = "currentColor";
 
   const config = (narrow) => ({
@@ -24,14 +25,24 @@
   });
 
   /* A copy of a specification whose label limits and legends leave room for the drawing. */
-  const narrowed = (node) => {
-    if (Array.isArray(node)) return node.map(narrowed);
+  const narrowed = (node, columns) => {
+    if (Array.isArray(node)) return node.map((each) => narrowed(each, columns));
     if (node === null || typeof node !== "object") return node;
     return Object.fromEntries(Object.entries(node).map(([key, value]) =>
       key === "datasets" || key === "values" ? [key, value]
         : key === "labelLimit" ? [key, Math.min(value, NARROW_LABEL)]
-          : key === "columns" ? [key, 2] : [key, narrowed(value)]));
+          : key === "columns" ? [key, columns] : [key, narrowed(value, columns)]));
   };
+
+  /* The names that a specification's colours stand for. */
+  const coloured = (node) => {
+    if (node === null || typeof node !== "object") return [];
+    const parts = Object.entries(node).filter(([key]) => key !== "datasets" && key !== "values");
+    return [...(node.color?.scale?.domain ?? []), ...parts.flatMap(([, part]) => coloured(part))];
+  };
+
+  /* Two columns in a narrow legend of short names, else one. */
+  const legendColumns = (spec) => coloured(spec).some((name) => String(name).length > LONG_NAME) ? 1 : 2;
 
   const describe = (frame, error) => {
     const message = document.createElement("p");
@@ -48,7 +59,7 @@
     mount.className = "emo-mount";
     chart.frame.querySelector(".emo-mount")?.remove();
     chart.frame.append(mount);
-    const result = await window.vegaEmbed(mount, narrow ? narrowed(chart.spec) : chart.spec, {
+    const result = await window.vegaEmbed(mount, narrow ? narrowed(chart.spec, legendColumns(chart.spec)) : chart.spec, {
       mode: "vega-lite", renderer: "svg", config: config(narrow), tooltip: { theme: "emo" },
       actions: { export: true, source: false, compiled: false, editor: false },
       downloadFileName: chart.name,
