@@ -3,6 +3,7 @@
 What a command needs is imported when it is called, so that help and lists are there at once.
 """
 
+import json
 import os
 import sys
 import traceback
@@ -16,6 +17,7 @@ from emomech.errors import EmomechError, UsageError
 
 Listed: TypeAlias = Literal["models", "saes", "corpora", "emotions", "prompts", "notebooks"]
 Profile: TypeAlias = Literal["full", "quick"]
+Format: TypeAlias = Literal["table", "json"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 ProfileOption: TypeAlias = Annotated[Profile, typer.Option(help="The paper, or a fast look at it on fewer texts.")]
@@ -182,14 +184,21 @@ def train_organism(
 def evaluate_organism(
     out: Annotated[Path | None, typer.Option(help="Folder of a trained model; else the one that ships.")] = None,
     seed: SeedOption = 0,
+    format: Annotated[Format, typer.Option(help="For people or for programs.")] = "table",
 ) -> None:
-    """Measure the embedded model on texts that it never saw."""
-    from emomech.organism.evaluate import evaluate
+    """Measure the embedded model on texts that it never saw, and say which of its gates it meets."""
+    from emomech.organism.evaluate import evaluate, gated
     from emomech.study import Study, StudySpec
 
     spec = StudySpec(model=str(out / "model"), sae=str(out / "saes"), seed=seed) if out else StudySpec(seed=seed)
     measured = evaluate(Study(spec.validate()))
-    typer.echo(measured.to_string(index=False, float_format="{:.3f}".format))
+    gates = gated(measured)
+    if format == "json":
+        tables = {"gates": gates.to_dict("records"), "measured": measured.to_dict("records")}
+        typer.echo(json.dumps(tables, ensure_ascii=False, indent=1))
+    else:
+        for table in (measured, gates):
+            typer.echo(table.to_string(index=False, float_format="{:.3f}".format) + "\n")
 
 
 @sae.command("train")

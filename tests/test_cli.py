@@ -7,10 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from emomech import book, cli, runner
 from emomech.errors import EmomechError
+from emomech.organism import evaluate
 from emomech.runner import Planned
 
 Capture = pytest.CaptureFixture[str]
@@ -139,3 +141,15 @@ def test_an_interrupt_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys:
     assert capsys.readouterr().err.strip().splitlines() == [
         "emomech: interrupted. What was finished is kept, nothing half-written is."
     ]
+
+
+def test_gates_are_told_to_people_and_to_programs(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    rows = [("drill, name", "two to four persons", 0.9, 200), ("recall", "joy", 0.8, 30)]
+    measured = pd.DataFrame(rows, columns=list(evaluate.EVALUATION.columns))
+    monkeypatch.setattr(evaluate, "evaluate", lambda study: measured)
+    assert run("organism", "evaluate", "--format", "json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(gate["bound"], gate["met"]) for gate in told["gates"]] == [("≥ 0.98", False), ("≥ 0.6", True)]
+    assert told["measured"][1]["value"] == 0.8
+    assert run("organism", "evaluate") == 0
+    assert "≥ 0.98" in capsys.readouterr().out

@@ -7,7 +7,7 @@ import pytest
 
 from emomech.models import randomised
 from emomech.organism.card import card
-from emomech.organism.evaluate import EVALUATION, evaluate
+from emomech.organism.evaluate import EVALUATION, GATES, evaluate, gated
 from emomech.organism.train import RECORD, SHIPPED
 from emomech.organism.training import Recipe
 from emomech.study import Study, StudySpec
@@ -30,6 +30,22 @@ def test_the_card_tells_what_is_shipped(shipped: pd.Series) -> None:
     record, losses = (json.loads((SHIPPED / name).read_text()) for name in (RECORD, f"model/{RECORD}"))
     written = card(Recipe(**record["recipe"]), record["seed"], losses["losses"], pd.DataFrame(told))
     assert (SHIPPED / "README.md").read_text() == written
+
+
+def test_the_shipped_model_meets_its_gates_but_those_of_features_that_never_fire() -> None:
+    told = pd.DataFrame(json.loads((SHIPPED / RECORD).read_text())["measured"])
+    gates = gated(told)
+    assert set(gates.measure) == {gate.measure for gate in GATES}
+    assert set(gates[~gates.met].measure) <= {"SAE dead"}
+    assert gates[~gates.met].group.isin(["blocks.0.hook_resid_pre", "blocks.7.hook_resid_post"]).all()
+
+
+@pytest.mark.parametrize(("value", "met"), [(0.97, False), (0.98, True)])
+def test_a_gate_is_met_from_its_bound_on(value: float, met: bool) -> None:
+    rows = [("drill, name", "two to four persons", value, 9), ("SAE dead", "x", 1 - value, 9), ("SAE l0", "x", 16.0, 9)]
+    found = gated(pd.DataFrame(rows, columns=list(EVALUATION.columns)))
+    assert found.bound.tolist() == ["≥ 0.98", "≤ 0.1"]
+    assert found.met.tolist() == [met, True]
 
 
 def test_the_shipped_model_recalls_what_a_name_did(shipped: pd.Series) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emomech.organism.curriculum import PHASES
+from emomech.organism.evaluate import gated
 from emomech.organism.lexicon import EMOTION_NOUNS, parts_of_speech
 from emomech.organism.training import Recipe
 
@@ -45,6 +46,13 @@ On vocabularies kept from training. Chance is {chance:.3f} for every accuracy an
 
 {measured}
 
+## Gates
+
+{n_met} of {n_gates} gates are met. Missed: {missed}.
+
+A feature that never fires on the texts measured counts as dead, rare ones included; at the embedding there are
+{n_words} words to tell apart and {d_sae} features to do it.
+
 ## Known limits
 
 One seed. The grammar is English in form only, and its emotions follow one rule, that of appraisal theory as
@@ -59,6 +67,8 @@ def card(recipe: Recipe, seed: int, losses: Sequence[Mapping[str, Any]], measure
     lines = ["| measure | of | value | n |", "|---|---|--:|--:|"]
     for row in measured.itertuples(index=False):
         lines.append(f"| {row.measure} | {row.group} | {row.value:.3g} | {row.n} |")
+    gates = gated(measured)
+    missed = [f"{row.measure} at {row.group} ({row.value:.3g}, {row.bound})" for row in gates[~gates.met].itertuples()]
     return _CARD.format(
         **vars(recipe),
         steps=len(recipe.schedule()),
@@ -67,5 +77,8 @@ def card(recipe: Recipe, seed: int, losses: Sequence[Mapping[str, Any]], measure
         seed=seed,
         chance=1 / len(EMOTION_NOUNS),
         n_words=len(parts_of_speech()),
+        n_met=int(gates.met.sum()),
+        n_gates=len(gates),
+        missed=", ".join(missed) or "none",
         measured="\n".join(lines),
     )

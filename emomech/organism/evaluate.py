@@ -4,6 +4,7 @@ All texts are drawn from vocabularies that were kept from training, so nothing h
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -26,6 +27,48 @@ EVALUATION = Schema(
     values={"value": "its value", "n": "texts, pairs, questions or tokens"},
 )
 Row = tuple[str, str, float, int]
+
+GATED = Schema(
+    keys=EVALUATION.keys,
+    values={"value": "its value", "bound": "what it has to be", "met": "whether it is"},
+)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a measure has to be for the model to be worth studying; for every group whose name holds `group`."""
+
+    measure: str
+    group: str = ""
+    least: float = 0.0
+    most: float = 1.0
+
+    def __str__(self) -> str:
+        return f"≥ {self.least:g}" if self.least else f"≤ {self.most:g}"
+
+
+GATES = (
+    Gate("drill, name", least=0.98),
+    Gate("drill, name and verb", least=0.98),
+    Gate("balanced accuracy", "two persons, conflict, story", least=0.9),
+    Gate("balanced accuracy", "two persons, conflict, diary", least=0.8),
+    Gate("balanced accuracy", "minimal pair", least=0.85),
+    Gate("both of a minimal pair right", least=0.7),
+    Gate("recall", least=0.6),
+    Gate("SAE dead", most=0.1),
+)
+"""Fixed before training, from what the chapters need: binding, inference in every style, every emotion, SAEs without waste."""
+
+
+def gated(measured: pd.DataFrame) -> pd.DataFrame:
+    """Hold every measure that has a gate against it; a table as `GATED` says."""
+    rows = [
+        (gate.measure, row["group"], row["value"], str(gate), bool(gate.least <= row["value"] <= gate.most))
+        for gate in GATES
+        for row in measured[measured.measure == gate.measure].to_dict("records")
+        if gate.group in row["group"]
+    ]
+    return GATED.check(pd.DataFrame(rows, columns=list(GATED.columns)), "gates")
 
 
 def evaluate(study: Study, *, n_drills: int = 200, n_ordinary: int = 400, n_gate: int = 300) -> pd.DataFrame:
