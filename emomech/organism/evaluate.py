@@ -57,7 +57,7 @@ GATES = (
     Gate("recall", least=0.6),
     Gate("SAE dead", most=0.1),
 )
-"""Fixed before training, from what the chapters need: binding, inference in every style, every emotion, SAEs without waste."""
+"""Fixed before training, from what the chapters need: binding, inference in every style, every emotion, whole SAEs."""
 
 
 def gated(measured: pd.DataFrame) -> pd.DataFrame:
