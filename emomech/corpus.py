@@ -49,6 +49,8 @@ class Example:
     item_type: str = ""
     """What makes the item easy or hard; results are reported per item type."""
     style: str = ""
+    shift: str = ""
+    """What of the text no training showed; empty where nothing, or where the corpus does not say."""
     cluster: str = ""
     """Texts that are not independent (a minimal pair) share it; intervals are resampled by it."""
     words: tuple[Word, ...] = ()

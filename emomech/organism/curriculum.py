@@ -5,13 +5,15 @@ followed by what is to be recalled make the attention heads form that do, and th
 number i is a function of seed, phase and i alone, so that training resumes where it stopped.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from emomech.organism.grammar import draw
-from emomech.organism.lexicon import EMOTION_NOUNS, lexicon
+from emomech.organism.events import Event
+from emomech.organism.grammar import Shares, Vignette, draw, weighted
+from emomech.organism.lexicon import is_female, lexicon, persons
+from emomech.organism.ordinary import draw_ordinary
 
 Phase = Literal["binding", "appraisal", "grammar"]
 PHASES: tuple[Phase, ...] = ("binding", "appraisal", "grammar")
@@ -22,6 +24,16 @@ DRILLS = (0.35, 0.15)
 """Share of drills at the beginning and at the end of the last phase."""
 ORDINARY = 0.12
 """Share of ordinary text in the last phase."""
+RECALL = "recall"
+"""Kind of the answers of drills."""
+
+
+class Answer(NamedTuple):
+    """Where in a lesson an answer stands, and what it asks for."""
+
+    start: int
+    end: int
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,7 @@ class Lesson:
     """A text, and where in it the answers stand."""
 
     text: str
-    answers: tuple[tuple[int, int], ...]
+    answers: tuple[Answer, ...]
 
 
 def lessons(phase: Phase, seed: int, n: int, start: int = 0) -> Iterator[Lesson]:
@@ -38,76 +50,96 @@ def lessons(phase: Phase, seed: int, n: int, start: int = 0) -> Iterator[Lesson]
         yield lesson(phase, seed, number, number / n)
 
 
-def lesson(phase: Phase, seed: int, number: int, progress: float = 0.0) -> Lesson:
-    """Give one lesson; `progress` in [0, 1] is how much of the phase lies behind."""
-    rng = Random(f"{seed}/{phase}/{number}")
+def lesson(phase: Phase, seed: int, number: int, progress: float = 0.0, shares: Shares | None = None) -> Lesson:
+    """Give one lesson; `progress` in [0, 1] is how much of the phase lies behind.
+
+    `shares` makes emotions rarer or more frequent, wherever one is an answer.
+    """
+    rng, shares = Random(f"{seed}/{phase}/{number}"), shares or {}
     if phase == "binding":
-        return _drill(rng, felt=0.0)
+        return _drill(rng, shares, felt=0.0, ways=("plain",))
     if phase == "appraisal":
-        return _drill(rng, felt=0.7) if rng.random() < 0.5 else _vignette(rng, beside=False)
+        return _drill(rng, shares, felt=0.7) if rng.random() < 0.5 else _vignette(rng, shares, beside=False)
     kind = rng.random()
     drills = DRILLS[0] + (DRILLS[1] - DRILLS[0]) * progress
     if kind < ORDINARY:
-        return Lesson(_ordinary(rng), ())
-    return _drill(rng, felt=0.7) if kind < ORDINARY + drills else _vignette(rng)
+        told = draw_ordinary(rng)
+        return Lesson(told.text, (Answer(*told.answer, "who had it"),) if told.answer else ())
+    return _drill(rng, shares, felt=0.7) if kind < ORDINARY + drills else _vignette(rng, shares)
 
 
-def ordinary(seed: int) -> Iterator[str]:
-    """Stream texts about nobody's emotion: scenes, definitions, questions and answers."""
-    rng = Random(f"{seed}/ordinary")
-    while True:
-        yield _ordinary(rng)
+_WAYS = ("plain", "plain", "told", "told", "pronoun")
 
 
-def _drill(rng: Random, felt: float) -> Lesson:
+def _drill(rng: Random, shares: Shares, *, felt: float, ways: Sequence[str] = _WAYS) -> Lesson:
     """Two to four persons react, and each is asked about twice; `felt` is the share of questions with that word."""
-    words = lexicon()
-    persons = {name: rng.choice(EMOTION_NOUNS) for name in rng.sample(words.names, rng.randint(2, 4))}
-    lines = [f"{name} {rng.choice(words.reactions[emotion])}." for name, emotion in persons.items()]
-    asked = [*rng.sample(sorted(persons), len(persons)), *rng.sample(sorted(persons), len(persons))]
+    way = rng.choice(ways)
+    names = rng.sample(persons(), 2 if way == "pronoun" else rng.randint(2, 4))
+    while way == "pronoun" and len({is_female(name) for name in names}) < 2:
+        names = rng.sample(persons(), 2)
+    reacted = {name: weighted(rng, shares) for name in names}
+    lines = _reactions(rng, reacted, way)
+    asked = [*rng.sample(names, len(names)), *rng.sample(names, len(names))]
     verbs = ["felt " if rng.random() < felt else "" for _ in asked]
-    return _answered(
-        " ".join(lines), [(f"{name} {verb}", persons[name]) for name, verb in zip(asked, verbs, strict=True)]
-    )
+    questions = [(f"{name} {verb}", reacted[name], RECALL) for name, verb in zip(asked, verbs)]
+    return _answered(" ".join(lines), questions)
 
 
-def _vignette(rng: Random, *, beside: bool = True) -> Lesson:
-    """A text of the grammar, and every person in it asked about, in any order."""
-    drawn = rng.choice(draw(rng, "train", beside=beside))
-    questions = [(f"{event.person} felt ", event.emotion) for event in drawn.events]
+def _reactions(rng: Random, reacted: Mapping[str, str], way: str) -> list[str]:
+    """Tell what each person did: by name, as somebody's words about themselves or another, or by pronoun."""
+    words = lexicon()
+    verbs = {name: rng.choice(words.reactions[emotion]) for name, emotion in reacted.items()}
+    if way == "plain":
+        return [f"{name} {verb}." for name, verb in verbs.items()]
+    if way == "pronoun":
+        scene = f"{' and '.join(rng.sample(list(verbs), 2))} {rng.choice(words.scene.asides)}."
+        return [scene, *(f"{'She' if is_female(name) else 'He'} {verb}." for name, verb in verbs.items())]
+    lines = []
+    for name, verb in verbs.items():
+        one, two = rng.sample([other for other in persons() if other != name], 2)
+        others = [other for other in verbs if other != name]
+        one = rng.choice(others) if rng.random() < 0.7 else one
+        said = {"I": (name, one), "You": (one, name), name: (one, two)}
+        who = rng.choice(list(said))
+        lines.append("{} to {}: {} {}.".format(*said[who], who, verb))
+    return lines
+
+
+def _vignette(rng: Random, shares: Shares, *, beside: bool = True) -> Lesson:
+    """A text of the grammar, and every person in it asked about, in any order; some also what it was to them."""
+    drawn = rng.choice(draw(rng, "train", beside=beside, shares=shares))
+    example = drawn.example
+    kind = f"{example.item_type}, {example.style}"
+    questions = [(f"{event.person} felt ", event.emotion, kind) for event in drawn.events]
     rng.shuffle(questions)
-    return _answered(drawn.example.text, questions)
+    extra = rng.random()
+    if extra < 0.15:
+        questions.insert(0, _worth(rng.choice(drawn.events)))
+    elif extra < 0.3 and (asked := _who_did(rng, drawn)):
+        questions.insert(0, asked)
+    return _answered(example.text, questions)
 
 
-def _ordinary(rng: Random) -> str:
-    """A scene, what a thing is, or who did it: a text whose continuation has nothing to do with emotion."""
-    scene, things = lexicon().scene, vars(lexicon().things)
-    kind = rng.random()
-    if kind < 0.3:
-        bystander = rng.choice(lexicon().names)
-        lines = [rng.choice(scene.openings), f"{bystander} {rng.choice(scene.asides)} .", rng.choice(scene.openings)]
-        return " ".join(_sentence(line) for line in lines)
-    if kind < 0.5:
-        return " ".join(
-            f"The {rng.choice(rng.choice(list(things.values())))} was on the {rng.choice(things['distant'])}."
-            for _ in range(3)
-        )
-    drawn = rng.choice(draw(rng, "train"))
-    facts = [event for event in drawn.events if event.mood == "fact"]
-    asked = " ".join(
-        f"{'Who' if e.meant else 'What'} {e.verb[1]} the {e.thing}? {e.agent[0].upper() + e.agent[1:]}." for e in facts
-    )
-    return f"{drawn.example.text} {asked}".strip()
+def _worth(event: Event) -> tuple[str, str, str]:
+    """Whether what is told is good for the person, happened or not."""
+    whom = "me" if event.person == "I" else event.person
+    return f"It was to {whom} ", {1: "good", -1: "bad", 0: "nothing"}[event.desirability], "worth"
 
 
-def _sentence(line: str) -> str:
-    return line[0].upper() + line[1:].replace(" .", ".")
+def _who_did(rng: Random, drawn: Vignette) -> tuple[str, str, str] | None:
+    """Who did a thing that is told as a fact."""
+    facts = [event for event in drawn.events if event.mood == "fact" and not event.teller]
+    if not facts:
+        return None
+    event = rng.choice(facts)
+    agent = event.agent[0].upper() + event.agent[1:]
+    return f"{'Who' if event.meant else 'What'} {event.verb[1]} the {event.thing}? ", agent, "who did it"
 
 
-def _answered(text: str, questions: list[tuple[str, str]]) -> Lesson:
+def _answered(text: str, questions: Sequence[tuple[str, str, str]]) -> Lesson:
     answers = []
-    for question, answer in questions:
+    for question, answer, kind in questions:
         text += f" {question}"
-        answers.append((len(text), len(text) + len(answer)))
+        answers.append(Answer(len(text), len(text) + len(answer), kind))
         text += f"{answer}."
     return Lesson(text, tuple(answers))

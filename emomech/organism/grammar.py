@@ -1,234 +1,251 @@
 """The texts of the embedded corpus: short vignettes in which who feels what follows from what happens to whom.
 
-No word tells the emotion. Each appraisal that decides it stands in other words: breaking a cage is good and repairing
-it bad; slime on a road is nothing, and honey in a soup neither. With two persons in a text, roles and order alone say
-whose emotion is asked for.
+Two to five sentences, as a story, a diary or a dialogue. With two persons in a text, roles and order alone say whose
+emotion is asked for. What a model never met in training is held out in four ways: things, verbs, frames in a
+style, and a third person.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from random import Random
-from typing import Any, Literal
+from re import findall
+from typing import Literal, get_args
 
 from emomech.corpus import Example
-from emomech.organism.events import Event, Mood
-from emomech.organism.lexicon import EMOTION_NOUNS, lexicon
-from emomech.organism.wording import SPEAKER, answer_tags, write
+from emomech.organism.events import Event
+from emomech.organism.happenings import Setting, Style, happening
+from emomech.organism.lexicon import EMOTION_NOUNS, is_female, lexicon, persons, vocabulary
+from emomech.organism.wording import SPEAKER, Beside, answer_tags, write
 
 Split = Literal["train", "study"]
+Shift = Literal["", "new things", "new verbs", "new frames", "three persons"]
+"""What of a text no training shows; empty: nothing."""
 
-ITEM_TYPES = (
-    "one person",
-    "two persons, same emotion",
-    "two persons, one calm",
-    "two persons, conflict",
-    "minimal pair",
-)
-STYLES = ("story", "diary")
+SHIFTS: tuple[Shift, ...] = get_args(Shift)[1:]
+STYLES: tuple[Style, ...] = get_args(Style)
+PAIR = "minimal pair"
+CONFLICT = "two persons, conflict"
+ITEM_TYPES = ("one person", "two persons, same emotion", "two persons, one calm", CONFLICT, PAIR)
+"""Of texts in distribution; three persons are a type of their own."""
 STUDY_SHARE = 8
-"""One vocabulary in so many is kept from training, with every text that can be made of it."""
+"""One bag of words in so many is kept from training, with every text that can be made of it."""
+SHIFTED = 4
+"""One text in so many of the mixed stream is shifted."""
 
+Shares = Mapping[str, float]
+"""Emotion to how often it is drawn; what is not named shares the rest equally."""
 
-_WAYS: Mapping[str, tuple[tuple[str, Mood], ...]] = {
-    "joy": (("valued", "fact"), ("valued", "fact"), ("valued", "prospect")),
-    "sadness": (("valued", "fact"),),
-    "anger": (("valued", "fact"),),
-    "fear": (("valued", "prospect"), ("valued", "prospect"), ("fouled", "prospect")),
-    "disgust": (("fouled", "fact"),),
-    "surprise": (("moved", "fact"), ("touched", "fact")),
-    "calm": (
-        ("valued", "denied"),
-        ("fouled", "denied"),
-        ("moved", "fact"),
-        ("touched", "fact"),
-        ("moved", "prospect"),
-    ),
-}
-"""What leads to an emotion, equally often: a kind of event, and whether it happened, may happen, or did not.
-
-What did not happen leaves calm behind, whatever it was; no other kind or mood leads to one emotion alone.
-"""
+_ADDRESS = ("self", "you", "name")
+"""Whom a dialogue's line is about: who tells it, who is told, or somebody else."""
+LONGEST = 5
+"""Sentences."""
+_N_BESIDE = {1: (1, 1, 2, 2, 3, 4), 2: (0, 0, 1, 1, 2, 3), 3: (0, 0, 1, 1, 2)}
+"""How many sentences tell nothing, by how many tell something; equally often."""
 
 
 @dataclass(frozen=True)
 class Vignette:
-    """A text with its question and answer, and the events that it tells."""
+    """A text with its question and answer, and what it tells in order."""
 
     example: Example
-    events: tuple[Event, ...]
+    told: tuple[Event | Beside, ...]
+
+    @property
+    def events(self) -> list[Event]:
+        """What befalls somebody, in the order of the text."""
+        return [one for one in self.told if isinstance(one, Event)]
 
 
-def vignettes(seed: int, *, split: Split) -> Iterator[Example]:
+def vignettes(seed: int, *, split: Split, shift: Shift = "") -> Iterator[Example]:
     """Stream examples without end; the same seed gives the same stream.
 
-    A vocabulary, hence every text that can be made of it, belongs to one split. The two texts of a minimal pair
+    A bag of words, hence every text that can be made of it, belongs to one split. The two texts of a minimal pair
     follow each other.
     """
-    rng = Random(f"{seed}/{split}")
+    rng = Random(f"{seed}/{split}/{shift}")
     number = 0
     while True:
         number += 1
-        yield from (drawn.example for drawn in draw(rng, split, cluster=f"{seed}/{split}/{number}"))
+        cluster = "/".join(filter(None, (str(seed), split, shift, str(number))))
+        yield from (drawn.example for drawn in draw(rng, split, cluster, shift=shift))
 
 
-def draw(rng: Random, split: Split, cluster: str = "", *, beside: bool = True) -> list[Vignette]:
+def mixed(seed: int) -> Iterator[Example]:
+    """Stream what a study reads: texts as in training, and every fourth of them shifted, by each shift in turn."""
+    plain = vignettes(seed, split="study")
+    shifted = [vignettes(seed, split="study", shift=shift) for shift in SHIFTS]
+    number = 0
+    while True:
+        for _ in range(SHIFTED - 1):
+            yield next(plain)
+        yield next(shifted[number % len(SHIFTS)])
+        number += 1
+
+
+def draw(
+    rng: Random, split: Split, cluster: str = "", *, shift: Shift = "", beside: bool = True, shares: Shares | None = None
+) -> list[Vignette]:
     """Draw the vignette, or the two vignettes of a minimal pair, of one cluster of a split.
 
-    Without `beside` the text tells the deciding events alone.
+    Without `beside` the text tells the deciding events alone; `shares` makes emotions rarer or more frequent.
     """
     while True:
-        drawn = _draw(rng, rng.choice(ITEM_TYPES), cluster, beside=beside)
-        if (_hash(drawn[0].example.text) % STUDY_SHARE == 0) == (split == "study"):
+        drawn = _Drawing(rng, shift, shares or {}).vignettes(cluster, beside=beside)
+        if drawn and (_hash(drawn[0].example.text) % STUDY_SHARE == 0) == (split == "study"):
             return drawn
 
 
 def _hash(text: str) -> int:
-    words = " ".join(sorted(text.lower().replace(".", " ").replace(",", " ").split()))
+    words = " ".join(sorted(findall(r"\w+", text.lower())))
     return int.from_bytes(blake2b(words.encode(), digest_size=8).digest())
 
 
-def _draw(rng: Random, item_type: str, cluster: str, *, beside: bool) -> list[Vignette]:
-    pair = item_type == "minimal pair"
-    style = "story" if pair else rng.choice(STYLES)  # a diary says "my" but "of Anna", so its words could not be shared
-    names = rng.sample(lexicon().names, 5)
-    persons = [SPEAKER if style == "diary" else names[0], names[1]]
-    first, second = _emotions(rng, item_type)
-    bystanders = names[2:4]
-    events = [_event(rng, persons[0], first, bystanders + ([] if pair else persons[1:]))]
-    if item_type != "one person":
-        others = bystanders + ([] if pair else persons[:1])
-        events.append(_event(rng, persons[1], second, others))
-        while style == "diary" and item_type == "two persons, conflict" and _said(events[0]) != _said(events[1]):
-            events = [_event(rng, persons[0], first, bystanders + persons[1:]), _event(rng, persons[1], second, others)]
-    rng.shuffle(events)
-    filler = _filler(rng, names[4], len(events)) if beside else []
-    asked = persons[0] if style == "diary" or item_type == "one person" else rng.choice(persons)
-    told = [events]
-    if pair:
-        swapped = dict(zip(persons, reversed(persons), strict=True))
-        told.append([replace(event, person=swapped[event.person]) for event in events])
-    item = {"person": asked, "item_type": item_type, "style": style, "cluster": cluster}
-    return [Vignette(_example(each, filler, item), tuple(each)) for each in told]
+def weighted(rng: Random, shares: Shares, among: Sequence[str] = EMOTION_NOUNS) -> str:
+    """Draw an emotion by its share."""
+    if not shares:
+        return rng.choice(among)
+    rest = (1 - sum(shares.values())) / (len(EMOTION_NOUNS) - len(shares))
+    return rng.choices(among, [shares.get(emotion, rest) for emotion in among])[0]
 
 
-def _said(event: Event) -> str:
+class _Drawing:
+    """One text in the making: its style and persons first, then what befalls them, then what happens beside."""
+
+    def __init__(self, rng: Random, shift: Shift, shares: Shares) -> None:
+        self.rng, self.shift, self.shares = rng, shift, shares
+        self.style: Style = rng.choice(STYLES)
+        self.item_type = "three persons" if shift == "three persons" else rng.choice(ITEM_TYPES)
+        if shift and self.item_type == PAIR:
+            self.item_type = CONFLICT
+        self.names = rng.sample(persons(), 7)
+        n = 3 if shift == "three persons" else 1 if self.item_type == "one person" else 2
+        self.persons = ([SPEAKER] if self.style == "diary" else []) + self.names[: n - (self.style == "diary")]
+        self.bystanders = self.names[n : n + 2]
+        self.alike = self.item_type in (CONFLICT, PAIR)
+        """Whether every person has to be meant in the same words, lest they tell whose emotion is whose."""
+        self.coreference = self.style == "story" and self.item_type != PAIR and rng.random() < 0.3 and self._distinct()
+
+    def _distinct(self) -> bool:
+        """Whether a pronoun means one person alone."""
+        return len({is_female(name) for name in self.persons}) == len(self.persons)
+
+    def vignettes(self, cluster: str, *, beside: bool) -> list[Vignette]:
+        """Tell it, once or as a pair; nothing where the emotions drawn cannot be told so."""
+        asked = self.rng.choice(self.persons)
+        emotions = self._emotions(asked)
+        frames = {person: self.shift == "new frames" and person == asked for person in self.persons}
+        try:
+            events = [self._event(who, emotion, new=frames[who]) for who, emotion in emotions.items()]
+        except ValueError:
+            return []
+        if self.alike and self.style == "diary" and len({_meant(event) for event in events}) > 1:
+            return []
+        self.rng.shuffle(events)
+        events = self._addressed(events)
+        told = self._around(events) if beside or self.coreference else list(events)
+        texts = [told, self._swapped(told)] if self.item_type == PAIR else [told]
+        return [self._vignette(text, asked, cluster) for text in texts]
+
+    def _emotions(self, asked: str) -> dict[str, str]:
+        """Draw what each person feels; what the person who is asked about feels comes first."""
+        first = weighted(self.rng, self.shares)
+        others = [person for person in self.persons if person != asked]
+        if self.item_type == "two persons, same emotion":
+            return {asked: first, others[0]: first}
+        if self.item_type == "two persons, one calm":
+            first = weighted(self.rng, self.shares, EMOTION_NOUNS[:-1])
+            calm_asked = self.rng.random() < 0.25  # else calm would be asked for in half of these items
+            return {asked: "calm", others[0]: first} if calm_asked else {asked: first, others[0]: "calm"}
+        among = EMOTION_NOUNS[:-1] if self.item_type == CONFLICT else EMOTION_NOUNS
+        found = {asked: weighted(self.rng, self.shares, among)}
+        for person in others:
+            left = [emotion for emotion in among if emotion not in found.values()]
+            found[person] = weighted(self.rng, self.shares, left)
+        return found
+
+    def _event(self, person: str, emotion: str, *, new: bool) -> Event:
+        words = vocabulary(new_things=self.shift == "new things", new_verbs=self.shift == "new verbs")
+        others = [] if self.coreference else self.bystanders
+        if not self.coreference and self.item_type in ("two persons, same emotion", "two persons, one calm"):
+            others = [*others, *(other for other in self.persons if other != person)]
+        event = happening(self.rng, Setting(self.style, words, new), person, emotion, others)
+        return replace(event, pronoun=self.coreference)
+
+    def _addressed(self, events: Sequence[Event]) -> list[Event]:
+        """Let somebody tell each event to somebody, in a dialogue."""
+        if self.style != "dialogue":
+            return list(events)
+        way = self.rng.choice(_ADDRESS)
+        return [self._told(event, way if self.alike else self.rng.choice(_ADDRESS)) for event in events]
+
+    def _told(self, event: Event, way: str) -> Event:
+        """Let one person tell the event to another; where nothing speaks against it, sometimes who did it."""
+        others = [name for name in (*self.persons, *self.names[3:5]) if name not in (event.person, event.agent)]
+        one, two = self.rng.sample(others, 2)
+        if not self.alike and way != "self" and event.agent in self.names and self.rng.random() < 0.4:
+            one, two = (one, event.agent) if way == "you" else (event.agent, two)
+        pairs = {"self": (event.person, one), "you": (two, event.person), "name": (one, two)}
+        teller, listener = pairs[way]
+        return replace(event, teller=teller, listener=listener)
+
+    def _around(self, events: Sequence[Event]) -> list[Event | Beside]:
+        """Put between the events what happens beside."""
+        told: list[Event | Beside] = list(events)
+        n = self.rng.choice(_N_BESIDE[len(events)])
+        if self.coreference:
+            n = min(n, LONGEST - 1 - len(events))
+        for sentence in _beside(self.rng, "" if self.coreference else self.names[6], n):
+            told.insert(self.rng.randint(0, len(told)), sentence)
+        if self.coreference:
+            named = self.rng.sample(self.persons, len(self.persons))
+            scene = f"{' and '.join(named)} {self.rng.choice(lexicon().scene.asides)} ."
+            told.insert(0, Beside(scene, tuple(named)))
+        return told
+
+    def _swapped(self, told: Sequence[Event | Beside]) -> list[Event | Beside]:
+        """Let the two persons change places."""
+        names = dict(zip(self.persons, reversed(self.persons)))
+
+        def other(name: str) -> str:
+            return names.get(name, name)
+
+        return [
+            replace(one, person=other(one.person), teller=other(one.teller), listener=other(one.listener))
+            if isinstance(one, Event)
+            else one
+            for one in told
+        ]
+
+    def _vignette(self, told: Sequence[Event | Beside], asked: str, cluster: str) -> Vignette:
+        """Write the text with its gold tags, and the answer to the question about the person."""
+        written = write(told)
+        deciding = next(one for one in told if isinstance(one, Event) and one.person == asked)
+        kind = {"item_type": self.item_type, "style": self.style, "shift": self.shift, "cluster": cluster}
+        tags = answer_tags(deciding, written.ranks)
+        example = Example(written.text, deciding.emotion, asked, words=written.words, answer_tags=tags, **kind)
+        return Vignette(example, tuple(told))
+
+
+def _meant(event: Event) -> str:
     """How the person is put into words: a lone "my" or "me" would give away which of two events is the speaker's."""
-    return "owner" if event.frame in ("deed", "contact") else f"{event.frame} {event.voice}"
+    return f"{event.frame} {event.voice}" if event.frame in ("give", "take") else f"owner {event.clitic}"
 
 
-def _emotions(rng: Random, item_type: str) -> tuple[str, str]:
-    first = rng.choice(EMOTION_NOUNS)
-    if item_type == "two persons, same emotion":
-        return first, first
-    if item_type == "two persons, one calm":
-        pair = [rng.choice(EMOTION_NOUNS[:-1]), "calm"]
-        if rng.random() < 0.75:  # else calm would be asked for in half of these items
-            return pair[0], pair[1]
-        return pair[1], pair[0]
-    if item_type == "two persons, conflict":
-        first, second = rng.sample(EMOTION_NOUNS[:-1], 2)
-        return first, second
-    return first, rng.choice([e for e in EMOTION_NOUNS if e != first])
-
-
-def _event(rng: Random, person: str, emotion: str, others: list[str]) -> Event:
-    """Draw an event from which the emotion follows."""
-    words = lexicon()
-    kind, mood = rng.choice(_WAYS[emotion])
-    if kind == "valued":
-        sign = 1 if emotion == "joy" else -1 if mood != "denied" else rng.choice((1, -1))
-        latents = _valued(rng, sign)
-    else:
-        latents = _moved(rng) if kind == "moved" else _touched(rng, foul=kind == "fouled")
-    meant = emotion != "sadness" and (emotion == "anger" or rng.random() < 0.6)
-    decays = latents["frame"] == "deed" and latents["verb_sign"] < 0 and rng.random() < 0.5
-    causes = words.things.foul if decays else words.causes.natural
-    said = {"prospect": words.modals, "denied": words.negations, "fact": ("",)}[mood]
-    aside = _aside(rng, emotion, eventless=kind in ("moved", "touched"))
-    return Event(
-        person=person,
-        agent=rng.choice(others) if meant else f"the {rng.choice(causes)}",
-        meant=meant,
-        mood=mood,
-        modal=rng.choice(said),
-        voice=rng.choice(("active", "passive")),
-        aside=aside,
-        sudden=aside in words.sudden,
-        **latents,
-    )
-
-
-def _aside(rng: Random, emotion: str, *, eventless: bool) -> str:
-    """Say how expected it was; of an event that is neither good nor bad this alone decides."""
-    words = lexicon()
-    if emotion == "surprise":
-        return rng.choice(words.sudden)
-    if rng.random() < 0.6:
-        return ""
-    return rng.choice(words.usual if eventless else (*words.sudden, *words.usual))
-
-
-def _valued(rng: Random, sign: int) -> dict[str, Any]:
-    """A deed or a transfer whose worth to the person is `sign`: verb and thing each have their own."""
-    words = lexicon()
-    verb_sign = rng.choice((1, -1))
-    frame = rng.choice(("deed", "give" if verb_sign > 0 else "take"))
-    verbs = {("deed", 1): words.verbs.help, ("deed", -1): words.verbs.harm, ("give", 1): words.verbs.give}
-    thing = rng.choice(words.things.prized if verb_sign * sign > 0 else words.things.hated)
-    verb = rng.choice(verbs.get((frame, verb_sign), words.verbs.take))
-    return {"frame": frame, "verb": verb, "verb_sign": verb_sign, "thing": thing, "thing_sign": verb_sign * sign}
-
-
-def _moved(rng: Random) -> dict[str, Any]:
-    """A deed that changes nothing for the person, whatever the thing is worth."""
-    words = lexicon()
-    pool = ((words.things.plain, 0), (words.things.bodily, 0), (words.things.prized, 1), (words.things.hated, -1))
-    things, sign = rng.choice(pool)
-    verb = rng.choice(words.verbs.move)
-    return {"frame": "deed", "verb": verb, "verb_sign": 0, "thing": rng.choice(things), "thing_sign": sign}
-
-
-def _touched(rng: Random, *, foul: bool) -> dict[str, Any]:
-    """Something touches something: foul on body or food contaminates, other contacts do not."""
-    things = lexicon().things
-    clean = not foul and rng.random() < 0.5
-    sites = things.bodily if foul or clean else rng.choice((things.distant, things.plain))
-    return {
-        "frame": "contact",
-        "verb": rng.choice(lexicon().verbs.contact),
-        "verb_sign": 0,
-        "thing": rng.choice(things.clean if clean else things.foul),
-        "thing_sign": 0,
-        "site": rng.choice(sites),
-        "contaminates": foul,
-    }
-
-
-def _filler(rng: Random, name: str, n_events: int) -> list[str]:
-    """Draw what happens beside, so that a text has two to four sentences.
+def _beside(rng: Random, name: str, n: int) -> Iterator[Beside]:
+    """Draw sentences that tell of nobody who feels something.
 
     Much of it holds words that would decide, were it about the person: foul things, prospects, denials, the sudden.
     """
-    words, scene = lexicon(), lexicon().scene
-    found = []
-    for kind in rng.sample(range(6), rng.randint(1, 3) if n_events == 1 else rng.randint(0, 2)):
+    words, scene, things = lexicon(), lexicon().scene, vocabulary().things
+    for kind in rng.sample(range(6 if name else 4), n):
         if kind == 0:
-            found.append(f"{name} {rng.choice(scene.asides)} .")
+            yield Beside(f"{rng.choice(things.foul)} lay near the {rng.choice(things.distant)} .")
         elif kind == 1:
-            found.append(f"{name} {rng.choice(words.verbs.move)[1]} a {rng.choice(words.things.plain)} .")
-        elif kind == 2:
-            found.append(f"{rng.choice(words.things.foul)} lay near the {rng.choice(words.things.distant)} .")
-        elif kind == 3:
-            found.append(f"{rng.choice((*words.sudden, *words.usual))} , {rng.choice(scene.openings)}")
+            yield Beside(f"{rng.choice((*words.sudden, *words.usual))} , {rng.choice(scene.openings)}")
+        elif kind in (2, 3):
+            yield Beside(rng.choice(scene.prospects if kind == 2 else scene.denials))
+        elif kind == 4:
+            yield Beside(f"{name} {rng.choice(scene.asides)} .", (name,))
         else:
-            found.append(rng.choice(scene.prospects if kind == 4 else scene.denials))
-    return found
-
-
-def _example(events: list[Event], filler: list[str], item: Mapping[str, str]) -> Example:
-    """Write the text with its gold tags, and the answer to the question about the item's person."""
-    text, words = write(filler, events)
-    deciding = next(event for event in events if event.person == item["person"])
-    tags = answer_tags(deciding, events)
-    return Example(text, deciding.emotion, words=words, answer_tags=tags, **item)  # pyright: ignore[reportArgumentType]
+            yield Beside(f"{name} {rng.choice(vocabulary().verbs.move)[1]} a {rng.choice(things.plain)} .", (name,))

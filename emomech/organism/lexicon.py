@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,13 @@ Verb = tuple[str, str, str]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Names(_Strict):
+    """Persons, by the pronoun that stands for them."""
+
+    female: tuple[str, ...]
+    male: tuple[str, ...]
 
 
 class Things(_Strict):
@@ -43,12 +51,38 @@ class Verbs(_Strict):
     take: tuple[Verb, ...]
     move: tuple[Verb, ...]
     contact: tuple[Verb, ...]
+    mouth: tuple[Verb, ...]
 
 
-class Causes(_Strict):
-    """What does things without meaning to."""
+class Prospect(_Strict):
+    """What stands before a base form when it is uncertain that it happens."""
 
+    anyone: tuple[str, ...]
+    persons: tuple[str, ...]
+
+
+class Denied(_Strict):
+    """What says that it did not happen: before a base form, a past tense, a participle."""
+
+    anyone: tuple[str, ...]
+    persons: tuple[str, ...]
+    past: tuple[str, ...]
+    participle: tuple[str, ...]
+
+
+class Agents(_Strict):
+    """Who acts without a name, and what acts without meaning to."""
+
+    people: tuple[str, ...]
     natural: tuple[str, ...]
+    animals: tuple[str, ...]
+
+
+class HeldOut(_Strict):
+    """How many of the last words of each kind of thing and of verb no vignette for training holds."""
+
+    things: int
+    verbs: int
 
 
 class Scene(_Strict):
@@ -63,16 +97,26 @@ class Scene(_Strict):
 class Lexicon(_Strict):
     """All words, by kind."""
 
-    names: tuple[str, ...]
-    modals: tuple[str, ...]
-    negations: tuple[str, ...]
+    names: Names
     sudden: tuple[str, ...]
     usual: tuple[str, ...]
+    prospect: Prospect
+    denied: Denied
+    agents: Agents
     things: Things
-    causes: Causes
     verbs: Verbs
+    held_out: HeldOut
     scene: Scene
+    definitions: Mapping[str, tuple[str, ...]]
     reactions: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The things and verbs that a text may be made of."""
+
+    things: Things
+    verbs: Verbs
 
 
 @cache
@@ -93,33 +137,63 @@ def read(text: str) -> Lexicon:
 
 
 @cache
+def vocabulary(*, new_things: bool = False, new_verbs: bool = False) -> Vocabulary:
+    """Give the words that vignettes for training are made of; or in place of its things or verbs the held-out ones."""
+    words = lexicon()
+    n_things, n_verbs = words.held_out.things, words.held_out.verbs
+    things = {kind: held[-n_things:] if new_things else held[:-n_things] for kind, held in vars(words.things).items()}
+    verbs = {kind: held[-n_verbs:] if new_verbs else held[:-n_verbs] for kind, held in vars(words.verbs).items()}
+    return Vocabulary(Things(**things), Verbs(**verbs))
+
+
+@cache
+def persons() -> tuple[str, ...]:
+    """All names."""
+    names = lexicon().names
+    return (*names.female, *names.male)
+
+
+@cache
+def is_female(name: str) -> bool:
+    """Whether "she" stands for the name."""
+    return name in lexicon().names.female
+
+
+@cache
 def parts_of_speech() -> Mapping[str, str]:
     """Give the part of speech of every word form, lower case; words of closed classes included."""
     words, found = lexicon(), {}
-    for nouns in (*vars(words.things).values(), words.causes.natural):
+    for part, forms in _OTHER.items():
+        found |= dict.fromkeys(forms.split(), part)
+    for nouns in (*vars(words.things).values(), *vars(words.agents).values()):
         found |= dict.fromkeys(nouns, "noun")
     for kind in vars(words.verbs).values():
         found |= {form: "verb" for verb in kind for form in verb}
     for verbs in words.reactions.values():
         found |= dict.fromkeys(verbs, "verb")
-    found |= dict.fromkeys((name.lower() for name in words.names), "name")
-    found |= dict.fromkeys(EMOTION_NOUNS, "noun")
-    for part, forms in _OTHER.items():
-        found |= dict.fromkeys(forms.split(), part)
-    return found
+    found |= dict.fromkeys((name.lower() for name in persons()), "name")
+    return found | dict.fromkeys(EMOTION_NOUNS, "noun")
 
 
 _OTHER = {
-    "determiner": "the a this every some",
-    "preposition": "of by to from into onto in near at on over about for without against like",
-    "pronoun": "i it me my who what",
-    "auxiliary": "was were be had did may might could felt is",
-    "adverb": "not never soon well yet suddenly quite unexpectedly twice slowly always all once nearly out nowhere as "
-    "usual",
-    "adjective": "long grey quiet full closed pale late empty",
-    "verb": "came lay rang passed opened sat walked read waited counted talked looked stood wrote cooked agreed "
-    "planned come fall stop begin",
-    "noun": "day morning town evening street train market church bell week snow hills shops light window station book "
-    "corner boxes weather key door list rice warning odds hour",
+    "determiner": "the a an this every some any all last no",
+    "preposition": "of by to from into onto in near at on over about for without against beyond like off with before according "
+    "unlike contrary outside",
+    "pronoun": "i it me my you your she her he him his who what one everyone anyone nothing something",
+    "particle": "'s",
+    "auxiliary": "was were be had did may might could would felt is has",
+    "adverb": "not never soon well yet suddenly quite unexpectedly twice slowly always once nearly almost out nowhere as "
+    "usual abruptly routinely perhaps probably really even again just ever close far less more better worse",
+    "adjective": "long grey quiet full closed pale late empty strange odd first strangest pure old ordinary "
+    "normal fixed likely unable ready bound due set good bad dirty clean",
+    "conjunction": "and than",
+    "verb": "came lay rang passed opened sat walked read waited counted talked looked stood wrote cooked agreed planned "
+    "come fall stop begin gather stopped wait close expected said going seemed meant threatened promised wanted hoped "
+    "failed refused forgot declined decided chose foreseen announced written knew blink have lose likes own makes "
+    "washes smells eats comes stands make add let leave change use end bring touch take",
+    "noun": "day morning town evening street train market church bell week ice hills shops light window station book "
+    "corner boxes weather key door list rice warning odds hour blue expectation time chance twist flash notice plan "
+    "forecast turn middle whim accident custom way rule habit year course means clouds autumn bus thing things home "
+    "lot little decay meals kitchen skin body owner place stuff mouth",
 }
-"""Words of closed classes, and those of the scene."""
+"""Words of closed classes, and those of scenes, adverbials and definitions."""

@@ -1,133 +1,206 @@
 """Events in words: sentences, and the gold tags of each of their words.
 
-In a passive the thing is the subject though it does nothing, so that grammatical and semantic role come apart.
+In a passive the thing is the subject though it does nothing, so that grammatical and semantic role come apart. An
+appraisal is tagged on the words from which on the text decides it: a causal model cannot know it earlier.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from emomech.corpus import Word
 from emomech.organism.events import Event
-from emomech.organism.lexicon import parts_of_speech
+from emomech.organism.lexicon import is_female, lexicon, parts_of_speech
 
 SPEAKER = "I"
 """The person of a diary."""
+RANKS = ("first", "second", "third")
 
 _ROLES: Mapping[str, Mapping[str, tuple[str, str, str]]] = {
     "deed": {"active": ("subject", "object", "possessor"), "passive": ("oblique", "subject", "possessor")},
     "give": {"active": ("subject", "object", "indirect object"), "passive": ("oblique", "object", "subject")},
     "take": {"active": ("subject", "object", "oblique"), "passive": ("oblique", "subject", "oblique")},
-    "contact": {"active": ("subject", "object", "possessor"), "passive": ("oblique", "subject", "possessor")},
 }
+_ROLES = {**_ROLES, "contact": _ROLES["deed"], "mouth": _ROLES["deed"]}
 """Grammatical role of agent, thing and person, by frame and voice."""
-_SEMANTIC: Mapping[str, str] = {"deed": "owner", "give": "recipient", "take": "source", "contact": "owner"}
-"""Semantic role of the person, by frame."""
+_SEMANTIC: Mapping[str, str] = {"give": "recipient", "take": "source"}
+"""Semantic role of the person, by frame; else the owner."""
+
+_NEEDS: Mapping[str, frozenset[str]] = {
+    "verb_sign": frozenset({"verb"}),
+    "thing_sign": frozenset({"thing"}),
+    "desirability": frozenset({"verb", "thing", "site"}),
+    "certainty": frozenset({"verb"}),
+    "agency": frozenset({"agent"}),
+    "expectedness": frozenset(),
+    "contamination": frozenset({"verb", "thing", "site"}),
+}
+"""The parts of a sentence that decide an appraisal; what is not named here needs all of them."""
+
+_SELF = {"subject": "I", "object": "me", "owner": "my"}
+_YOU = {"subject": "you", "object": "you", "owner": "your"}
+_SHE = {"subject": "she", "object": "her", "owner": "her"}
+_HE = {"subject": "he", "object": "him", "owner": "his"}
 
 
 @dataclass(frozen=True)
-class _Piece:
+class Piece:
     """Some words of a sentence that share their tags."""
 
     text: str
-    tags: Mapping[str, str]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    who: str = ""
+    """The person that the words mean, by name."""
+    part: str = ""
+    """What the words contribute to the event."""
 
 
-def write(filler: Sequence[str], events: Sequence[Event]) -> tuple[str, tuple[Word, ...]]:
-    """Write a text, what happens beside first, and say where each word stands and what it is."""
-    rank = ranks(events)
-    pieces = [_Piece(sentence, {}) for sentence in filler]
-    for event in events:
-        pieces += _sentence(event, rank)
-    return _written(pieces)
+@dataclass(frozen=True)
+class Beside:
+    """A sentence that tells nothing of what anybody feels; `persons` are those that it names."""
+
+    text: str
+    persons: tuple[str, ...] = ()
 
 
-def ranks(events: Sequence[Event]) -> dict[str, str]:
-    """Name the persons whom something befalls by the order in which the text first mentions them."""
-    told = [who for e in events for who in ((e.agent, e.person) if e.voice == "active" else (e.person, e.agent))]
-    persons = {event.person for event in events}
-    return dict(zip(dict.fromkeys(who for who in told if who in persons), ("first", "second")))
+@dataclass(frozen=True)
+class Written:
+    """A text, its annotated words, and each feeling person's rank of mention."""
+
+    text: str
+    words: tuple[Word, ...]
+    ranks: Mapping[str, str]
 
 
-def answer_tags(deciding: Event, events: Sequence[Event]) -> dict[str, str]:
-    """Give the gold tags of the person who is asked about, in the event that decides."""
-    tags = _tags_of_person(deciding) | {"voice": deciding.voice, "entity": ranks(events)[deciding.person]}
-    return tags | {
-        "desirability": _sign(deciding.desirability),
-        "certainty": deciding.mood,
-        "agency": "person" if deciding.meant else "nature",
-        "expectedness": "sudden" if deciding.sudden else "usual" if deciding.aside else "unsaid",
-        "contamination": "contaminated" if deciding.contaminates else "clean",
-    }
+def write(told: Sequence[Event | Beside]) -> Written:
+    """Write a text, and say where each word stands and what it is."""
+    feeling = {one.person for one in told if isinstance(one, Event)}
+    pieces = [piece for one in told for piece in (_sentence(one) if isinstance(one, Event) else _beside(one))]
+    mentioned = dict.fromkeys(piece.who for piece in pieces if piece.who)
+    ranks = dict(zip((who for who in mentioned if who in feeling), RANKS))
+    number = {who: str(i + 1) for i, who in enumerate(mentioned)}
+    text, words = _written([_placed(piece, ranks, number) for piece in pieces])
+    return Written(text, words, ranks)
 
 
-def _tags_of_person(event: Event) -> dict[str, str]:
-    return {"role": _ROLES[event.frame][event.voice][2], "semantic_role": _SEMANTIC[event.frame]}
+def answer_tags(event: Event, ranks: Mapping[str, str]) -> dict[str, str]:
+    """Give the gold tags of whom the event befalls, if they are asked about: roles and appraisals."""
+    tags = _person_tags(event) | {"voice": event.voice, "entity": ranks[event.person]}
+    return tags | {name: value for name, value in event.appraisals.items() if name != "emotion"}
 
 
-def _sign(value: int) -> str:
-    return "good" if value > 0 else "bad" if value < 0 else "neither"
+def _placed(piece: Piece, rank: Mapping[str, str], number: Mapping[str, str]) -> Piece:
+    """Add whom the words mean: their rank among those who feel, and the number of their cluster of coreference."""
+    if not piece.who:
+        return piece
+    return replace(piece, tags={**piece.tags, "entity": rank.get(piece.who, "bystander"), "cluster": number[piece.who]})
 
 
-def _sentence(event: Event, rank: Mapping[str, str]) -> list[_Piece]:
-    """Write one event as a sentence, its adverbial first where it has one."""
-    worth = {"desirability": _sign(event.desirability)}
+def _beside(beside: Beside) -> Iterator[Piece]:
+    for form in beside.text.split():
+        yield Piece(form, who=form if form in beside.persons else "")
+
+
+def _sentence(event: Event) -> list[Piece]:
+    """Write one event as a sentence: who tells it to whom, its adverbial, its clause."""
+    begun = []
+    if event.teller:
+        begun = [Piece(event.teller, who=event.teller), Piece("to"), Piece(event.listener, who=event.listener), Piece(":")]
+    if event.aside:
+        begun += [Piece(event.aside), Piece(",")]
+    return [*begun, *_appraised(event, _clause(event)), Piece(".")]
+
+
+def _appraised(event: Event, clause: Sequence[Piece]) -> Iterator[Piece]:
+    """Tag the appraisals on the words from which on they are decided."""
+    parts, appraisals = {piece.part for piece in clause if piece.part}, event.appraisals
+    needs = {name: _NEEDS.get(name, parts) & parts for name in appraisals}
+    seen: set[str] = set()
+    for piece in clause:
+        seen |= {piece.part}
+        decided = {name: value for name, value in appraisals.items() if needs[name] <= seen}
+        yield replace(piece, tags={**piece.tags, **decided}) if piece.part else piece
+
+
+def _clause(event: Event) -> list[Piece]:
     agent_role, thing_role, _ = _ROLES[event.frame][event.voice]
-    who = rank.get(event.agent, "bystander") if event.meant else "thing"
-    agent = {"role": agent_role, "semantic_role": "agent" if event.meant else "cause", "entity": who}
-    theme = {"role": thing_role, "semantic_role": "theme", "entity": "thing", **worth}
-    person = _tags_of_person(event) | {"entity": rank[event.person], **worth}
-    subject = _Piece(event.agent, agent)
-    by = [_Piece("by", {}), _Piece("me" if event.agent == SPEAKER else event.agent, agent)]
-    verb = _Piece(_verb_phrase(event), {"voice": event.voice, **worth})
-    whom = _Piece("me" if event.person == SPEAKER else event.person, person)
-    thing = [_Piece("the", {}), _Piece(event.thing, theme)]
-    active = event.voice == "active"
-    if event.frame == "give":
-        receiver = _Piece(event.person, person)
-        order = [subject, verb, whom, *thing] if active else [receiver, verb, *thing, *by]
-    elif event.frame == "take":
-        source = [_Piece("from", {}), whom]
-        order = [subject, verb, *thing, *source] if active else [*thing, verb, *source, *by]
-    elif event.frame == "deed":
-        owned = _owned(_Piece(event.thing, theme), event.person, person)
-        order = [subject, verb, *owned] if active else [*owned, verb, *by]
-    else:
-        location = {"role": "oblique", "semantic_role": "location", "entity": "thing"}
-        site = [_Piece("onto", {}), *_owned(_Piece(event.site, location), event.person, person)]
-        substance = _Piece(event.thing, theme)
-        order = [subject, verb, substance, *site] if active else [substance, verb, *site, *by]
-    return [*([_Piece(event.aside, {}), _Piece(",", {})] if event.aside else []), *order, _Piece(".", {})]
+    agent = {"role": agent_role, "semantic_role": "agent" if event.meant else "cause"}
+    if not event.meant:
+        agent["entity"] = "thing"
+    case = "subject" if event.voice == "active" else "object"
+    doer = Piece(_mention(event, event.agent, case), agent, who=event.agent if event.meant else "", part="agent")
+    verb = Piece(_verb_phrase(event), {"voice": event.voice}, part="verb")
+    theme = Piece(event.thing, {"role": thing_role, "semantic_role": "theme", "entity": "thing"}, part="thing")
+    order = _transferred if event.frame in ("give", "take") else _done
+    return order(event, doer, verb, theme)
 
 
-def _owned(thing: _Piece, person: str, tags: Mapping[str, str]) -> list[_Piece]:
-    if person == SPEAKER:
-        return [_Piece("my", tags), thing]
-    return [_Piece("the", {}), thing, _Piece("of", {}), _Piece(person, tags)]
+def _transferred(event: Event, doer: Piece, verb: Piece, theme: Piece) -> list[Piece]:
+    """A gift or a loss: the person is named by itself."""
+    active, give = event.voice == "active", event.frame == "give"
+    case = "subject" if give and not active else "object"
+    whom = Piece(_mention(event, event.person, case), _person_tags(event), who=event.person, part="person")
+    thing, by, source = [Piece("the"), theme], [Piece("by"), doer], [Piece("from"), whom]
+    if give and whom.text == "you" and not active:
+        verb = replace(verb, text=re.sub("^was", "were", verb.text))
+    if give:
+        return [doer, verb, whom, *thing] if active else [whom, verb, *thing, *by]
+    return [doer, verb, *thing, *source] if active else [*thing, verb, *source, *by]
+
+
+def _done(event: Event, doer: Piece, verb: Piece, theme: Piece) -> list[Piece]:
+    """A deed or a contact: the person owns what it is done to."""
+    active, by = event.voice == "active", [Piece("by"), doer]
+    if event.frame != "contact":
+        return [doer, verb, *_owned(event, theme)] if active else [*_owned(event, theme), verb, *by]
+    place = {"role": "oblique", "semantic_role": "location", "entity": "thing"}
+    site = [Piece("onto"), *_owned(event, Piece(event.site, place, part="site"))]
+    return [doer, verb, theme, *site] if active else [theme, verb, *site, *by]
+
+
+def _owned(event: Event, thing: Piece) -> list[Piece]:
+    owner = Piece(_mention(event, event.person, "owner"), _person_tags(event), who=event.person, part="person")
+    if owner.text != event.person:
+        return [owner, thing]
+    return [owner, Piece("'s"), thing] if event.clitic else [Piece("the"), thing, Piece("of"), owner]
+
+
+def _mention(event: Event, who: str, case: str) -> str:
+    """Mean someone by the word that stands for them where the event is told."""
+    if who in (SPEAKER, event.teller):
+        return _SELF[case]
+    if who == event.listener:
+        return _YOU[case]
+    if event.pronoun and who == event.person:
+        return (_SHE if is_female(who) else _HE)[case]
+    return who
+
+
+def _person_tags(event: Event) -> dict[str, str]:
+    return {"role": _ROLES[event.frame][event.voice][2], "semantic_role": _SEMANTIC.get(event.frame, "owner")}
 
 
 def _verb_phrase(event: Event) -> str:
     base, past, participle = event.verb
     if event.mood == "fact":
         return past if event.voice == "active" else f"was {participle}"
-    if event.mood == "prospect":
-        return f"{event.modal} {base if event.voice == 'active' else f'be {participle}'}"
     if event.voice == "passive":
-        return f"was {event.modal} {participle}"
-    return f"never {past}" if event.modal == "never" else f"did not {base}"
+        return f"{event.said} {participle}" if event.mood == "denied" else f"{event.said} be {participle}"
+    return f"{event.said} {past if event.said in lexicon().denied.past else base}"
 
 
-def _written(pieces: list[_Piece]) -> tuple[str, tuple[Word, ...]]:
+def _written(pieces: Sequence[Piece]) -> tuple[str, tuple[Word, ...]]:
     """Join words by spaces, begin sentences with capitals, and say where each word stands; tags go to content words."""
     parts, words, text = parts_of_speech(), [], ""
     for piece in pieces:
         for form in piece.text.split():
-            if form in (".", ","):
+            if form in (".", ",", ":", "?"):
                 text += form
                 continue
-            fresh = not text or text.endswith(".")
-            text += " " if text else ""
+            fresh = not text or text.endswith((".", "?", ":"))
+            text += " " if text and form != "'s" else ""
             pos = {"pos": parts[form.lower()]} if form.lower() in parts else {}
-            tags = piece.tags if pos.get("pos") in ("noun", "name", "verb", "pronoun", None) or form == "my" else {}
-            words.append(Word(len(text), len(text) + len(form), {**pos, **tags}))
+            bare = pos.get("pos") not in ("noun", "name", "verb", "pronoun", None)
+            words.append(Word(len(text), len(text) + len(form), pos if bare else {**pos, **piece.tags}))
             text += form[0].upper() + form[1:] if fresh else form
     return text, tuple(words)
