@@ -22,6 +22,14 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 ProfileOption: TypeAlias = Annotated[Profile, typer.Option(help="The paper, or a fast look at it on fewer texts.")]
 SeedOption: TypeAlias = Annotated[int, typer.Option(min=0, help="Decides all that is drawn.")]
+ModelOption: TypeAlias = Annotated[str, typer.Option(help="A model preset, or a Hugging Face model folder.")]
+CorpusOption: TypeAlias = Annotated[
+    str, typer.Option(help="A corpus preset, or a CSV, JSONL or Parquet file of texts.")
+]
+TokensOption: TypeAlias = Annotated[int, typer.Option(min=1, help="Activations that each SAE learns from.")]
+PointsOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Layers such as blocks.3.hook_resid_post, commas between.")
+]
 
 DEBUG = "EMOMECH_DEBUG"
 INTERRUPTED = 130
@@ -203,12 +211,13 @@ def evaluate_organism(
 
 @sae.command("train")
 def train_saes_(
-    model: Annotated[str, typer.Option(help="A model preset, or a Hugging Face model folder.")],
-    corpus: Annotated[str, typer.Option(help="A corpus preset, or a CSV, JSONL or Parquet file of texts.")],
+    model: ModelOption,
+    corpus: CorpusOption,
     out: Annotated[Path, typer.Option(help="Folder that gets one SAELens folder per layer.")],
+    points: PointsOption = None,
     d_sae: Annotated[int, typer.Option(min=1, help="Features of each SAE.")] = 512,
     k: Annotated[int, typer.Option(min=1, help="Features that fire at once.")] = 16,
-    tokens: Annotated[int, typer.Option(min=1, help="Activations that each SAE learns from.")] = 1_500_000,
+    tokens: TokensOption = 600_000,
     seed: SeedOption = 0,
 ) -> None:
     """Train one SAE for the embedding and for each block of a model; layers whose folder stands are left alone."""
@@ -217,9 +226,52 @@ def train_saes_(
     study = Study(StudySpec(model=model, corpus=corpus, seed=seed).validate())
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out}: is a file, expected a folder.")
-    from emomech.sae_training import SaeRecipe, default_points, train_saes
+    from emomech.sae_training import SaeRecipe, default_points, named_points, train_saes
 
     recipe = SaeRecipe(d_sae=d_sae, k=k, n_tokens=tokens, seed=seed)
-    texts = [example.text for example in study.corpus.examples]
-    train_saes(study.lm, texts, default_points(study.lm), out, recipe, _say)
+    where = named_points(study.lm, _listed(points)) if points is not None else default_points(study.lm)
+    train_saes(study.lm, [example.text for example in study.corpus.examples], where, out, recipe, _say)
     typer.echo(out)
+
+
+@sae.command("sweep")
+def sweep_saes(
+    model: ModelOption,
+    corpus: CorpusOption,
+    d_sae: Annotated[str, typer.Option(help="Numbers of features, commas between.")] = "256,512,1024",
+    k: Annotated[str, typer.Option(help="Features that fire at once, commas between.")] = "8,16,32",
+    points: PointsOption = None,
+    tokens: TokensOption = 600_000,
+    seeds: Annotated[int, typer.Option(min=2, help="SAEs of each size, to see which features come again.")] = 2,
+    seed: SeedOption = 0,
+    format: Annotated[Format, typer.Option(help="For people or for programs.")] = "table",
+) -> None:
+    """Train SAEs of several sizes at a few layers and measure them, to choose a size; none of them is kept."""
+    from emomech.study import Study, StudySpec
+
+    widths, sparsities = _numbers("--d-sae", d_sae), _numbers("--k", k)
+    study = Study(StudySpec(model=model, corpus=corpus, sae=None, seed=seed).validate())
+    from emomech.sae_sweep import Grid, default_sweep_points, sweep
+    from emomech.sae_training import SaeRecipe, named_points
+
+    grid = Grid(widths, sparsities, seeds, SaeRecipe(n_tokens=tokens, seed=seed))
+    grid.recipes()
+    where = named_points(study.lm, _listed(points)) if points is not None else default_sweep_points(study.lm)
+    table = sweep(study.lm, [example.text for example in study.corpus.examples], where, grid, _say)
+    if format == "json":
+        typer.echo(table.to_json(orient="records", indent=1))
+    else:
+        typer.echo(table.to_string(index=False, float_format="{:.3f}".format))
+
+
+def _listed(text: str) -> list[str]:
+    """Take a list with commas apart."""
+    return [part for part in map(str.strip, text.split(",")) if part]
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    """Read whole numbers above 0. Raises UsageError for anything else."""
+    parts = _listed(text)
+    if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise UsageError(f"{option} {text!r}: expected whole numbers above 0 with commas between, such as 16,32.")
+    return [int(part) for part in parts]

@@ -22,6 +22,11 @@ from emomech.vocab import HookPoint
 MAX_FVU = 0.9
 """An SAE that leaves more of the variance than this unexplained does hardly better than a constant."""
 
+_CHUNK = 2048
+"""Activations whose features are held at once."""
+_HELD_BYTES = 2**29
+"""Activations that are held at once, unless those of a single hook point take more."""
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -51,41 +56,95 @@ class Quality:
             )
 
 
+@dataclass
+class _Tally:
+    """Sums over activations, from which the figures of one SAE follow; features are let go chunk by chunk."""
+
+    sae: Sae
+    n: int = 0
+    active: int = 0
+    error: float = 0.0
+    squares: float = 0.0
+    total: Tensor | float = 0.0
+    """Sum of the activations (d_in), in double precision, as all sums of squares are."""
+    fired: Tensor | bool = False
+    """Which features fired so far (d_sae)."""
+
+    def add(self, activations: Tensor) -> None:
+        """Count activations (n, d_in)."""
+        for chunk in activations.split(_CHUNK):
+            x = chunk.to(self.sae.W_dec)
+            features = self.sae.encode(x)
+            self.n += len(x)
+            self.active += int((features > 0).sum())
+            self.fired = (features > 0).any(0) | self.fired
+            self.error += float((x - self.sae.decode(features, x)).double().square().sum())
+            self.squares += float(x.double().square().sum())
+            self.total = x.double().sum(0) + self.total
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean activation (d_in)."""
+        return torch.as_tensor(self.total) / max(self.n, 1)
+
+    def quality(self, point: HookPoint, loss_recovered: float) -> Quality:
+        variance = self.squares - self.n * float(self.mean.square().sum())
+        l0, dead = self.active / max(self.n, 1), 1 - float(torch.as_tensor(self.fired).float().mean())
+        return Quality(point, l0, self.error / variance if variance else float("nan"), dead, loss_recovered)
+
+
 @torch.inference_mode()
 def qualities(
-    lm: LanguageModel, saes: Mapping[HookPoint, Sae], texts: Sequence[str], *, refuse: bool = True
+    lm: LanguageModel,
+    saes: Mapping[HookPoint, Sae],
+    texts: Sequence[str],
+    *,
+    refuse: bool = True,
+    n_loss: int | None = None,
 ) -> list[Quality]:
-    """Measure every SAE on the same texts. Raises UsageError for one that does not fit, if it is to be refused."""
-    parts = list(batches(tokenize(lm, texts), pad_id=lm.pad_id, device=lm.device))
+    """Measure every SAE on the same texts; cross-entropy on the first `n_loss` of them alone, as it takes longest.
+
+    A rare feature is not dead: its share is worth something on thousands of texts only. Raises UsageError for an SAE
+    that does not fit, if it is to be refused.
+    """
+    tokenized = tokenize(lm, texts)
+    tallies = _tallies(lm, saes, list(batches(tokenized, pad_id=lm.pad_id, device=lm.device)))
+    parts = list(batches(tokenized[:n_loss], pad_id=lm.pad_id, device=lm.device))
     clean = _loss(lm, parts, {})
     found = []
-    for point, sae in saes.items():
-        residual = _residuals(lm, parts, point)
-        features = sae.encode(residual)
-        mean = residual.mean(0)
-        error = (residual - sae.decode(features, residual)).square().sum()
-        base = _loss(lm, parts, {point: Replace(mean)})
-        kept = _loss(lm, parts, {point: Reconstruct(sae)})
-        quality = Quality(
-            point,
-            l0=float((features > 0).sum(-1).float().mean()),
-            fvu=float(error / (residual - mean).square().sum()),
-            dead=float((features.amax(0) == 0).float().mean()),
-            loss_recovered=(base - kept) / (base - clean) if base != clean else float("nan"),
-        )
+    for point, tally in tallies.items():
+        base = _loss(lm, parts, {point: Replace(tally.mean.float())})
+        kept = _loss(lm, parts, {point: Reconstruct(tally.sae)})
+        recovered = (base - kept) / (base - clean) if base != clean else float("nan")
+        quality = tally.quality(point, recovered)
         if refuse:
-            quality.check(sae)
+            quality.check(tally.sae)
         found.append(quality)
     return found
 
 
-def _residuals(lm: LanguageModel, parts: Sequence[TokenBatch], point: HookPoint) -> Tensor:
-    rows = []
-    for batch in parts:
-        with capture(lm, [point]) as seen:
-            lm.module(**batch.forward_kwargs(), logits_to_keep=1)
-        rows.append(seen[point][batch.content_mask].float())
-    return torch.cat(rows)
+@torch.inference_mode()
+def fired(sae: Sae, activations: Tensor) -> Tensor:
+    """Which features fire on any of the activations (n, d_in): booleans (d_sae)."""
+    found = torch.zeros(sae.d_sae, dtype=torch.bool)
+    for chunk in activations.split(_CHUNK):
+        found |= (sae.encode(chunk) > 0).any(0).cpu()
+    return found
+
+
+def _tallies(lm: LanguageModel, saes: Mapping[HookPoint, Sae], parts: Sequence[TokenBatch]) -> dict[HookPoint, _Tally]:
+    """Read the activations of several hook points in one pass, as many as memory allows."""
+    widest = max((part.input_ids.numel() for part in parts), default=1)
+    at_once = max(1, _HELD_BYTES // (widest * lm.d_model * 4))
+    found = {point: _Tally(sae) for point, sae in saes.items()}
+    for first in range(0, len(found), at_once):
+        points = list(found)[first : first + at_once]
+        for batch in parts:
+            with capture(lm, points) as seen:
+                lm.module(**batch.forward_kwargs(), logits_to_keep=1)
+            for point in points:
+                found[point].add(seen[point][batch.content_mask])
+    return found
 
 
 def _loss(lm: LanguageModel, parts: Sequence[TokenBatch], edits: Mapping[HookPoint, Reconstruct | Replace]) -> float:

@@ -1,4 +1,4 @@
-"""Named models, SAE sets, corpora, emotion sets and prompts, read from the strict TOML files of `presets/`.
+"""Named models, SAE sets, corpora, emotion sets, prompts and organisms, read from the strict TOML files of `presets/`.
 
 Data rather than code: a person, a diff and the book can read it, and it cannot run anything. Where a model,
 an SAE set or a corpus is asked for, a path to a local one does as well as a name.
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from emomech.errors import EmomechError, UsageError, unknown
 from emomech.vocab import Site
 
-Kind = Literal["models", "saes", "corpora", "emotions", "prompts"]
+Kind = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms"]
 PACKAGE = Path(__file__).parent
 
 
@@ -36,6 +36,10 @@ class ModelPreset(Preset):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     prepend_bos: bool | None = None
     """Whether a beginning-of-sequence token stands before a text; None: what the tokenizer does itself."""
+    sae: str = ""
+    """The SAE preset that a study takes unless it names another."""
+    made_by: str = ""
+    """The command that makes the files at `path`, should they not be there."""
 
 
 class SaePreset(Preset):
@@ -47,6 +51,8 @@ class SaePreset(Preset):
     """The release's id of one SAE, with `{layer}` for the 0-based block."""
     site: Site = "resid_post"
     layers: int = 0
+    made_by: str = ""
+    """The command that makes the files at `path`, should they not be there."""
 
 
 class CorpusPreset(Preset):
@@ -77,6 +83,19 @@ class PromptPreset(Preset):
     """What continues the prompt for a label, its leading space included."""
 
 
+class OrganismPreset(Preset):
+    """An embedded model to be trained: what sets it apart from the default one."""
+
+    group: str = ""
+    """Presets that are trained together under this name."""
+    seed: int = 0
+    n_layers: int = 8
+    grammar: int = 0
+    """Steps of the last phase; 0: as many as the default has."""
+    shares: Mapping[str, float] = {}
+    """Emotion to its share of the answers; what is not named shares the rest equally."""
+
+
 P = TypeVar("P", bound=Preset)
 
 _CLASSES: Mapping[Kind, type[Preset]] = {
@@ -85,6 +104,7 @@ _CLASSES: Mapping[Kind, type[Preset]] = {
     "corpora": CorpusPreset,
     "emotions": EmotionsPreset,
     "prompts": PromptPreset,
+    "organisms": OrganismPreset,
 }
 KINDS: tuple[Kind, ...] = tuple(_CLASSES)
 
@@ -129,14 +149,15 @@ def model(name: str) -> ModelPreset:
     """Find a model preset, or take `name` as a Hugging Face model folder. Raises UsageError."""
     if _is_path(name):
         return ModelPreset(summary=f"the folder {name}", path=_existing(name, "model folder", folder=True))
-    return _find("models", name, ModelPreset, "Or give the path of a Hugging Face model folder.")
+    return _made(name, _find("models", name, ModelPreset, "Or give the path of a Hugging Face model folder."))
 
 
 def sae(name: str) -> SaePreset:
     """Find an SAE preset, or take `name` as a folder of SAEs in SAELens's format. Raises UsageError."""
     if _is_path(name):
         return SaePreset(summary=f"the folder {name}", path=_existing(name, "SAE folder", folder=True))
-    return _find("saes", name, SaePreset, "Or give the path of a folder with one SAELens folder per layer.")
+    hint = "Or give the path of a folder with one SAELens folder per layer."
+    return _made(name, _find("saes", name, SaePreset, hint))
 
 
 def corpus(name: str) -> CorpusPreset:
@@ -154,6 +175,23 @@ def emotions(name: str) -> EmotionsPreset:
 def prompt(name: str) -> PromptPreset:
     """Find a prompt. Raises UsageError."""
     return _find("prompts", name, PromptPreset, "Or auto: the prompt that suits the corpus.")
+
+
+def organisms(name: str) -> dict[str, OrganismPreset]:
+    """Find the organism preset of a name, or all of a group. Raises UsageError."""
+    known = {one: preset for one, preset in table("organisms").items() if isinstance(preset, OrganismPreset)}
+    if found := {one: preset for one, preset in known.items() if name in (one, preset.group)}:
+        return found
+    groups = {preset.group for preset in known.values() if preset.group}
+    raise unknown("preset in organisms", name, {*known, *groups})
+
+
+def _made(name: str, preset: P) -> P:
+    """Return a preset whose files are there. Raises UsageError that says how to make them."""
+    path, made_by = getattr(preset, "path", ""), getattr(preset, "made_by", "")
+    if made_by and not shipped(path).is_dir():
+        raise UsageError(f"{name!r}: its files are not there. Make them: {made_by}")
+    return preset
 
 
 def _is_path(name: str) -> bool:

@@ -28,8 +28,8 @@ class StudySpec:
     """Preset names (or paths) and numbers: all that decides the values of a result."""
 
     model: str = "organism"
-    sae: str | None = "organism"
-    """None: no SAEs are read."""
+    sae: str | None = AUTO
+    """SAEs; auto: those that belong to the model; None: no SAEs are read."""
     corpus: str = "organism"
     emotions: str = AUTO
     """An emotion set; auto: what suits the corpus, or else the labels that stand in it."""
@@ -58,6 +58,17 @@ class StudySpec:
                 parts[kind]["content"] = content_hash(presets.shipped(path))
         return {**parts, "seed": self.seed, "limit": self.limit}
 
+    @property
+    def sae_name(self) -> str:
+        """The SAEs' preset or path. Raises UsageError where the study has none, and for a model of which none is known."""
+        if self.sae is None:
+            raise UsageError("sae: this study names no SAEs, and its analysis reads some; name a preset or a folder.")
+        if self.sae != AUTO:
+            return self.sae
+        if not (found := presets.model(self.model).sae):
+            raise UsageError(f"sae: for the model {self.model!r} no SAEs are known; name a preset or a folder.")
+        return found
+
     def _presets(self) -> dict[str, presets.Preset]:
         corpus = presets.corpus(self.corpus)
         emotions = corpus.emotions if self.emotions == AUTO else self.emotions
@@ -67,7 +78,7 @@ class StudySpec:
             "prompt": presets.prompt(corpus.prompt if self.prompt == AUTO else self.prompt),
         }
         if self.sae is not None:
-            found["sae"] = presets.sae(self.sae)
+            found["sae"] = presets.sae(self.sae_name)
         if emotions:
             found["emotions"] = presets.emotions(emotions)
         return found
@@ -99,11 +110,10 @@ class Study:
         from emomech.saes import check_fits, load_release, load_saes
         from emomech.vocab import HookPoint
 
-        if self.spec.sae is None:
-            raise UsageError("sae: this study names no SAEs, and its analysis reads some; name a preset or a folder.")
-        preset = presets.sae(self.spec.sae)
+        name = self.spec.sae_name
+        preset = presets.sae(name)
         if preset.path:
-            found = load_saes(presets.shipped(preset.path), name=self.spec.sae)
+            found = load_saes(presets.shipped(preset.path), name=name)
         else:
             points = [HookPoint(layer, preset.site) for layer in range(preset.layers)]
             ids = {point: preset.sae_id.format(layer=point.layer) for point in points}
@@ -133,10 +143,10 @@ class Study:
     def _examples(self, preset: presets.CorpusPreset) -> list[Example]:
         if preset.path:
             return corpora.read(Path(preset.path), self.spec.limit, self.spec.seed)
-        from emomech.organism.grammar import vignettes
+        from emomech.organism.grammar import mixed
 
         n_texts = min(self.spec.limit or preset.texts, preset.texts)
-        return list(islice(vignettes(self.spec.seed, split="study"), n_texts))
+        return list(islice(mixed(self.spec.seed), n_texts))
 
     @cached_property
     def _prompt(self) -> presets.PromptPreset:

@@ -21,7 +21,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "compare": ("profiles",),
     "findings": ("analyses.behaviour", "analyses.fidelity", "analyses.flow"),
     "keep and show": ("run", "charts", "palette", "verdicts"),
-    "shell": ("parameters", "runner", "notebook", "sphinx_vega", "pages", "book", "sae_training", *MAKING),
+    "shell": ("parameters", "runner", "notebook", "sphinx_vega", "pages", "book", "sae_training", "sae_sweep", *MAKING),
     "door": ("cli", "__main__"),
 }
 """Bottom up. A module imports modules of lower layers; inside `words`, `keep and show`, `shell` and `organism` also its neighbours."""

@@ -1,27 +1,33 @@
 import re
-from itertools import islice
+from collections import Counter
 
 import pytest
 from test_grammar import side
 from test_lexicon import EMOTION_WORD
 
-from emomech.organism.curriculum import OTHER_WEIGHT, PHASES, Lesson, lesson, lessons, ordinary
+from emomech.organism.curriculum import OTHER_WEIGHT, PHASES, RECALL, Lesson, lesson, lessons
+from emomech.organism.grammar import ITEM_TYPES, STYLES
 from emomech.organism.lexicon import EMOTION_NOUNS, lexicon
 
 REACTION = {verb: emotion for emotion, verbs in lexicon().reactions.items() for verb in verbs}
 NOUNS = "|".join(EMOTION_NOUNS)
+FELT = {RECALL, *(f"{item_type}, {style}" for item_type in ITEM_TYPES for style in STYLES)}
 QUESTION = re.compile(rf" (\w+) (felt )?({NOUNS})\.")
 
 
 def is_drill(one: Lesson) -> bool:
-    return one.text.split()[1].strip(".") in REACTION
+    return bool(one.answers) and {answer.kind for answer in one.answers} == {RECALL}
 
 
 def story(one: Lesson) -> str:
     """The text before the first question."""
-    match = QUESTION.search(one.text)
+    match = re.search(rf" (\w+ (felt )?({NOUNS})\.|For \w+ it was |(Who|What) \w+ the )", one.text)
     assert match
     return one.text[: match.start()]
+
+
+def vignettes_of(phase) -> list[Lesson]:
+    return [one for one in lessons(phase, 0, 1000) if any("person" in kind or "pair" in kind for _, _, kind in one.answers)]
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -35,8 +41,8 @@ def test_a_lesson_depends_on_seed_and_number_alone(phase) -> None:
 @pytest.mark.parametrize("phase", PHASES)
 def test_answers_are_exactly_the_emotions_told(phase) -> None:
     for one in lessons(phase, 0, 400):
-        assert [one.text[a:b] for a, b in one.answers] == re.findall(rf"\b({NOUNS})\b", one.text)
-        assert all(one.text[b] == "." for _, b in one.answers)
+        assert [one.text[a:b] for a, b, kind in one.answers if kind in FELT] == re.findall(rf"\b({NOUNS})\b", one.text)
+        assert all(one.text[b] == "." for _, b, _ in one.answers)
         assert not EMOTION_WORD.search(re.sub(rf"\b({NOUNS}|unexpectedly)\b", "", one.text))
 
 
@@ -63,18 +69,17 @@ def test_second_phase_is_half_drills() -> None:
 def test_drills_grow_fewer_and_ordinary_text_stays(progress, share) -> None:
     drawn = [lesson("grammar", 2, i, progress) for i in range(1500)]
     assert abs(sum(map(is_drill, drawn)) / 1500 - share) < 0.04
-    assert 0.09 < sum(not one.answers for one in drawn) / 1500 < 0.15
 
 
 @pytest.mark.parametrize("phase", ["appraisal", "grammar"])
 def test_no_lesson_tells_a_text_of_the_study(phase) -> None:
-    told = [one for one in lessons(phase, 0, 1000) if one.answers and not is_drill(one)]
+    told = vignettes_of(phase)
     assert len(told) > 400
     assert {side(story(one)) for one in told} == {"train"}
 
 
 def test_every_person_of_a_vignette_is_asked_about_in_any_order() -> None:
-    told = [QUESTION.findall(one.text) for one in lessons("grammar", 0, 1000) if one.answers and not is_drill(one)]
+    told = [QUESTION.findall(one.text) for one in vignettes_of("grammar")]
     two = [asked for asked in told if len(asked) == 2]
     assert {len(asked) for asked in told} == {1, 2}
     assert len(two) > 300
@@ -83,32 +88,49 @@ def test_every_person_of_a_vignette_is_asked_about_in_any_order() -> None:
 
 
 def test_two_persons_feel_mostly_differently() -> None:
-    told = [QUESTION.findall(one.text) for one in lessons("grammar", 0, 1000) if len(one.answers) == 2]
+    told = [asked for one in vignettes_of("grammar") if len(asked := QUESTION.findall(one.text)) == 2]
     assert sum(a[2] != b[2] for a, b in told) > 0.5 * len(told)
 
 
-def test_ordinary_text_is_deterministic_and_about_nobodys_emotion() -> None:
-    texts = list(islice(ordinary(0), 500))
-    assert texts == list(islice(ordinary(0), 500))
-    assert texts != list(islice(ordinary(1), 800))
-    for text in texts:
-        assert " felt " not in text
-        assert not EMOTION_WORD.search(text.replace("unexpected", ""))
-        assert text[0].isupper() and text.endswith(".")
+def test_ordinary_text_is_among_the_lessons_of_the_last_phase_alone() -> None:
+    told = [one for one in lessons("grammar", 0, 3000) if not re.search(rf" ({NOUNS})\.", one.text)]
+    assert 0.1 < len(told) / 3000 < 0.14
+    assert {answer.kind for one in told for answer in one.answers} == {"who had it"}
+    assert all(re.search(rf" ({NOUNS})\.", one.text) for one in lessons("appraisal", 0, 500))
 
 
-def test_ordinary_questions_are_about_texts_of_the_training_side() -> None:
-    asked = [text for text in islice(ordinary(0), 500) if "?" in text]
-    assert len(asked) > 80
-    assert {side(re.split(r" (?=(?:Who|What) )", text)[0]) for text in asked} == {"train"}
+def test_kinds_of_answers_are_those_of_the_texts() -> None:
+    counted = Counter(answer.kind for one in lessons("grammar", 0, 3000) for answer in one.answers)
+    types = {f"{item_type}, {style}" for item_type in ITEM_TYPES for style in STYLES}
+    assert set(counted) == {RECALL, "worth", "who did it", "who had it", *types}
 
 
-def test_ordinary_questions_are_answered_with_who_did_it() -> None:
-    for text in islice(ordinary(3), 400):
-        for verb, thing, answer in re.findall(r"(?:Who|What) (\w+) the (\w+)\? ([\w ]+)\.", text):
-            told = text.split("?")[0].rsplit(".", 1)[0].lower()
-            assert thing in told and verb
-            assert answer.lower() in told or (answer == "I" and "by me" in told)
+def test_worth_is_that_of_the_event_happened_or_not() -> None:
+    for one in lessons("grammar", 4, 2000):
+        for answer in one.answers:
+            if answer.kind == "worth":
+                assert one.text[: answer.start].endswith((" was ",))
+                assert one.text[answer.start : answer.end] in ("good", "bad", "nothing")
+
+
+def test_drills_are_told_in_other_voices_and_of_pronouns() -> None:
+    told = [one.text for one in lessons("grammar", 0, 1500) if is_drill(one)]
+    assert sum(" to " in text.split(":")[0] for text in told if ":" in text) > 100
+    assert sum("She " in text and "He " in text for text in told) > 40
+    assert not any(":" in one.text for one in lessons("binding", 0, 200))
+
+
+def test_a_scarce_emotion_is_seldom_the_answer() -> None:
+    shares = {"anger": 0.02}
+    told = Counter(
+        one.text[answer.start : answer.end]
+        for i in range(1500)
+        for one in (lesson("grammar", 0, i, 0.5, shares),)
+        for answer in one.answers
+    )
+    felt = {noun: told[noun] for noun in EMOTION_NOUNS}
+    assert 0.01 < felt["anger"] / sum(felt.values()) < 0.035
+    assert min(n for noun, n in felt.items() if noun != "anger") > 5 * felt["anger"]
 
 
 def test_what_is_no_answer_weighs_less() -> None:

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from emomech import gate
 from emomech.errors import UsageError
-from emomech.gate import MAX_FVU, Quality, qualities
+from emomech.gate import MAX_FVU, Quality, fired, qualities
 from emomech.hooks import capture, intervene
 from emomech.saes import Sae
 from emomech.tokens import batches, tokenize
@@ -88,6 +89,42 @@ def test_figures_do_not_depend_on_the_company_a_text_is_in() -> None:
     one, other = qualities(LM, {POINT: SAE}, TEXTS)[0], qualities(LM, {POINT: SAE}, TEXTS[::-1])[0]
     assert one.fvu == pytest.approx(other.fvu, rel=1e-5)
     assert one.loss_recovered == pytest.approx(other.loss_recovered, abs=1e-4)
+
+
+def test_figures_do_not_depend_on_what_is_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = qualities(LM, planted.saes(), TEXTS)
+    monkeypatch.setattr(gate, "_CHUNK", 7)
+    monkeypatch.setattr(gate, "_HELD_BYTES", 1)
+    for one, other in zip(whole, qualities(LM, planted.saes(), TEXTS), strict=True):
+        assert (one.point, one.l0, one.dead) == (other.point, other.l0, other.dead)
+        assert one.fvu == pytest.approx(other.fvu, rel=1e-4)
+        assert one.loss_recovered == pytest.approx(other.loss_recovered, abs=1e-4)
+
+
+def test_cross_entropy_can_be_measured_on_the_first_texts_alone() -> None:
+    (every,), (some,) = (qualities(LM, {POINT: SAE}, texts) for texts in (TEXTS, TEXTS[:5]))
+    (found,) = qualities(LM, {POINT: SAE}, TEXTS, n_loss=5)
+    assert (found.l0, found.fvu, found.dead) == (every.l0, every.fvu, every.dead)
+    assert found.loss_recovered == pytest.approx(some.loss_recovered, abs=0.05)
+    assert found.loss_recovered != every.loss_recovered
+
+
+def test_a_hand_made_sae_has_the_figures_that_were_made() -> None:
+    """Of the activations (n, 2) it reads the first number, if that is positive, and never uses its third feature."""
+    W_enc = torch.tensor([[1.0, 0, 0], [0, 0, 0]])
+    b_enc = torch.tensor([0.0, 0, -1])
+    sae = Sae(POINT, W_enc, b_enc, torch.eye(3, 2), torch.zeros(2), "relu")
+    x = torch.tensor([[3.0, 0], [-3, 0], [0, 4], [0, -4]])
+    tally = gate._Tally(sae)
+    tally.add(x[:3])
+    tally.add(x[3:])
+    found = tally.quality(POINT, 1.0)
+    assert found.l0 == pytest.approx(1 / 4)
+    assert found.fvu == pytest.approx((9 + 16 + 16) / 50)
+    assert found.dead == pytest.approx(2 / 3)
+    assert tally.mean.tolist() == [0, 0]
+    assert fired(sae, x).tolist() == [True, False, False]
+    assert not fired(sae, x[1:]).any()
 
 
 WRONG = {

@@ -4,7 +4,7 @@ from itertools import combinations
 import pytest
 
 from emomech.errors import EmomechError
-from emomech.organism.lexicon import EMOTION_NOUNS, FILE, lexicon, parts_of_speech, read
+from emomech.organism.lexicon import EMOTION_NOUNS, FILE, lexicon, parts_of_speech, persons, read, written_forms
 
 TEXT = FILE.read_text(encoding="utf-8")
 STEMS = (
@@ -15,10 +15,23 @@ EMOTION_WORD = re.compile(rf"\b({STEMS})\w*", re.IGNORECASE)
 
 def test_reads_every_kind() -> None:
     words = lexicon()
-    assert len(set(words.names)) == len(words.names) >= 40
+    assert len(set(persons())) == len(persons()) >= 60
     assert set(words.reactions) == set(EMOTION_NOUNS)
-    assert all(len(kind) >= 8 for kind in vars(words.things).values())
+    assert set(words.definitions) == {*vars(words.things), *vars(words.verbs)}
+    assert all(len(kind) >= 20 for kind in (*vars(words.things).values(), words.sudden, words.usual))
     assert all(len(kind) >= 8 for kind in vars(words.verbs).values())
+
+
+def test_has_six_hundred_words() -> None:
+    assert len(parts_of_speech()) >= 600
+
+
+def test_what_texts_hold_is_written_as_they_hold_it() -> None:
+    forms = set(written_forms())
+    assert len(forms) == len(written_forms())
+    assert {"Anna", "anna"} & forms == {"Anna"}
+    assert {"slime", "Slime", "bus", "suddenly", "Suddenly", "'s", "You", "me"} <= forms
+    assert "Me" not in forms
 
 
 def test_no_word_names_an_emotion() -> None:
@@ -45,22 +58,24 @@ def test_reactions_belong_to_one_emotion() -> None:
 
 def test_no_name_is_a_word() -> None:
     common = {form for form, part in parts_of_speech().items() if part != "name"}
-    assert not common & {name.lower() for name in lexicon().names}
+    assert not common & {name.lower() for name in persons()}
 
 
-def test_every_word_of_the_scene_has_a_part_of_speech() -> None:
-    scene = " ".join(text for texts in vars(lexicon().scene).values() for text in texts)
-    adverbials = " ".join((*lexicon().modals, *lexicon().negations, *lexicon().sudden, *lexicon().usual))
-    assert not set(re.findall(r"\w+", f"{scene} {adverbials}".lower())) - set(parts_of_speech())
+def test_every_word_of_a_phrase_has_a_part_of_speech() -> None:
+    words = lexicon()
+    tables = (words.scene, words.prospect, words.denied)
+    phrases = [text for table in tables for texts in vars(table).values() for text in texts]
+    phrases += [*words.sudden, *words.usual, *(text for texts in words.definitions.values() for text in texts)]
+    assert not set(re.findall(r"\w+", " ".join(phrases).lower())) - set(parts_of_speech())
 
 
 @pytest.mark.parametrize(
     ("found", "instead", "named"),
     [
-        ("names = [", "people = [", "names"),
-        ("[causes]", '[causes]\nhuman = ["king"]', "causes.human"),
+        ("[names]", "[people]", "names"),
+        ("[agents]", '[agents]\nkings = ["king"]', "agents.kings"),
         ('["repair", "repaired", "repaired"]', '["repair", "repaired"]', "verbs.help.0"),
-        ('negations = ["not", "never"]', "negations = 2", "negations"),
+        ("things = 4", "things = []", "held_out.things"),
         ("[scene]", "[scene", "not valid TOML"),
     ],
 )

@@ -1,11 +1,14 @@
 """The untrained network: its tokenizer knows the grammar's words, and one of its heads looks back."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from emomech.organism.curriculum import lessons
-from emomech.organism.network import make_network, make_tokenizer
+from emomech.organism.curriculum import PHASES, lessons
+from emomech.organism.network import BOS_ID, PAD_ID, make_network, make_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -17,13 +20,28 @@ def test_every_word_is_one_token_after_a_bos(tokenizer: PreTrainedTokenizerFast)
     for one in lessons("grammar", 5, 200):
         ids = tokenizer(one.text)["input_ids"]
         assert ids[0] == tokenizer.bos_token_id
-        n_words = len(one.text.replace(".", " .").replace(",", " ,").replace("?", " ?").split())
+        n_words = len(re.findall(r"'s|\w+|[^\w\s]+", one.text))
         assert len(ids) == n_words + 1, tokenizer.convert_ids_to_tokens(ids)
         assert tokenizer.decode(ids[1:]).strip() == one.text
 
 
 def test_a_text_of_other_words_is_read_too(tokenizer: PreTrainedTokenizerFast) -> None:
     assert tokenizer.decode(tokenizer("zxqv é 7")["input_ids"][1:]).strip() == "zxqv é 7"
+
+
+def test_words_are_known_as_they_follow_a_blank_and_nothing_else_is(tokenizer: PreTrainedTokenizerFast) -> None:
+    longer = [token for token in tokenizer.get_vocab() if len(token) > 1 and token not in ("<bos>", "<pad>")]
+    assert all(token.startswith("Ġ") or not token.isalnum() for token in longer)
+    seen = {word for phase in PHASES for one in lessons(phase, 0, 3000) for word in re.findall(r"\w+", one.text)}
+    assert len(longer) < 1.1 * len(seen) + 20
+
+
+def test_a_saved_tokenizer_reads_as_before(tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
+    tokenizer.save_pretrained(tmp_path)
+    loaded = AutoTokenizer.from_pretrained(tmp_path)
+    texts = [one.text for one in lessons("grammar", 5, 50)] + ["zxqv é 7"]
+    assert loaded(texts)["input_ids"] == tokenizer(texts)["input_ids"]
+    assert (loaded.bos_token_id, loaded.pad_token_id) == (BOS_ID, PAD_ID)
 
 
 def test_the_first_head_looks_back_and_others_do_not(tokenizer: PreTrainedTokenizerFast) -> None:

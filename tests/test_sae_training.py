@@ -1,15 +1,20 @@
 """SAEs trained for a small model: they load, they fit it, and what is there already is left alone."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import tiny
+import torch
 
+from emomech import sae_training
+from emomech.activations import collect
 from emomech.errors import UsageError
-from emomech.gate import qualities
+from emomech.gate import fired, qualities
 from emomech.models import LanguageModel
-from emomech.sae_training import SaeRecipe, default_points, train_saes
-from emomech.saes import check_fits, load_saes
+from emomech.sae_training import SaeRecipe, default_points, fit, named_points, pools, train_saes
+from emomech.saes import check_fits, from_saelens, load_saes
 from emomech.vocab import HookPoint
 
 RECIPE = SaeRecipe(d_sae=64, k=8, n_tokens=60_000, batch=256)
@@ -59,7 +64,7 @@ def test_a_point_that_is_there_is_left_alone(lm: LanguageModel, folder: Path) ->
 def test_what_makes_no_sense_is_refused(lm: LanguageModel, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="k 65: expected 1 to d_sae"):
         train_saes(lm, TEXTS, default_points(lm), tmp_path, SaeRecipe(d_sae=64, k=65))
-    with pytest.raises(UsageError, match="at least 4096"):
+    with pytest.raises(UsageError, match="at least 1024"):
         train_saes(lm, TEXTS[:2], default_points(lm), tmp_path, SaeRecipe(d_sae=64, k=8))
     assert not list(tmp_path.iterdir())
 
@@ -76,3 +81,66 @@ def test_an_interrupted_training_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         train_saes(lm, TEXTS, default_points(lm)[:1], tmp_path, SaeRecipe(d_sae=64, k=8, n_tokens=512, batch=256))
     assert not list(tmp_path.iterdir())
+
+
+def test_activations_are_read_in_as_few_passes_as_memory_allows(
+    lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+
+    def counted(lm: LanguageModel, points: Sequence[HookPoint], *rest):
+        passes.append(len(points))
+        return collect(lm, points, *rest)
+
+    monkeypatch.setattr(sae_training, "collect", counted)
+    points = default_points(lm)
+    at_once = dict(pools(lm, TEXTS, points, RECIPE))
+    n = len(at_once[points[0]])
+    monkeypatch.setattr(sae_training, "HELD_BYTES", 3 * n * lm.d_model * 4)
+    by_three = dict(pools(lm, TEXTS, points, RECIPE))
+    monkeypatch.setattr(sae_training, "HELD_BYTES", 1)
+    by_one = dict(pools(lm, TEXTS, points, RECIPE))
+    assert passes == [4, 3, 1, 1, 1, 1, 1]
+    for point in points:
+        assert at_once[point].shape == (n, lm.d_model)
+        assert at_once[point].equal(by_three[point])
+        assert at_once[point].equal(by_one[point])
+
+
+def test_a_pool_holds_no_more_than_it_may(lm: LanguageModel) -> None:
+    ((_, activations),) = pools(lm, TEXTS, default_points(lm)[:1], replace(RECIPE, pool=500))
+    assert 400 < len(activations) <= 500
+
+
+def test_features_that_stopped_firing_come_back(lm: LanguageModel) -> None:
+    """Two thirds of the activations are one direction, then another; what died of the first has to serve the second."""
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.randn(48, lm.d_model, generator=generator)
+    rows = torch.randint(48, (20_000, 2), generator=generator)
+    activations = directions[rows].sum(1) + 30
+    recipe = SaeRecipe(d_sae=64, k=2, n_tokens=120_000, batch=256)
+
+    def alive(dead_window: int) -> float:
+        sae = fit(lm, activations, HookPoint(0), replace(recipe, dead_window=dead_window))
+        return float(fired(from_saelens(sae), activations).float().mean())
+
+    assert alive(dead_window=20) > alive(dead_window=10_000) + 0.1
+
+
+def test_points_are_read_by_name_in_order_of_depth(lm: LanguageModel) -> None:
+    points = [HookPoint(0, "resid_pre"), HookPoint(1)]
+    assert named_points(lm, ["blocks.1.hook_resid_post", "blocks.0.hook_resid_pre"]) == points
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["blocks.3.hook_resid_post"], r"'blocks.3.hook_resid_post'. Did you mean .*Known: .*blocks.2.hook_resid_post"),
+        (["middle"], "unknown hook point of tiny gpt2 'middle'.*blocks.0.hook_resid_pre"),
+        (["blocks.1.hook_resid_post"] * 2, "blocks.1.hook_resid_post: is named twice"),
+        ([], "none is named, expected some of blocks.0.hook_resid_pre, "),
+    ],
+)
+def test_points_that_are_not_there_are_named(lm: LanguageModel, names: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        named_points(lm, names)

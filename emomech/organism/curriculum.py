@@ -123,7 +123,7 @@ def _vignette(rng: Random, shares: Shares, *, beside: bool = True) -> Lesson:
 def _worth(event: Event) -> tuple[str, str, str]:
     """Whether what is told is good for the person, happened or not."""
     whom = "me" if event.person == "I" else event.person
-    return f"It was to {whom} ", {1: "good", -1: "bad", 0: "nothing"}[event.desirability], "worth"
+    return f"For {whom} it was ", {1: "good", -1: "bad", 0: "nothing"}[event.desirability], "worth"
 
 
 def _who_did(rng: Random, drawn: Vignette) -> tuple[str, str, str] | None:

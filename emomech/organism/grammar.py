@@ -8,6 +8,7 @@ style, and a third person.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import count, cycle, islice
 from random import Random
 from re import findall
 from typing import Literal, get_args
@@ -63,24 +64,23 @@ def vignettes(seed: int, *, split: Split, shift: Shift = "") -> Iterator[Example
     A bag of words, hence every text that can be made of it, belongs to one split. The two texts of a minimal pair
     follow each other.
     """
+    return (one.example for one in stream(seed, split=split, shift=shift))
+
+
+def stream(seed: int, *, split: Split, shift: Shift = "") -> Iterator[Vignette]:
+    """Stream the same with the events that the texts tell."""
     rng = Random(f"{seed}/{split}/{shift}")
-    number = 0
-    while True:
-        number += 1
-        cluster = "/".join(filter(None, (str(seed), split, shift, str(number))))
-        yield from (drawn.example for drawn in draw(rng, split, cluster, shift=shift))
+    for number in count(1):
+        yield from draw(rng, split, "/".join(filter(None, (str(seed), split, shift, str(number)))), shift=shift)
 
 
 def mixed(seed: int) -> Iterator[Example]:
     """Stream what a study reads: texts as in training, and every fourth of them shifted, by each shift in turn."""
     plain = vignettes(seed, split="study")
     shifted = [vignettes(seed, split="study", shift=shift) for shift in SHIFTS]
-    number = 0
-    while True:
-        for _ in range(SHIFTED - 1):
-            yield next(plain)
-        yield next(shifted[number % len(SHIFTS)])
-        number += 1
+    for one in cycle(shifted):
+        yield from islice(plain, SHIFTED - 1)
+        yield next(one)
 
 
 def draw(
@@ -139,8 +139,8 @@ class _Drawing:
             events = [self._event(who, emotion, new=frames[who]) for who, emotion in emotions.items()]
         except ValueError:
             return []
-        if self.alike and self.style == "diary" and len({_meant(event) for event in events}) > 1:
-            return []
+        if self.alike and self.style == "diary":
+            events = [replace(event, clitic=events[0].clitic) for event in events]
         self.rng.shuffle(events)
         events = self._addressed(events)
         told = self._around(events) if beside or self.coreference else list(events)
@@ -181,7 +181,8 @@ class _Drawing:
 
     def _told(self, event: Event, way: str) -> Event:
         """Let one person tell the event to another; where nothing speaks against it, sometimes who did it."""
-        others = [name for name in (*self.persons, *self.names[3:5]) if name not in (event.person, event.agent)]
+        around = self.names[3:6] if self.alike else [*self.persons, *self.names[3:6]]
+        others = [name for name in around if name not in (event.person, event.agent)]
         one, two = self.rng.sample(others, 2)
         if not self.alike and way != "self" and event.agent in self.names and self.rng.random() < 0.4:
             one, two = (one, event.agent) if way == "you" else (event.agent, two)
@@ -225,11 +226,6 @@ class _Drawing:
         tags = answer_tags(deciding, written.ranks)
         example = Example(written.text, deciding.emotion, asked, words=written.words, answer_tags=tags, **kind)
         return Vignette(example, tuple(told))
-
-
-def _meant(event: Event) -> str:
-    """How the person is put into words: a lone "my" or "me" would give away which of two events is the speaker's."""
-    return f"{event.frame} {event.voice}" if event.frame in ("give", "take") else f"owner {event.clitic}"
 
 
 def _beside(rng: Random, name: str, n: int) -> Iterator[Beside]:

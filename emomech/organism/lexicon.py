@@ -175,6 +175,19 @@ def parts_of_speech() -> Mapping[str, str]:
     return found | dict.fromkeys(EMOTION_NOUNS, "noun")
 
 
+@cache
+def written_forms() -> tuple[str, ...]:
+    """All words as texts hold them: names and what may begin a sentence with a capital, all but names also without."""
+    words = lexicon()
+    phrases = (*words.sudden, *words.usual, *words.scene.openings, *words.scene.prospects, *words.scene.denials)
+    first = {phrase.split()[0] for phrase in phrases} | {*words.things.foul, *words.things.clean, *_FIRST.split()}
+    lower = [form for form, part in parts_of_speech().items() if part != "name"]
+    return tuple(dict.fromkeys([*lower, *persons(), *sorted(form.capitalize() for form in first)]))
+
+
+_FIRST = "the a i you she he my your her his who what to for it"
+"""Other words that may begin a sentence."""
+
 _OTHER = {
     "determiner": "the a an this every some any all last no",
     "preposition": "of by to from into onto in near at on over about for without against beyond like off with before according "
@@ -185,7 +198,7 @@ _OTHER = {
     "adverb": "not never soon well yet suddenly quite unexpectedly twice slowly always once nearly almost out nowhere as "
     "usual abruptly routinely perhaps probably really even again just ever close far less more better worse",
     "adjective": "long grey quiet full closed pale late empty strange odd first strangest pure old ordinary "
-    "normal fixed likely unable ready bound due set good bad dirty clean",
+    "normal worth fixed likely unable ready bound due set good bad dirty clean",
     "conjunction": "and than",
     "verb": "came lay rang passed opened sat walked read waited counted talked looked stood wrote cooked agreed planned "
     "come fall stop begin gather stopped wait close expected said going seemed meant threatened promised wanted hoped "
