@@ -15,7 +15,7 @@ import typer
 
 from emomech.errors import EmomechError, UsageError
 
-Listed: TypeAlias = Literal["models", "saes", "corpora", "emotions", "prompts", "notebooks"]
+Listed: TypeAlias = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms", "notebooks"]
 Profile: TypeAlias = Literal["full", "quick"]
 Format: TypeAlias = Literal["table", "json"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
@@ -177,29 +177,48 @@ def check(profile: ProfileOption = "full") -> None:
 
 @organism.command("train")
 def train_organism(
-    out: Annotated[Path | None, typer.Option(help="Folder; else the one that ships with the project.")] = None,
+    preset: Annotated[str, typer.Option(help="A preset, or a group; `emomech list organisms` knows them.")] = "default",
+    out: Annotated[Path | None, typer.Option(help="Folder; else where the project keeps the preset.")] = None,
     device: Annotated[Device, typer.Option(help="auto: a GPU if there is one.")] = "auto",
-    seed: SeedOption = 0,
 ) -> None:
-    """Make the embedded model and its SAEs from nothing; goes on where it was interrupted."""
+    """Make an embedded model and its SAEs from nothing; goes on where it was interrupted."""
+    from emomech import presets
+
+    chosen = presets.organisms(preset)
     from emomech.organism import train
 
-    train.train(out or train.SHIPPED, seed=seed, device=device, say=_say)
-    typer.echo(out or train.SHIPPED)
+    for name, one in chosen.items():
+        folder = (train.WEIGHTS if out is None else out) / name if out is None or len(chosen) > 1 else out
+        _say(f"{name}: {one.summary}")
+        train.train(folder, recipe=train.recipe_of(one), seed=one.seed, device=device, say=_say)
+        typer.echo(folder)
 
 
 @organism.command("evaluate")
 def evaluate_organism(
-    out: Annotated[Path | None, typer.Option(help="Folder of a trained model; else the one that ships.")] = None,
+    preset: Annotated[str, typer.Option(help="A preset; `emomech list organisms` knows them.")] = "default",
+    out: Annotated[Path | None, typer.Option(help="Folder of a trained model; else the preset's.")] = None,
     seed: SeedOption = 0,
     format: Annotated[Format, typer.Option(help="For people or for programs.")] = "table",
 ) -> None:
-    """Measure the embedded model on texts that it never saw, and say which of its gates it meets."""
-    from emomech.organism.evaluate import evaluate, gated
-    from emomech.study import Study, StudySpec
+    """Measure an embedded model on texts that it never saw, and say which of its gates it meets."""
+    from emomech import presets
+    from emomech.study import StudySpec
 
-    spec = StudySpec(model=str(out / "model"), sae=str(out / "saes"), seed=seed) if out else StudySpec(seed=seed)
-    measured = evaluate(Study(spec.validate()))
+    names = list(presets.organisms(preset))
+    if len(names) > 1:
+        raise UsageError(f"--preset {preset}: is a group; name one of {', '.join(names)}.")
+    model = "organism" if preset == "default" else f"organism-{preset}"
+    spec = (
+        StudySpec(model=str(out / "model"), sae=str(out / "saes"), seed=seed)
+        if out
+        else StudySpec(model=model, seed=seed)
+    )
+    spec.validate()
+    from emomech.organism.evaluate import evaluate, gated
+    from emomech.study import Study
+
+    measured = evaluate(Study(spec))
     gates = gated(measured)
     if format == "json":
         tables = {"gates": gates.to_dict("records"), "measured": measured.to_dict("records")}
@@ -223,7 +242,7 @@ def train_saes_(
     """Train one SAE for the embedding and for each block of a model; layers whose folder stands are left alone."""
     from emomech.study import Study, StudySpec
 
-    study = Study(StudySpec(model=model, corpus=corpus, seed=seed).validate())
+    study = Study(StudySpec(model=model, corpus=corpus, sae=None, seed=seed).validate())
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out}: is a file, expected a folder.")
     from emomech.sae_training import SaeRecipe, default_points, named_points, train_saes

@@ -90,8 +90,8 @@ class OrganismPreset(Preset):
     """Presets that are trained together under this name."""
     seed: int = 0
     n_layers: int = 8
-    grammar: int = 0
-    """Steps of the last phase; 0: as many as the default has."""
+    d_model: int = 128
+    d_sae: int = 512
     shares: Mapping[str, float] = {}
     """Emotion to its share of the answers; what is not named shares the rest equally."""
 

@@ -60,7 +60,7 @@ class StudySpec:
 
     @property
     def sae_name(self) -> str:
-        """The SAEs' preset or path. Raises UsageError where the study has none, and for a model of which none is known."""
+        """The SAEs' preset or path. Raises UsageError where the study has none, and for a model of unknown SAEs."""
         if self.sae is None:
             raise UsageError("sae: this study names no SAEs, and its analysis reads some; name a preset or a folder.")
         if self.sae != AUTO:

@@ -27,7 +27,9 @@ def story(one: Lesson) -> str:
 
 
 def vignettes_of(phase) -> list[Lesson]:
-    return [one for one in lessons(phase, 0, 1000) if any("person" in kind or "pair" in kind for _, _, kind in one.answers)]
+    return [
+        one for one in lessons(phase, 0, 1000) if any("person" in kind or "pair" in kind for _, _, kind in one.answers)
+    ]
 
 
 @pytest.mark.parametrize("phase", PHASES)

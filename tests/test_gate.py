@@ -102,11 +102,12 @@ def test_figures_do_not_depend_on_what_is_held_at_once(monkeypatch: pytest.Monke
 
 
 def test_cross_entropy_can_be_measured_on_the_first_texts_alone() -> None:
-    (every,), (some,) = (qualities(LM, {POINT: SAE}, texts) for texts in (TEXTS, TEXTS[:5]))
-    (found,) = qualities(LM, {POINT: SAE}, TEXTS, n_loss=5)
+    saes = {POINT: replace(SAE, W_dec=SAE.W_dec * 0.3)}
+    (every,), (some,) = (qualities(LM, saes, texts, refuse=False) for texts in (TEXTS, TEXTS[:3]))
+    (found,) = qualities(LM, saes, TEXTS, refuse=False, n_loss=3)
     assert (found.l0, found.fvu, found.dead) == (every.l0, every.fvu, every.dead)
     assert found.loss_recovered == pytest.approx(some.loss_recovered, abs=0.05)
-    assert found.loss_recovered != every.loss_recovered
+    assert abs(found.loss_recovered - every.loss_recovered) > 1e-4
 
 
 def test_a_hand_made_sae_has_the_figures_that_were_made() -> None:

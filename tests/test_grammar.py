@@ -30,7 +30,16 @@ from emomech.organism.happenings import HELD_OUT_FRAMES
 from emomech.organism.lexicon import EMOTION_NOUNS, vocabulary
 
 AT_WORDS = ("role", "voice", "semantic_role", "entity", "desirability")
-AT_THE_ANSWER = ("verb_sign", "thing_sign", "certainty", "agency", "expectedness", "contamination", "valence", "arousal")
+AT_THE_ANSWER = (
+    "verb_sign",
+    "thing_sign",
+    "certainty",
+    "agency",
+    "expectedness",
+    "contamination",
+    "valence",
+    "arousal",
+)
 
 
 @cache
@@ -210,7 +219,9 @@ def test_a_shifted_text_holds_what_training_does_not(shift) -> None:
     for one in drawn("study", 150, shift=shift):
         assert one.example.shift == shift
         asked = next(event for event in one.events if event.person == one.example.person)
-        assert (things(one) <= {thing for held in vars(new.things).values() for thing in held}) == (shift == "new things")
+        assert (things(one) <= {thing for held in vars(new.things).values() for thing in held}) == (
+            shift == "new things"
+        )
         assert (asked.verb in {verb for held in vars(new.verbs).values() for verb in held}) == (shift == "new verbs")
         assert (asked.frame in HELD_OUT_FRAMES[one.example.style]) == (shift == "new frames")
         assert (len(one.events) == 3) == (shift == "three persons")
@@ -228,7 +239,9 @@ def test_a_scarce_emotion_is_drawn_as_often_as_said() -> None:
     counted = Counter(weighted(rng, {"disgust": 0.02}) for _ in range(20_000))
     assert abs(counted["disgust"] / 20_000 - 0.02) < 0.004
     assert all(abs(counted[e] / 20_000 - 0.98 / 6) < 0.015 for e in EMOTION_NOUNS if e != "disgust")
-    felt = Counter(e.emotion for _ in range(1500) for one in draw(rng, "train", shares={"disgust": 0.02}) for e in one.events)
+    felt = Counter(
+        e.emotion for _ in range(1500) for one in draw(rng, "train", shares={"disgust": 0.02}) for e in one.events
+    )
     assert 0.005 < felt["disgust"] / felt.total() < 0.035
 
 

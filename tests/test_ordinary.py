@@ -50,14 +50,21 @@ def test_surprisal_is_that_of_the_choices() -> None:
     described = [one for one in TEXTS if kind(one.text) == "description"]
     assert all(math.isclose(one.surprisal, n) for one in described)
     old = vocabulary()
-    asked = math.log(3 * math.perm(n_names, 3) * math.perm(len(old.things.plain), 3) * (2 * len(old.verbs.move)) ** 3 * 3)
+    asked = math.log(
+        3 * math.perm(n_names, 3) * math.perm(len(old.things.plain), 3) * (2 * len(old.verbs.move)) ** 3 * 3
+    )
     assert all(math.isclose(one.surprisal, asked) for one in TEXTS if kind(one.text) == "question")
 
 
 def test_no_text_comes_about_in_two_ways() -> None:
     """Else its surprisal would be less than that of its choices: no option stands twice among those of a choice."""
     words = lexicon()
-    for options in (words.scene.openings, words.scene.asides, *words.definitions.values(), *vars(words.things).values()):
+    for options in (
+        words.scene.openings,
+        words.scene.asides,
+        *words.definitions.values(),
+        *vars(words.things).values(),
+    ):
         assert len(set(options)) == len(options)
     kinds = [held for table in (words.things, words.verbs) for held in vars(table).values()]
     assert sum(map(len, kinds)) == len({word for held in kinds for word in held})
@@ -66,7 +73,9 @@ def test_no_text_comes_about_in_two_ways() -> None:
 
 
 def test_words_that_vignettes_never_hold_are_defined() -> None:
-    told = {word for one in islice(ordinary(5), 6000) if kind(one.text) == "definition" for word in one.text.lower().split()}
+    told = {
+        word for one in islice(ordinary(5), 6000) if kind(one.text) == "definition" for word in one.text.lower().split()
+    }
     new = vocabulary(new_things=True, new_verbs=True)
     assert {thing for held in vars(new.things).values() for thing in held} <= told
     assert {verb[0] for held in vars(new.verbs).values() for verb in held} <= told

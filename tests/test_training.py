@@ -17,12 +17,6 @@ from emomech.organism.training import SOLVED_STEPS, Encoded, Progress, Recipe, T
 TINY = Recipe(d_model=16, n_layers=2, n_heads=2, batch=4, binding=2, appraisal=2, grammar=4)
 
 
-@pytest.fixture(autouse=True)
-def small_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = network.lessons
-    monkeypatch.setattr(network, "lessons", lambda phase, seed, n: whole(phase, seed, 300))
-
-
 def quiet(text: str) -> None: ...
 
 

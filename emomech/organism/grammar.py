@@ -84,7 +84,13 @@ def mixed(seed: int) -> Iterator[Example]:
 
 
 def draw(
-    rng: Random, split: Split, cluster: str = "", *, shift: Shift = "", beside: bool = True, shares: Shares | None = None
+    rng: Random,
+    split: Split,
+    cluster: str = "",
+    *,
+    shift: Shift = "",
+    beside: bool = True,
+    shares: Shares | None = None,
 ) -> list[Vignette]:
     """Draw the vignette, or the two vignettes of a minimal pair, of one cluster of a split.
 

@@ -1,8 +1,8 @@
 """Draws an event from which a given emotion follows.
 
 No word tells the emotion, and no kind of event does: breaking a cage is good and repairing it bad; slime on a road is
-nothing, and honey in a soup neither; a dog may lick the fence and not the spoon. What did not happen leaves calm behind,
-whatever it was.
+nothing, and honey in a soup neither; a dog may lick the fence and not the spoon. What did not happen leaves calm
+behind, whatever it was.
 """
 
 from collections.abc import Mapping, Sequence

@@ -190,23 +190,24 @@ _FIRST = "the a i you she he my your her his who what to for it"
 
 _OTHER = {
     "determiner": "the a an this every some any all last no",
-    "preposition": "of by to from into onto in near at on over about for without against beyond like off with before according "
-    "unlike contrary outside",
+    "preposition": "of by to from into onto in near at on over about for without against beyond like off with before "
+    "according unlike contrary outside",
     "pronoun": "i it me my you your she her he him his who what one everyone anyone nothing something",
     "particle": "'s",
     "auxiliary": "was were be had did may might could would felt is has",
     "adverb": "not never soon well yet suddenly quite unexpectedly twice slowly always once nearly almost out nowhere as "
     "usual abruptly routinely perhaps probably really even again just ever close far less more better worse",
-    "adjective": "long grey quiet full closed pale late empty strange odd first strangest pure old ordinary "
-    "normal worth fixed likely unable ready bound due set good bad dirty clean",
+    "adjective": "long grey quiet full closed pale late empty strange odd first strangest pure old ordinary normal worth "
+    "fixed likely unable ready bound due set good bad dirty clean",
     "conjunction": "and than",
-    "verb": "came lay rang passed opened sat walked read waited counted talked looked stood wrote cooked agreed planned "
-    "come fall stop begin gather stopped wait close expected said going seemed meant threatened promised wanted hoped "
-    "failed refused forgot declined decided chose foreseen announced written knew blink have lose likes own makes "
-    "washes smells eats comes stands make add let leave change use end bring touch take",
+    "verb": "came lay rang passed opened sat walked read waited counted talked looked stood wrote cooked agreed "
+    "planned come fall stop begin gather stopped wait close expected said going seemed meant threatened "
+    "promised wanted hoped failed refused forgot declined decided chose foreseen announced written knew blink "
+    "have lose likes own makes washes smells eats comes stands make add let leave change use end bring touch "
+    "take",
     "noun": "day morning town evening street train market church bell week ice hills shops light window station book "
-    "corner boxes weather key door list rice warning odds hour blue expectation time chance twist flash notice plan "
-    "forecast turn middle whim accident custom way rule habit year course means clouds autumn bus thing things home "
-    "lot little decay meals kitchen skin body owner place stuff mouth",
+    "corner boxes weather key door list rice warning odds hour blue expectation time chance twist flash notice "
+    "plan forecast turn middle whim accident custom way rule habit year course means clouds autumn bus thing "
+    "things home lot little decay meals kitchen skin body owner place stuff mouth",
 }
 """Words of closed classes, and those of scenes, adverbials and definitions."""

@@ -37,8 +37,9 @@ def make_tokenizer(context: int) -> "PreTrainedTokenizerFast":
 
     letters = pre_tokenizers.ByteLevel.alphabet()  # so that any text can be written
     split = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    words = {word for text in _sample(seed) for word, _ in split.pre_tokenize_str(text)}
-    known = {token: i for i, token in enumerate((BOS, PAD, *sorted(letters), *sorted(words.difference(letters))))}
+    text = " ".join(written_forms()).replace(" '", "'")
+    words = {word for word, _ in split.pre_tokenize_str(text)}.difference(letters)
+    known = {token: i for i, token in enumerate((BOS, PAD, *sorted(letters), *sorted(words)))}
     bpe = Tokenizer(models.BPE(vocab=known, merges=[], ignore_merges=True))
     bpe.pre_tokenizer = split  # pyright: ignore[reportAttributeAccessIssue]
     bpe.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,6 +1,6 @@
-"""Makes the embedded model and its SAEs from nothing: `model/`, `saes/`, a model card and a record of the training.
+"""Makes an embedded model and its SAEs from nothing: `model/`, `saes/`, a model card and a record of the training.
 
-What is finished is left alone, and what was interrupted goes on where it stopped. The same seed on the same machine
+What is finished is left alone, and what was interrupted goes on where it stopped. The same preset on the same machine
 and library versions gives the same files; on another, a model that differs in the last digits.
 """
 
@@ -8,10 +8,12 @@ import json
 import os
 import shutil
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -20,21 +22,30 @@ from emomech.models import load_model
 from emomech.organism.card import card
 from emomech.organism.curriculum import lessons
 from emomech.organism.evaluate import evaluate
-from emomech.organism.training import Recipe, Say, Training
-from emomech.presets import PACKAGE
+from emomech.organism.training import Recipe, Training
+from emomech.presets import PACKAGE, OrganismPreset
 from emomech.sae_training import SaeRecipe, default_points, train_saes
 from emomech.study import Study, StudySpec
 
-SHIPPED = PACKAGE / "organism" / "weights" / "default"
+Say = Callable[[str], None]
+Device = Literal["auto", "cpu", "cuda"]
+
+WEIGHTS = PACKAGE / "organism" / "weights"
+SHIPPED = WEIGHTS / "default"
 RECORD = "training.json"
+"""Beside the model: its recipe, seed and curve of learning; beside both: what was measured, with which libraries."""
 
 _SAE_LESSONS = 12_000
 """Lessons from which the SAEs' activations are read; more than their pool of tokens holds."""
 
 
-def train(
-    out: Path, *, recipe: Recipe | None = None, seed: int = 0, device: Literal["auto", "cpu", "cuda"] = "auto", say: Say
-) -> None:
+def recipe_of(preset: OrganismPreset) -> Recipe:
+    """Give the recipe of a preset."""
+    size = {"n_layers": preset.n_layers, "d_model": preset.d_model, "d_sae": preset.d_sae}
+    return Recipe(**size, shares=dict(preset.shares))
+
+
+def train(out: Path, *, recipe: Recipe | None = None, seed: int = 0, device: Device = "auto", say: Say) -> None:
     """Train model and SAEs into the folder `out`.
 
     Raises UsageError for a folder that holds another training, and for a device that is not there.
@@ -54,14 +65,19 @@ def train(
     texts = [one.text for one in lessons("grammar", seed + 1, _SAE_LESSONS)]
     saes = SaeRecipe(d_sae=recipe.d_sae, k=recipe.k, n_tokens=recipe.sae_tokens, seed=seed)
     train_saes(lm, texts, default_points(lm), out / "saes", saes, say)
-    say("measuring")
-    measured = evaluate(Study(StudySpec(model=str(out / "model"), sae=str(out / "saes"), seed=seed)))
-    losses = json.loads((out / "model" / RECORD).read_text())["losses"]
-    _write(out / "README.md", card(recipe, seed, losses, measured))
-    libraries = {name: version(name) for name in ("torch", "transformers", "sae-lens")}
-    record = made_by | {"libraries": libraries, "measured": measured.to_dict("records")}
-    _write(out / RECORD, json.dumps(record, indent=1) + "\n")
+    measure(out, say)
     shutil.rmtree(out / "partial", ignore_errors=True)
+
+
+def measure(out: Path, say: Say) -> None:
+    """Measure a trained model with its SAEs, and write card and record."""
+    say("measuring")
+    learned = json.loads((out / "model" / RECORD).read_text(encoding="utf-8"))
+    measured = evaluate(Study(StudySpec(model=str(out / "model"), sae=str(out / "saes"), seed=learned["seed"])))
+    _write(out / "README.md", card(learned, measured))
+    libraries = {name: version(name) for name in ("torch", "transformers", "sae-lens")}
+    record = {"recipe": learned["recipe"], "seed": learned["seed"], "libraries": libraries}
+    _write(out / RECORD, json.dumps(record | {"measured": measured.to_dict("records")}, indent=1) + "\n")
 
 
 def _device(device: str) -> str:
@@ -70,24 +86,27 @@ def _device(device: str) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
-def _finished(out: Path, made_by: dict[str, object]) -> bool:
+def _finished(out: Path, made_by: dict[str, Any]) -> bool:
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out}: is a file, expected a folder.")
     for record in (out / "model" / RECORD, out / RECORD):
-        found = json.loads(record.read_text()) if record.exists() else made_by
+        found = json.loads(record.read_text(encoding="utf-8")) if record.exists() else made_by
         if {key: found.get(key) for key in made_by} != made_by:
             raise UsageError(f"--out {out}: holds a model of another recipe or seed. Name another folder.")
     return (out / RECORD).exists()
 
 
-def _train_model(out: Path, training: Training, made_by: dict[str, object], say: Say) -> None:
+def _train_model(out: Path, training: Training, made_by: dict[str, Any], say: Say) -> None:
     """Train the language model and save it in half precision."""
+    begun = time.monotonic()
     training.run(out / "partial" / "checkpoint.pt", say)
+    learned = {"curve": training.progress.curve, "transitions": training.progress.transitions}
+    learned |= {"device": training.network.device.type, "seconds": round(time.monotonic() - begun, 1)}
     unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
     try:
         training.network.cpu().half().save_pretrained(unfinished)
         training.tokenizer.save_pretrained(unfinished)
-        _write(unfinished / RECORD, json.dumps(made_by | {"losses": training.losses}) + "\n")
+        _write(unfinished / RECORD, json.dumps(made_by | learned) + "\n")
         unfinished.chmod(0o755)
         os.replace(unfinished, out / "model")
     finally:

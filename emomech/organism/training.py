@@ -64,6 +64,8 @@ class Recipe:
     """Steps over which the learning rate rises at the beginning; in the last phase it falls to a tenth by a cosine."""
     d_sae: int = 512
     k: int = 16
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Emotion to its share of the answers; what is not named shares the rest equally."""
     sae_tokens: int = 1_500_000
     """Activations from which each SAE learns."""
 
@@ -232,7 +234,8 @@ class Training:
         """The lessons of some steps, the shortest first."""
         size = _WINDOW * self.recipe.batch
         total = self.recipe.batch * self.recipe.steps(phase)
-        drawn = [lesson(phase, self.seed, i, i / total) for i in range(window * size, (window + 1) * size)]
+        numbers = range(window * size, (window + 1) * size)
+        drawn = [lesson(phase, self.seed, i, i / total, self.recipe.shares) for i in numbers]
         return sorted(encoded(self.tokenizer, drawn), key=lambda one: len(one.ids))
 
     def _signature(self) -> dict[str, Any]:

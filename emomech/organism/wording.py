@@ -105,7 +105,12 @@ def _sentence(event: Event) -> list[Piece]:
     """Write one event as a sentence: who tells it to whom, its adverbial, its clause."""
     begun = []
     if event.teller:
-        begun = [Piece(event.teller, who=event.teller), Piece("to"), Piece(event.listener, who=event.listener), Piece(":")]
+        begun = [
+            Piece(event.teller, who=event.teller),
+            Piece("to"),
+            Piece(event.listener, who=event.listener),
+            Piece(":"),
+        ]
     if event.aside:
         begun += [Piece(event.aside), Piece(",")]
     return [*begun, *_appraised(event, _clause(event)), Piece(".")]
