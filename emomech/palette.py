@@ -28,6 +28,16 @@ READER_COLOURS: Mapping[str, str] = {
     "random directions": "#cc79a7",
     "random weights": "#8c8c8c",
 }
+KIND_COLOURS: Mapping[str, str] = {
+    "recall": "#e69f00",
+    "one person": "#3a9bdc",
+    "two, no conflict": "#009e73",
+    "two, conflict": "#d55e00",
+    "minimal pair": "#0072b2",
+    "other questions": "#8c8c8c",
+}
+STYLE_COLOURS: Mapping[str, str] = {"story": "#0072b2", "diary": "#009e73", "dialogue": "#d55e00"}
+GATE_COLOURS: Mapping[str, str] = {"met": "#009e73", "missed": "#d55e00"}
 PLACE_COLOURS: Mapping[str, str] = {"words": "#009e73", "answer": "#7b5ea7"}
 
 

@@ -102,15 +102,15 @@ def prepare(name: str, overrides: Mapping[str, object]) -> Planned:
 def key(source: str, values: Mapping[str, Value]) -> str:
     """Name the content that a notebook's text would have, executed with these parameters.
 
-    It hangs on the text, the parameters, the files that they stand for, the package and the versions of its
-    dependencies. Raises UsageError for a study that does not exist.
+    It hangs on the text, the parameters, the files that they stand for, the package with its records and the versions
+    of its dependencies. Raises UsageError for a study that does not exist.
     """
     named: dict[str, Any] = {f.name: values[f.name] for f in fields(StudySpec) if f.name in values}
     identity = StudySpec(**{"sae": None, **named}).validate().identity() if named else {}
     digest = blake2b(digest_size=16)
     digest.update(source.encode())
     digest.update(json.dumps([dict(values), identity]).encode())
-    for file in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.toml")]):
+    for file in sorted(file for kind in ("py", "toml", "json") for file in PACKAGE.rglob(f"*.{kind}")):
         digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + blake2b(file.read_bytes()).digest())
     digest.update(CONSTRAINTS.read_bytes() if CONSTRAINTS.exists() else b"")
     return digest.hexdigest()

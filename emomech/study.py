@@ -146,7 +146,7 @@ class Study:
         from emomech.organism.grammar import mixed
 
         n_texts = min(self.spec.limit or preset.texts, preset.texts)
-        return list(islice(mixed(self.spec.seed), n_texts))
+        return [one.example for one in islice(mixed(self.spec.seed), n_texts)]
 
     @cached_property
     def _prompt(self) -> presets.PromptPreset:

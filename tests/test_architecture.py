@@ -11,16 +11,28 @@ PACKAGE = ROOT / "emomech"
 FILES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
-MAKING = ("organism.training", "organism.train", "organism.evaluate", "organism.card")
+GRAMMAR = ("organism.happenings", "organism.grammar", "organism.ordinary")
+MAKING = ("organism.recipe", "organism.training", "organism.train", "organism.card")
+CARD = ("organism.dataset", "organism.inventory")
+PAGE = ("learning_charts", "organism_charts", "organism_story")
 LAYERS: dict[str, tuple[str, ...]] = {
     "words": ("errors", "vocab", "stats", "selectivity", "detection", "schema", "presets"),
     "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
-    "texts": ("tokens", "prompts", "organism.wording", "organism.grammar"),
-    "touch": ("hooks", "interventions", "study", "features", "readings", "organism.curriculum", "organism.network"),
+    "texts": ("tokens", "prompts", "organism.wording", *GRAMMAR),
+    "touch": (
+        "hooks",
+        "interventions",
+        "study",
+        "features",
+        "readings",
+        "organism.curriculum",
+        "organism.network",
+        *CARD,
+    ),
     "measure": ("activations", "readout", "gate"),
-    "compare": ("profiles",),
-    "findings": ("analyses.behaviour", "analyses.fidelity", "analyses.flow"),
-    "keep and show": ("run", "charts", "palette", "verdicts"),
+    "compare": ("profiles", "organism.evaluate", "organism.records"),
+    "findings": ("analyses.behaviour", "analyses.fidelity", "analyses.flow", "analyses.organism"),
+    "keep and show": ("run", "charts", "palette", "verdicts", *PAGE),
     "shell": ("parameters", "runner", "notebook", "sphinx_vega", "pages", "book", "sae_training", "sae_sweep", *MAKING),
     "door": ("cli", "__main__"),
 }
@@ -110,7 +122,8 @@ def test_names_say_something(module: str) -> None:
 
 
 TESTED_WITH = {"organism.events": "grammar", "organism.wording": "grammar", "organism.card": "train"}
-TESTED_WITH |= {"palette": "charts", "__main__": "cli"}
+TESTED_WITH |= {"palette": "charts", "__main__": "cli", "learning_charts": "organism_charts"}
+TESTED_WITH |= {"organism.recipe": "training", "organism.inventory": "organism", "organism.records": "organism"}
 """Parts of a whole that is tested under its own name."""
 BARE = {"errors", "vocab"}
 

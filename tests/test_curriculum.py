@@ -21,7 +21,7 @@ def is_drill(one: Lesson) -> bool:
 
 def story(one: Lesson) -> str:
     """The text before the first question."""
-    match = re.search(rf" (\w+ (felt )?({NOUNS})\.|For \w+ it was |(Who|What) \w+ the )", one.text)
+    match = re.search(rf" (\w+ (felt )?({NOUNS})\.|For \w+ it was |The \w+ was \w+ by )", one.text)
     assert match
     return one.text[: match.start()]
 

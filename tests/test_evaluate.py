@@ -1,43 +1,68 @@
 """The measurement of the embedded model: what its card says is so, and a network that knows nothing is at chance."""
 
 import json
+from dataclasses import asdict, replace
 
 import pandas as pd
 import pytest
 
+from emomech import presets
 from emomech.models import randomised
 from emomech.organism.card import card
-from emomech.organism.evaluate import EVALUATION, GATES, evaluate, gated
-from emomech.organism.train import RECORD, SHIPPED
-from emomech.organism.training import Recipe
+from emomech.organism.evaluate import ACCURACY, BOTH, EVALUATION, EXCESS, GATES, Sizes, evaluate, gated
+from emomech.organism.grammar import STYLES
+from emomech.organism.train import RECORD, WEIGHTS, recipe_of
 from emomech.study import Study, StudySpec
 
 CHANCE = 1 / 7
-
-
-@pytest.fixture(scope="module")
-def shipped() -> pd.Series:
-    return values(evaluate(Study(StudySpec())))
+FEW = Sizes(texts=1200, shifted=100, drills=100, ordinary=200, features=600, losses=60)
+SHIPPED = [name for name in presets.table("organisms") if (WEIGHTS / name).is_dir()]
+MISSED = {
+    "default": set(),
+}
+"""Gates that a shipped model does not meet; its card says by how much."""
 
 
 def values(table: pd.DataFrame) -> pd.Series:
     return table.set_index(["measure", "group"]).value
 
 
-def test_the_card_tells_what_is_shipped(shipped: pd.Series) -> None:
-    told = json.loads((SHIPPED / RECORD).read_text())["measured"]
-    pd.testing.assert_series_equal(values(pd.DataFrame(told)), shipped, atol=0.01, rtol=0.01)
-    record, losses = (json.loads((SHIPPED / name).read_text()) for name in (RECORD, f"model/{RECORD}"))
-    written = card(Recipe(**record["recipe"]), record["seed"], losses["losses"], pd.DataFrame(told))
-    assert (SHIPPED / "README.md").read_text() == written
+def told(name: str) -> pd.DataFrame:
+    return pd.DataFrame(json.loads((WEIGHTS / name / RECORD).read_text())["measured"])
 
 
-def test_the_shipped_model_meets_its_gates_but_those_of_features_that_never_fire() -> None:
-    told = pd.DataFrame(json.loads((SHIPPED / RECORD).read_text())["measured"])
-    gates = gated(told)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_card_tells_what_was_measured(name: str) -> None:
+    learned = json.loads((WEIGHTS / name / "model" / RECORD).read_text())
+    assert (WEIGHTS / name / "README.md").read_text() == card(learned, told(name))
+    assert learned["recipe"] == asdict(recipe_of(presets.organisms(name)[name]))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_model_meets_its_gates(name: str) -> None:
+    gates = gated(told(name))
     assert set(gates.measure) == {gate.measure for gate in GATES}
-    assert set(gates[~gates.met].measure) <= {"SAE dead"}
-    assert gates[~gates.met].group.isin(["blocks.0.hook_resid_pre", "blocks.7.hook_resid_post"]).all()
+    missed = gates[~gates.met]
+    assert set(zip(missed.measure, missed.group)) == MISSED.get(name, set())
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_was_measured_is_so(name: str) -> None:
+    """On fewer texts, hence within four standard errors, and of shares alone."""
+    model = "organism" if name == "default" else f"organism-{name}"
+    found, record = evaluate(Study(StudySpec(model=model)), FEW), told(name).set_index(["measure", "group"])
+    for row in found.itertuples():
+        if row.measure in (ACCURACY, BOTH, "recall", "drill, name", "drill, name and verb"):
+            was = record.value[row.measure, row.group]
+            assert abs(row.value - was) < 0.03 + 4 * (max(was * (1 - was), 0.02) / row.n) ** 0.5, (
+                row.measure,
+                row.group,
+            )
+    excess = values(found)[EXCESS, "ordinary text"]
+    assert abs(excess - record.value[EXCESS, "ordinary text"]) < 0.03
+    assert values(found)["SAE fvu"].max() < 0.3
+    assert values(found)["SAE loss recovered"].min() > 0.8
+    assert values(found)["SAE l0"].between(1, 17).all()
 
 
 @pytest.mark.parametrize(("value", "met"), [(0.97, False), (0.98, True)])
@@ -48,32 +73,34 @@ def test_a_gate_is_met_from_its_bound_on(value: float, met: bool) -> None:
     assert found.met.tolist() == [met, True]
 
 
-def test_the_shipped_model_recalls_what_a_name_did(shipped: pd.Series) -> None:
-    assert shipped["drill, name"].min() >= 0.98
-    assert shipped["drill, name and verb"].min() >= 0.98
-
-
-def test_the_shipped_model_infers_better_than_chance(shipped: pd.Series) -> None:
-    assert shipped["balanced accuracy"].min() > 2 * CHANCE
-    assert shipped["recall"].min() > CHANCE
-
-
-def test_the_shipped_saes_hold(shipped: pd.Series) -> None:
-    assert shipped["SAE fvu"].max() < 0.3
-    assert shipped["SAE loss recovered"].min() > 0.8
-    assert shipped["SAE l0"].between(1, 17).all()
+@pytest.mark.parametrize(("value", "met"), [(0.5, False), (0.56, True), (0.95, False)])
+def test_shifted_texts_are_neither_too_hard_nor_too_easy(value: float, met: bool) -> None:
+    rows = [(ACCURACY, "shifted, story", value, 9), (ACCURACY, "new things", value, 9)]
+    found = gated(pd.DataFrame(rows, columns=list(EVALUATION.columns)))
+    assert found[["group", "bound", "met"]].to_numpy().tolist() == [["shifted, story", "0.55–0.9", met]]
 
 
 def test_a_network_that_knows_nothing_is_at_chance() -> None:
-    study = Study(StudySpec(limit=400))
+    study = Study(StudySpec())
     vars(study).update(lm=randomised(study.lm, seed=0), saes={})
-    found = values(EVALUATION.check(evaluate(study, n_ordinary=20), "evaluation"))
-    assert abs(found["balanced accuracy", "all"] - CHANCE) < 0.06
-    assert abs(found["drill, name"].min() - CHANCE) < 0.1
-    assert found["both of a minimal pair right"].min() < 0.1
-    assert found["loss per token, nats"].min() > 5
+    found = values(EVALUATION.check(evaluate(study, replace(FEW, ordinary=20)), "evaluation"))
+    assert abs(found[ACCURACY, "all"] - CHANCE) < 0.06
+    assert abs(found["drill, name"].min() - CHANCE) < 0.15
+    assert found[BOTH].max() < 0.1
+    assert found[EXCESS].min() > 1
+
+
+def test_every_gate_is_of_something_measured() -> None:
+    study = Study(StudySpec())
+    vars(study).update(saes=dict(list(study.saes.items())[:1]))
+    found = gated(evaluate(study, replace(FEW, texts=300, shifted=20)))
+    assert set(found.measure) == {gate.measure for gate in GATES}
+    per_style = found[found.measure == ACCURACY].groupby("bound").group.apply(list)
+    assert [group for group in per_style["≥ 0.85"]] == [f"minimal pair, {style}" for style in sorted(STYLES)]
+    assert per_style["0.55–0.9"] == [f"shifted, {style}" for style in STYLES]
 
 
 def test_what_ships_is_small() -> None:
-    assert sum(file.stat().st_size for file in SHIPPED.rglob("*")) < 20e6
-    assert {file.suffix for file in SHIPPED.rglob("*") if file.is_file()} == {".json", ".safetensors", ".md"}
+    files = [file for file in WEIGHTS.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 60e6
+    assert {file.suffix for file in files} == {".json", ".safetensors", ".md"}

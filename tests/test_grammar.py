@@ -229,7 +229,7 @@ def test_a_shifted_text_holds_what_training_does_not(shift) -> None:
 
 
 def test_a_study_reads_every_fourth_text_shifted_and_all_shifts_alike() -> None:
-    counted = Counter(example.shift for example in islice(mixed(0), 480))
+    counted = Counter(one.example.shift for one in islice(mixed(0), 480))
     assert counted.pop("") == 360
     assert counted == dict.fromkeys(SHIFTS, 30)
 

@@ -12,10 +12,13 @@ from emomech import parameters, runner
 
 NOTEBOOKS = runner.notebooks()
 STUDY = {"model", "corpus", "emotions", "prompt", "seed", "limit"}
+APPENDIX = {"organism"}
+"""Pages that describe the instrument: they test no claim, so that they have no verdict, and study the embedded texts alone."""
 FEW = {
     "behaviour": {"limit": 200, "n_resamples": 50},
     "fidelity": {"limit": 600, "n_resamples": 20},
     "flow": {"limit": 400, "n_permutations": 20, "n_resamples": 20},
+    "organism": {"limit": 200},
 }
 
 
@@ -45,10 +48,11 @@ def test_it_begins_with_a_title_and_a_claim_then_its_parameters(name: str, noteb
     first, second, third = notebook.cells[:3]
     assert first.cell_type == "markdown"
     assert first.source.startswith("# ")
-    assert f"{{glue:text}}`{name}.outcome`" in first.source
+    assert f"{{glue:text}}`{name}.{'' if name in APPENDIX else 'outcome`'}" in first.source
     assert second.metadata.tags == ["parameters"]
     assert f'parameters_table("{name}"' in third.source
-    assert set(parameters.read(NOTEBOOKS[name])) >= STUDY
+    needed = {"model", "seed", "limit"} if name in APPENDIX else STUDY
+    assert set(parameters.read(NOTEBOOKS[name])) >= needed
 
 
 def test_code_is_hidden_and_short(notebook: NotebookNode) -> None:
@@ -59,8 +63,11 @@ def test_code_is_hidden_and_short(notebook: NotebookNode) -> None:
         assert not re.search(r"\b(torch|transformers|for|while|def)\b", re.sub(r'"[^"]*"', "", cell.source))
 
 
-def test_it_ends_with_a_verdict_what_could_be_wrong_tasks_and_where_it_comes_from(notebook: NotebookNode) -> None:
-    assert "notebook.verdict_box(verdict)" in [cell.source for cell in code(notebook)]
+def test_it_ends_with_a_verdict_what_could_be_wrong_tasks_and_where_it_comes_from(
+    name: str, notebook: NotebookNode
+) -> None:
+    boxes = [cell.source for cell in code(notebook) if "verdict_box" in cell.source]
+    assert boxes == ([] if name in APPENDIX else ["notebook.verdict_box(verdict)"])
     assert "**What could still be wrong.**" in prose(notebook)
     assert "**Try it.**" in prose(notebook)
     assert notebook.cells[-1].source == "notebook.footer(run.provenance)"

@@ -23,13 +23,48 @@ def test_what_presets_refer_to_exists() -> None:
         assert presets.emotions(corpus.emotions)
     for kind in ("models", "saes"):
         for entry in presets.table(kind).values():
-            path = getattr(entry, "path", "")
-            assert not path or presets.shipped(path).is_dir()
+            path, made_by = getattr(entry, "path", ""), getattr(entry, "made_by", "")
+            assert not path or made_by or presets.shipped(path).is_dir()
+
+
+def test_every_organism_has_a_model_and_saes_and_a_command_that_makes_them() -> None:
+    for name, organism in presets.table("organisms").items():
+        model = "organism" if name == "default" else f"organism-{name}"
+        for kind, part in (("models", "model"), ("saes", "saes")):
+            entry = presets.table(kind)[model]
+            assert isinstance(entry, presets.ModelPreset | presets.SaePreset)
+            assert entry.path == f"organism/weights/{name}/{part}"
+            assert entry.made_by == f"emomech organism train --preset {name}"
+            assert organism.summary
+        assert presets.table("models")[model].sae == model  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_group_is_all_of_its_organisms() -> None:
+    assert set(presets.organisms("seeds")) == {"seed1", "seed2"}
+    scarce = presets.organisms("scarcity")
+    assert {tuple(one.shares.items()) for one in scarce.values()} == {
+        (),
+        (("disgust", 0.02),),
+        (("disgust", 0.05),),
+        (("disgust", 0.18),),
+        (("anger", 0.02),),
+    }
+    for shares in {tuple(one.shares.items()) for one in scarce.values()}:
+        assert sorted(one.seed for one in scarce.values() if tuple(one.shares.items()) == shares) == [0, 1, 2]
+    with pytest.raises(UsageError, match=r"unknown preset in organisms 'scarce'\. Did you mean 'scarcity'"):
+        presets.organisms("scarce")
+
+
+def test_files_that_are_not_there_are_named_with_what_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presets, "PACKAGE", Path("/nowhere"))
+    for find in (presets.model, presets.sae):
+        with pytest.raises(UsageError, match="'organism-seed1': .* Make them: emomech organism train --preset seed1"):
+            find("organism-seed1")
 
 
 def test_release_ids_name_a_layer() -> None:
-    for name in presets.table("saes"):
-        sae = presets.sae(name)
+    for sae in presets.table("saes").values():
+        assert isinstance(sae, presets.SaePreset)
         assert bool(sae.path) != bool(sae.release)
         assert not sae.release or ("{layer}" in sae.sae_id and sae.layers > 0)
 

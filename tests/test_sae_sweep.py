@@ -82,7 +82,7 @@ def test_the_embedding_the_middle_and_the_last_block_are_taken(lm: LanguageModel
 
 def test_a_sweep_has_a_row_for_each_size(lm: LanguageModel) -> None:
     said: list[str] = []
-    points = default_points(lm)[:2]
+    points = default_points(lm)[1:2]
     table = sweep(lm, TEXTS, points, Grid((16, 48), (2, 8), recipe=RECIPE), said.append)
     assert list(table.columns) == list(SWEEP.columns)
     rows = [(str(point), d_sae, k) for point in points for d_sae in (16, 48) for k in (2, 8)]
@@ -90,9 +90,8 @@ def test_a_sweep_has_a_row_for_each_size(lm: LanguageModel) -> None:
     assert len(said) == 2 * len(rows)
     assert (table.l0 <= table.k).all()
     assert (table[table.k == 8].fvu.to_numpy() < table[table.k == 2].fvu.to_numpy()).all()
-    assert ((table[["dead", "stable", "stable_chance"]] >= 0) & (table[["dead", "stable", "stable_chance"]] <= 1)).all(
-        None
-    )
+    for column in ("dead", "stable", "stable_chance"):
+        assert table[column].between(0, 1).all()
     assert (table.cosine > table.cosine_chance).all()
 
 
@@ -131,7 +130,7 @@ def command(capsys: pytest.CaptureFixture[str], *options: str, corpus: str = "or
 
 
 def test_the_command_answers_with_the_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    texts = [{"text": f"{one.text}", "label": "joy"} for one in lessons("binding", 0, 60)]
+    texts = [{"text": one.text, "label": one.text.split()[-1][:-1]} for one in lessons("binding", 0, 60)]
     (tmp_path / "texts.jsonl").write_text("\n".join(map(json.dumps, texts)))
     sizes = ["--d-sae", "16,32", "--k", "4", "--tokens", "4000", "--points", "blocks.0.hook_resid_pre"]
     code, out, err = command(capsys, *sizes, "--format", "json", corpus=str(tmp_path / "texts.jsonl"))

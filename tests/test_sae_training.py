@@ -11,7 +11,7 @@ import torch
 from emomech import sae_training
 from emomech.activations import collect
 from emomech.errors import UsageError
-from emomech.gate import fired, qualities
+from emomech.gate import qualities
 from emomech.models import LanguageModel
 from emomech.sae_training import SaeRecipe, default_points, fit, named_points, pools, train_saes
 from emomech.saes import check_fits, from_saelens, load_saes
@@ -112,19 +112,32 @@ def test_a_pool_holds_no_more_than_it_may(lm: LanguageModel) -> None:
     assert 400 < len(activations) <= 500
 
 
-def test_features_that_stopped_firing_come_back(lm: LanguageModel) -> None:
-    """Activations are sums of two of 48 directions; what never wins at the beginning is dead without the window."""
-    generator = torch.Generator().manual_seed(0)
-    directions = torch.randn(48, lm.d_model, generator=generator)
-    rows = torch.randint(48, (20_000, 2), generator=generator)
-    activations = directions[rows].sum(1) + 30
-    recipe = SaeRecipe(d_sae=64, k=2, n_tokens=50_000, batch=256)
+@pytest.mark.parametrize(("dead_window", "acts"), [(5, True), (1000, False)])
+def test_features_that_stopped_firing_learn_again(
+    lm: LanguageModel, monkeypatch: pytest.MonkeyPatch, dead_window: int, acts: bool
+) -> None:
+    """The loss for dead features acts within a short training, if the window is shorter than that."""
+    from sae_lens import TopKTrainingSAE
 
-    def alive(dead_window: int) -> float:
-        sae = fit(lm, activations, HookPoint(0), replace(recipe, dead_window=dead_window))
-        return float(fired(from_saelens(sae), activations).float().mean())
+    losses: list[float] = []
+    measure = TopKTrainingSAE.calculate_topk_aux_loss
 
-    assert alive(dead_window=20) > alive(dead_window=10_000) + 0.1
+    def noted(self: TopKTrainingSAE, **arguments: torch.Tensor) -> torch.Tensor:
+        losses.append(float(loss := measure(self, **arguments)))  # pyright: ignore[reportArgumentType]
+        return loss
+
+    monkeypatch.setattr(TopKTrainingSAE, "calculate_topk_aux_loss", noted)
+    activations = torch.randn(2000, 3, generator=torch.Generator().manual_seed(0)) @ torch.eye(3, lm.d_model)
+    fit(lm, activations, HookPoint(0), SaeRecipe(d_sae=64, k=1, n_tokens=5_000, batch=256, dead_window=dead_window))
+    assert len(losses) == 5_000 // 256
+    assert (max(losses) > 0) == acts
+
+
+def test_training_begins_at_the_mean_activation(lm: LanguageModel) -> None:
+    """One step in, a constant far from the origin is already explained by the decoder's bias."""
+    activations = torch.randn(2000, lm.d_model, generator=torch.Generator().manual_seed(0)) + 50
+    sae = from_saelens(fit(lm, activations, HookPoint(0), SaeRecipe(d_sae=8, k=1, n_tokens=256, batch=256)))
+    assert (sae.b_dec - activations.mean(0)).abs().max() < 1
 
 
 def test_points_are_read_by_name_in_order_of_depth(lm: LanguageModel) -> None:

@@ -1,31 +1,36 @@
 """The embedded model made from nothing, in small: files that load, a card, and nothing done twice."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from emomech import presets
 from emomech.errors import UsageError
 from emomech.models import load_model
-from emomech.organism import network, train
-from emomech.organism.training import Recipe
+from emomech.organism import train
+from emomech.organism.card import card as write_card
+from emomech.organism.curriculum import PHASES
+from emomech.organism.evaluate import Sizes
+from emomech.organism.recipe import Recipe
 from emomech.saes import load_saes
 
 TINY = Recipe(
     d_model=32, n_layers=1, n_heads=2, batch=4, binding=2, appraisal=2, grammar=4, d_sae=64, k=8, sae_tokens=600_000
 )
+FEW = Sizes(texts=150, shifted=20, drills=20, ordinary=20, features=20, losses=20)
 
 
 @pytest.fixture(scope="module")
-def patched() -> pytest.MonkeyPatch:
-    patch = pytest.MonkeyPatch()
-    whole = network.lessons
-    patch.setattr(network, "lessons", lambda phase, seed, n: whole(phase, seed, 300))
-    patch.setattr(train, "_SAE_LESSONS", 200)
-    evaluate = train.evaluate
-    patch.setattr(train, "evaluate", lambda study: evaluate(study, n_drills=20, n_ordinary=20, n_gate=20))
-    yield patch  # pyright: ignore[reportReturnType]
-    patch.undo()
+def patched() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "_SAE_LESSONS", 200)
+        evaluate = train.evaluate
+        patch.setattr(train, "evaluate", lambda study: evaluate(study, FEW))
+        yield patch
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,31 @@ def test_the_card_shows_what_was_measured(made: Path) -> None:
     for row in record["measured"]:
         assert f"| {row['measure']} | {row['group']} | {row['value']:.3g} | {row['n']} |" in card
     assert "1 blocks, width 32" in card
+    assert "2 steps of binding, 2 steps of appraisal, 4 steps of grammar" in card
+    assert "all equally often the answer" in card
     assert "{" not in card
+
+
+def test_the_record_tells_how_it_was_learned(made: Path) -> None:
+    record = json.loads((made / "model" / "training.json").read_text())
+    assert record["recipe"] == asdict(TINY)
+    assert (record["seed"], record["device"]) == (0, "cpu")
+    assert [one["phase"] for one in record["transitions"]] == list(PHASES)
+    assert record["curve"][-1]["step"] == 8
+    assert record["seconds"] > 0
+
+
+def test_a_card_of_a_scarce_emotion_says_so(made: Path) -> None:
+    learned = json.loads((made / "model" / "training.json").read_text())
+    learned["recipe"]["shares"] = {"disgust": 0.02}
+    measured = pd.DataFrame(json.loads((made / "training.json").read_text())["measured"])
+    assert "disgust is the answer in 2% of the questions, the others share the rest" in write_card(learned, measured)
+
+
+def test_a_recipe_is_that_of_its_preset() -> None:
+    recipe = train.recipe_of(presets.organisms("disgust05-seed2")["disgust05-seed2"])
+    assert recipe == replace(Recipe(), n_layers=4, d_model=96, d_sae=384, shares={"disgust": 0.05})
+    assert train.recipe_of(presets.organisms("default")["default"]) == Recipe()
 
 
 def test_what_is_finished_is_left_alone(made: Path) -> None:

@@ -12,7 +12,8 @@ from emomech.errors import UsageError
 from emomech.organism import network
 from emomech.organism.curriculum import OTHER_WEIGHT, RECALL, Answer, Lesson, lesson
 from emomech.organism.lexicon import EMOTION_NOUNS
-from emomech.organism.training import SOLVED_STEPS, Encoded, Progress, Recipe, Training, _right, collated, encoded
+from emomech.organism.recipe import Recipe
+from emomech.organism.training import SOLVED_STEPS, Encoded, Progress, Training, _right, collated, encoded
 
 TINY = Recipe(d_model=16, n_layers=2, n_heads=2, batch=4, binding=2, appraisal=2, grammar=4)
 

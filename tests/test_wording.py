@@ -60,9 +60,18 @@ def test_an_event_is_written_as_a_sentence(event, written) -> None:
 
 def test_words_stand_where_the_text_has_them() -> None:
     told = write([Beside("the bus nearly stopped ."), replace(BROKEN, clitic=True, aside="suddenly")])
-    assert [
-        told.text[w.start : w.end] for w in told.words
-    ] == ["The", "bus", "nearly", "stopped", "Suddenly", "Ben", "broke", "Anna", "'s", "violin"]
+    assert [told.text[w.start : w.end] for w in told.words] == [
+        "The",
+        "bus",
+        "nearly",
+        "stopped",
+        "Suddenly",
+        "Ben",
+        "broke",
+        "Anna",
+        "'s",
+        "violin",
+    ]
 
 
 def test_in_a_passive_the_subject_is_no_agent() -> None:

@@ -33,6 +33,8 @@ from emomech.stats import (
 from emomech.study import Study
 
 MODEL = "model"
+AS_TRAINED = "as in training"
+DISTRIBUTION = "distribution"
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+")
 
 MIN_TEXTS = 20
@@ -192,11 +194,18 @@ def _accuracy(scored: _Scored) -> pd.DataFrame:
 
 
 def _groups(examples: Sequence[Example]) -> list[tuple[str, str, Ints]]:
-    """List all texts, and those of each item type and style: (breakdown, group, which texts)."""
+    """List all texts, and those of each item type, style and distribution: (breakdown, group, which texts).
+
+    Item types and styles are of the texts that are as in training, where the corpus knows which those are.
+    """
+    shift = np.array([example.shift for example in examples])
     found: list[tuple[str, str, Ints]] = [("all", "all texts", np.arange(len(examples)))]
     for breakdown, attribute in (("item type", "item_type"), ("style", "style")):
-        names = np.array([getattr(example, attribute) for example in examples])
+        names = np.where(shift == "", [getattr(example, attribute) for example in examples], "")
         found += [(breakdown, str(name), np.flatnonzero(names == name)) for name in np.unique(names) if name]
+    if (shift != "").any():
+        named = np.where(shift == "", AS_TRAINED, shift)
+        found += [(DISTRIBUTION, name, np.flatnonzero(named == name)) for name in dict.fromkeys(map(str, named))]
     return found
 
 

@@ -14,6 +14,7 @@ from emomech.organism.events import Event
 from emomech.organism.grammar import Shares, Vignette, draw, weighted
 from emomech.organism.lexicon import is_female, lexicon, persons
 from emomech.organism.ordinary import draw_ordinary
+from emomech.organism.wording import SPEAKER
 
 Phase = Literal["binding", "appraisal", "grammar"]
 PHASES: tuple[Phase, ...] = ("binding", "appraisal", "grammar")
@@ -122,7 +123,7 @@ def _vignette(rng: Random, shares: Shares, *, beside: bool = True) -> Lesson:
 
 def _worth(event: Event) -> tuple[str, str, str]:
     """Whether what is told is good for the person, happened or not."""
-    whom = "me" if event.person == "I" else event.person
+    whom = "me" if event.person == SPEAKER else event.person
     return f"For {whom} it was ", {1: "good", -1: "bad", 0: "nothing"}[event.desirability], "worth"
 
 
@@ -132,8 +133,8 @@ def _who_did(rng: Random, drawn: Vignette) -> tuple[str, str, str] | None:
     if not facts:
         return None
     event = rng.choice(facts)
-    agent = event.agent[0].upper() + event.agent[1:]
-    return f"{'Who' if event.meant else 'What'} {event.verb[1]} the {event.thing}? ", agent, "who did it"
+    agent = "me" if event.agent == SPEAKER else event.agent
+    return f"The {event.thing} was {event.verb[2]} by ", agent, "who did it"
 
 
 def _answered(text: str, questions: Sequence[tuple[str, str, str]]) -> Lesson:

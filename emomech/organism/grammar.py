@@ -74,10 +74,10 @@ def stream(seed: int, *, split: Split, shift: Shift = "") -> Iterator[Vignette]:
         yield from draw(rng, split, "/".join(filter(None, (str(seed), split, shift, str(number)))), shift=shift)
 
 
-def mixed(seed: int) -> Iterator[Example]:
+def mixed(seed: int) -> Iterator[Vignette]:
     """Stream what a study reads: texts as in training, and every fourth of them shifted, by each shift in turn."""
-    plain = vignettes(seed, split="study")
-    shifted = [vignettes(seed, split="study", shift=shift) for shift in SHIFTS]
+    plain = stream(seed, split="study")
+    shifted = [stream(seed, split="study", shift=shift) for shift in SHIFTS]
     for one in cycle(shifted):
         yield from islice(plain, SHIFTED - 1)
         yield next(one)

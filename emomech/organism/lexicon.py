@@ -195,10 +195,10 @@ _OTHER = {
     "pronoun": "i it me my you your she her he him his who what one everyone anyone nothing something",
     "particle": "'s",
     "auxiliary": "was were be had did may might could would felt is has",
-    "adverb": "not never soon well yet suddenly quite unexpectedly twice slowly always once nearly almost out nowhere as "
-    "usual abruptly routinely perhaps probably really even again just ever close far less more better worse",
-    "adjective": "long grey quiet full closed pale late empty strange odd first strangest pure old ordinary normal worth "
-    "fixed likely unable ready bound due set good bad dirty clean",
+    "adverb": "not never soon well yet suddenly quite unexpectedly twice slowly always once nearly almost out nowhere "
+    "as usual abruptly routinely perhaps probably really even again just ever close far less more better worse",
+    "adjective": "long grey quiet full closed pale late empty strange odd first strangest pure old ordinary normal "
+    "worth fixed likely unable ready bound due set good bad dirty clean",
     "conjunction": "and than",
     "verb": "came lay rang passed opened sat walked read waited counted talked looked stood wrote cooked agreed "
     "planned come fall stop begin gather stopped wait close expected said going seemed meant threatened "

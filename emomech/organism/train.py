@@ -22,7 +22,8 @@ from emomech.models import load_model
 from emomech.organism.card import card
 from emomech.organism.curriculum import lessons
 from emomech.organism.evaluate import evaluate
-from emomech.organism.training import Recipe, Training
+from emomech.organism.recipe import Recipe
+from emomech.organism.training import Training
 from emomech.presets import PACKAGE, OrganismPreset
 from emomech.sae_training import SaeRecipe, default_points, train_saes
 from emomech.study import Study, StudySpec

@@ -98,6 +98,15 @@ def test_groups_are_item_types_and_styles() -> None:
     assert table.n[1:3].sum() == table.n[0]
 
 
+def test_shifted_texts_are_a_breakdown_of_their_own() -> None:
+    study = planted.study(400)
+    examples = [replace(e, style="tale", shift="" if i % 4 else "new") for i, e in enumerate(study.corpus.examples)]
+    vars(study)["corpus"] = corpus.make("planted", examples, study.corpus.labels)
+    table = behaviour(study, n_resamples=20).accuracy.query("predictor == 'model'").set_index(["breakdown", "group"]).n
+    assert table["style", "tale"] == table["distribution", "as in training"] < table["all", "all texts"]
+    assert table["distribution"].sum() == table["all", "all texts"]
+
+
 def test_both_of_a_pair_have_to_be_right() -> None:
     study = planted.study(400, null=True)
     examples = [replace(e, item_type="minimal pair", cluster=str(i // 2)) for i, e in enumerate(study.corpus.examples)]
