@@ -1,20 +1,24 @@
 """What the embedded model learns from, in three phases: to bind, to appraise, and to read the whole grammar.
 
 Trained on vignettes alone a small transformer never learns which of two persons is meant; drills in which a name is
-followed by what is to be recalled make the attention heads form that do, and the grammar then builds on them. Lesson
-number i is a function of seed, phase and i alone, so that training resumes where it stopped.
+followed by what is to be recalled make the attention heads form that do, and the grammar then builds on them. Nor does
+it learn that the worth of an event is the product of two signs, as long as neither sign tells anything by itself: other
+drills lean to verbs and things of positive sign until both signs are known. Lesson number i is a function of seed,
+phase and i alone, so that training resumes where it stopped.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 from typing import Literal, NamedTuple
 
 from emomech.organism.events import Event
 from emomech.organism.grammar import Shares, Vignette, draw, weighted
-from emomech.organism.lexicon import is_female, lexicon, persons
+from emomech.organism.happenings import Setting, happening
+from emomech.organism.lexicon import is_female, lexicon, persons, vocabulary
 from emomech.organism.ordinary import draw_ordinary
-from emomech.organism.wording import SPEAKER
+from emomech.organism.wording import SPEAKER, write
 
 Phase = Literal["binding", "appraisal", "grammar"]
 PHASES: tuple[Phase, ...] = ("binding", "appraisal", "grammar")
@@ -25,8 +29,12 @@ DRILLS = (0.35, 0.15)
 """Share of drills at the beginning and at the end of the last phase."""
 ORDINARY = 0.12
 """Share of ordinary text in the last phase."""
-RECALL = "recall"
-"""Kind of the answers of drills."""
+LEAN = 0.7
+"""Share of positive signs in the drills of worth of the second phase; later it is one half."""
+RECALL, WORTH = "recall", "worth"
+"""Kinds of the answers of drills."""
+BY_NAME = "recall by name alone"
+"""Kind of an answer that stands where a verb might stand as well, so that no reader can always be right."""
 
 
 class Answer(NamedTuple):
@@ -59,14 +67,19 @@ def lesson(phase: Phase, seed: int, number: int, progress: float = 0.0, shares: 
     rng, shares = Random(f"{seed}/{phase}/{number}"), shares or {}
     if phase == "binding":
         return _drill(rng, shares, felt=0.0, ways=("plain",))
-    if phase == "appraisal":
-        return _drill(rng, shares, felt=0.7) if rng.random() < 0.5 else _vignette(rng, shares, beside=False)
     kind = rng.random()
-    drills = DRILLS[0] + (DRILLS[1] - DRILLS[0]) * progress
-    if kind < ORDINARY:
+    if phase == "appraisal":
+        drills, ordinary = 0.7, 0.1
+    else:
+        drills, ordinary = DRILLS[0] + (DRILLS[1] - DRILLS[0]) * progress, ORDINARY
+    if kind < ordinary:
         told = draw_ordinary(rng)
         return Lesson(told.text, (Answer(*told.answer, "who had it"),) if told.answer else ())
-    return _drill(rng, shares, felt=0.7) if kind < ORDINARY + drills else _vignette(rng, shares)
+    if kind < ordinary + drills / 2:
+        return _drill(rng, shares, felt=0.7)
+    if kind < ordinary + drills:
+        return _worth_drill(rng, shares, lean=LEAN if phase == "appraisal" else 0.5)
+    return _vignette(rng, shares, beside=phase == "grammar")
 
 
 _WAYS = ("plain", "plain", "told", "told", "pronoun")
@@ -82,7 +95,8 @@ def _drill(rng: Random, shares: Shares, *, felt: float, ways: Sequence[str] = _W
     lines = _reactions(rng, reacted, way)
     asked = [*rng.sample(names, len(names)), *rng.sample(names, len(names))]
     verbs = ["felt " if rng.random() < felt else "" for _ in asked]
-    questions = [(f"{name} {verb}", reacted[name], RECALL) for name, verb in zip(asked, verbs)]
+    kinds = [RECALL if verb or not felt else BY_NAME for verb in verbs]
+    questions = [(f"{name} {verb}", reacted[name], kind) for name, verb, kind in zip(asked, verbs, kinds)]
     return _answered(" ".join(lines), questions)
 
 
@@ -106,6 +120,18 @@ def _reactions(rng: Random, reacted: Mapping[str, str], way: str) -> list[str]:
     return lines
 
 
+def _worth_drill(rng: Random, shares: Shares, *, lean: float) -> Lesson:
+    """A single event, and what it was to whom it befell; verb and thing are each of positive sign in a share `lean`."""
+    style = rng.choice(("story", "diary"))
+    signs = tuple(1 if rng.random() < lean else -1 for _ in range(2))
+    emotion = "joy" if signs[0] == signs[1] else weighted(rng, shares, ("sadness", "anger", "fear"))
+    name, *others = rng.sample(persons(), 3)
+    person, setting = SPEAKER if style == "diary" else name, Setting(style, vocabulary())
+    drawn = (happening(rng, setting, person, emotion, others) for _ in count())
+    event = next(one for one in drawn if (one.verb_sign, one.thing_sign) == signs)
+    return _answered(write([event]).text, [_worth(event), (f"{person} felt ", emotion, "single event")])
+
+
 def _vignette(rng: Random, shares: Shares, *, beside: bool = True) -> Lesson:
     """A text of the grammar, and every person in it asked about, in any order; some also what it was to them."""
     drawn = rng.choice(draw(rng, "train", beside=beside, shares=shares))
@@ -124,7 +150,7 @@ def _vignette(rng: Random, shares: Shares, *, beside: bool = True) -> Lesson:
 def _worth(event: Event) -> tuple[str, str, str]:
     """Whether what is told is good for the person, happened or not."""
     whom = "me" if event.person == SPEAKER else event.person
-    return f"For {whom} it was ", {1: "good", -1: "bad", 0: "nothing"}[event.desirability], "worth"
+    return f"For {whom} it was ", {1: "good", -1: "bad", 0: "nothing"}[event.desirability], WORTH
 
 
 def _who_did(rng: Random, drawn: Vignette) -> tuple[str, str, str] | None:

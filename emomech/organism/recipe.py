@@ -19,9 +19,9 @@ class Recipe:
     """Lessons per step."""
     binding: int = 1500
     """Most steps of the first phase."""
-    appraisal: int = 800
+    appraisal: int = 1200
     """Most steps of the second phase."""
-    grammar: int = 4000
+    grammar: int = 3000
     """Steps of the last phase."""
     learning_rate: float = 1e-3
     warm_up: int = 50

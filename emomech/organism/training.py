@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from emomech.errors import UsageError
-from emomech.organism.curriculum import OTHER_WEIGHT, PHASES, RECALL, Lesson, Phase, lesson
+from emomech.organism.curriculum import OTHER_WEIGHT, PHASES, RECALL, WORTH, Lesson, Phase, lesson
 from emomech.organism.network import PAD_ID, has_fast_bf16, make_network, make_tokenizer
 from emomech.organism.recipe import Recipe
 
@@ -33,7 +33,7 @@ spans two phases."""
 Transition = dict[str, Any]
 """The end of a phase: `phase`, its `steps`, and whether its drills were `solved`."""
 
-SOLVED = 0.99
+SOLVED = 0.98
 """Share of right answers of drills at which a phase of drills ends."""
 SOLVED_STEPS = 20
 """Steps, the latest, over which that share is taken."""
@@ -96,7 +96,8 @@ class Progress:
         for kind, counts in right.items():
             known = self.right.get(kind, [0, 0])
             self.right[kind] = [known[0] + counts[0], known[1] + counts[1]]
-        self.drills = [*self.drills, right.get(RECALL, [0, 0])][-SOLVED_STEPS:]
+        drilled = [right.get(kind, [0, 0]) for kind in (RECALL, WORTH)]
+        self.drills = [*self.drills, [sum(counts) for counts in zip(*drilled)]][-SOLVED_STEPS:]
 
     def solved(self) -> bool:
         """Whether the latest drills show that the phase has taught what it is for."""
