@@ -185,10 +185,10 @@ def train_organism(
     from emomech import presets
 
     chosen = presets.organisms(preset)
-    from emomech.organism import train
+    from emomech.organism import records, train
 
     for name, one in chosen.items():
-        folder = (train.WEIGHTS if out is None else out) / name if out is None or len(chosen) > 1 else out
+        folder = (records.WEIGHTS if out is None else out) / name if out is None or len(chosen) > 1 else out
         _say(f"{name}: {one.summary}")
         train.train(folder, recipe=train.recipe_of(one), seed=one.seed, device=device, say=_say)
         typer.echo(folder)

@@ -30,14 +30,15 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *CARD,
     ),
     "measure": ("activations", "readout", "gate"),
+    "fit": ("sae_training", "sae_sweep"),
     "compare": ("profiles", "organism.evaluate", "organism.records"),
     "findings": ("analyses.behaviour", "analyses.fidelity", "analyses.flow", "analyses.organism"),
     "keep and show": ("run", "charts", "palette", "verdicts", *PAGE),
-    "shell": ("parameters", "runner", "notebook", "sphinx_vega", "pages", "book", "sae_training", "sae_sweep", *MAKING),
+    "shell": ("parameters", "runner", "notebook", "sphinx_vega", "pages", "book", *MAKING),
     "door": ("cli", "__main__"),
 }
-"""Bottom up. A module imports modules of lower layers; inside `words`, `keep and show`, `shell` and `organism` also its neighbours."""
-NEIGHBOURLY = ("words", "keep and show", "shell", "door")
+"""Bottom up. A module imports modules of lower layers; inside `words`, `fit`, `keep and show`, `shell` and `organism` also its neighbours."""
+NEIGHBOURLY = ("words", "fit", "keep and show", "shell", "door")
 
 
 def name_of(file: Path) -> str:

@@ -59,6 +59,8 @@ def test_lists_say_what_there_is(capsys: Capture) -> None:
         (["run", "behaviour", "-p", "seed=1", "-p", "seed=2"], ["seed", "twice"]),
         (["run", "behaviour", "-p", "corpus=nowhere/texts.csv"], ["nowhere/texts.csv"]),
         (["sae", "train", "--model", "gpt3", "--corpus", "organism", "--out", "x"], ["gpt3", "organism"]),
+        (["organism", "train", "--preset", "scarce"], ["'scarce'", "'scarcity'", "disgust02"]),
+        (["organism", "evaluate", "--preset", "seeds"], ["is a group", "seed1, seed2"]),
     ],
 )
 def test_what_is_asked_wrongly_is_named(

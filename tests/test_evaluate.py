@@ -11,7 +11,8 @@ from emomech.models import randomised
 from emomech.organism.card import card
 from emomech.organism.evaluate import ACCURACY, BOTH, EVALUATION, EXCESS, GATES, Sizes, evaluate, gated
 from emomech.organism.grammar import STYLES
-from emomech.organism.train import RECORD, WEIGHTS, recipe_of
+from emomech.organism.records import TRAINING, WEIGHTS
+from emomech.organism.train import recipe_of
 from emomech.study import Study, StudySpec
 
 CHANCE = 1 / 7
@@ -28,12 +29,12 @@ def values(table: pd.DataFrame) -> pd.Series:
 
 
 def told(name: str) -> pd.DataFrame:
-    return pd.DataFrame(json.loads((WEIGHTS / name / RECORD).read_text())["measured"])
+    return pd.DataFrame(json.loads((WEIGHTS / name / TRAINING).read_text())["measured"])
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_card_tells_what_was_measured(name: str) -> None:
-    learned = json.loads((WEIGHTS / name / "model" / RECORD).read_text())
+    learned = json.loads((WEIGHTS / name / "model" / TRAINING).read_text())
     assert (WEIGHTS / name / "README.md").read_text() == card(learned, told(name))
     assert learned["recipe"] == asdict(recipe_of(presets.organisms(name)[name]))
 

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 import pytest
 
-from emomech import learning_charts, organism_charts, palette
+from emomech import learning_charts, organism_charts, palette, sae_sweep
 from emomech.organism import inventory, records
 from emomech.organism.grammar import CONFLICT, ITEM_TYPES, PAIR, STYLES
 from emomech.schema import Schema
@@ -35,7 +35,7 @@ GATES = table(
     ("default", "balanced accuracy", f"{PAIR}, diary", 0.9, "≥ 0.85", True),
     ("default", "balanced accuracy", f"{CONFLICT}, story", 0.9, "≥ 0.9", True),
 )
-SWEEP = table(records.SWEEP, *(("x", d, 8, 0.1, 8.0, 0.0, 0.9, 0.4, 0.02, 0.6, 0.3) for d in (256, 1024)))
+SWEEP = table(sae_sweep.SWEEP, *(("x", d, 8, 0.1, 8.0, 0.0, 0.9, 0.4, 0.02, 0.6, 0.3) for d in (256, 1024)))
 DRAWN = {
     "annotation": organism_charts.annotation(ANNOTATION),
     "counts": organism_charts.counts(COUNTS),

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from emomech import organism_story as story
+from emomech import sae_sweep
 from emomech.organism import records
 from emomech.organism.grammar import CONFLICT
 from emomech.schema import Schema
@@ -95,8 +96,8 @@ def test_bag(value: float, said: str) -> None:
 
 def test_swept() -> None:
     rows = [("x", d, 8, 0.1, 8.0, 0.0, 0.9, stable, 0.02, 0.6, 0.3) for d, stable in ((256, 0.3), (512, 0.6))]
-    told = story.swept(table(records.SWEEP, *rows))
+    told = story.swept(table(sae_sweep.SWEEP, *rows))
     assert "2 sizes were trained at 1 hook points" in told
     assert "at best 0.60" in told
     assert "512 features" in told
-    assert "No sweep" in story.swept(table(records.SWEEP))
+    assert "No sweep" in story.swept(table(sae_sweep.SWEEP))

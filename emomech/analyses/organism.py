@@ -10,7 +10,7 @@ from typing import Annotated
 
 import pandas as pd
 
-from emomech import presets
+from emomech import presets, sae_sweep
 from emomech.errors import UsageError
 from emomech.organism import inventory, records
 from emomech.organism.lexicon import parts_of_speech
@@ -38,7 +38,7 @@ class Organism:
     gates: Annotated[pd.DataFrame, records.GATES]
     organisms: Annotated[pd.DataFrame, records.ORGANISMS]
     saes: Annotated[pd.DataFrame, records.SAES]
-    sweep: Annotated[pd.DataFrame, records.SWEEP]
+    sweep: Annotated[pd.DataFrame, sae_sweep.SWEEP]
 
 
 def organism(study: Study, *, state: str = "") -> Organism:

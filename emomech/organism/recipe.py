@@ -30,7 +30,7 @@ class Recipe:
     k: int = 16
     shares: Mapping[str, float] = field(default_factory=dict)
     """Emotion to its share of the answers; what is not named shares the rest equally."""
-    sae_tokens: int = 1_500_000
+    sae_tokens: int = 600_000
     """Activations from which each SAE learns."""
 
     def steps(self, phase: Phase) -> int:

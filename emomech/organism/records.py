@@ -19,6 +19,7 @@ from emomech.errors import UsageError
 from emomech.organism.evaluate import ACCURACY, BAG, EVALUATION, GATED, gated
 from emomech.organism.grammar import CONFLICT, PAIR, STYLES
 from emomech.organism.lexicon import EMOTION_NOUNS
+from emomech.sae_sweep import SWEEP
 from emomech.schema import Schema
 
 WEIGHTS = presets.PACKAGE / "organism" / "weights"
@@ -78,19 +79,6 @@ SAES = Schema(
         "loss_recovered": "cross-entropy recovered: 1 as good as the activation, 0 as its mean",
     },
 )
-SWEEP = Schema(
-    keys={"hook_point": "where the SAEs stand", "d_sae": "features", "k": "features that may fire at once"},
-    values={
-        "fvu": "fraction of variance unexplained on held-out texts, mean over seeds",
-        "l0": "features that fire per token of held-out texts",
-        "dead": "share of features that never fire on the activations learned from",
-        "loss_recovered": "cross-entropy recovered: 1 as good as the activation, 0 as its mean",
-        "stable": "share of living features that another seed finds as well",
-        "stable_chance": "the same against random directions in the place of the other seed",
-        "cosine": "mean cosine of the features of two seeds, matched one to one",
-        "cosine_chance": "the same against random directions",
-    },
-)
 
 
 @dataclass(frozen=True)
@@ -113,7 +101,7 @@ class Record:
     training: Mapping[str, Any] = field(repr=False)
     """`recipe`, `seed`, `seconds`, `curve` and `transitions`."""
     sweep: pd.DataFrame = field(repr=False)
-    """As `SWEEP` says; empty where no sweep is recorded."""
+    """As `sae_sweep.SWEEP` says; empty where no sweep is recorded."""
 
 
 def kept() -> dict[str, Path]:

@@ -1,7 +1,8 @@
 """Makes an embedded model and its SAEs from nothing: `model/`, `saes/`, a model card and a record of the training.
 
-What is finished is left alone, and what was interrupted goes on where it stopped. The same preset on the same machine
-and library versions gives the same files; on another, a model that differs in the last digits.
+`records` says what stands where. What is finished is left alone, and what was interrupted goes on where it stopped. The
+same preset on the same machine and library versions gives the same files; on another, a model that differs in the last
+digits.
 """
 
 import json
@@ -23,18 +24,14 @@ from emomech.organism.card import card
 from emomech.organism.curriculum import lessons
 from emomech.organism.evaluate import evaluate
 from emomech.organism.recipe import Recipe
+from emomech.organism.records import TRAINING
 from emomech.organism.training import Training
-from emomech.presets import PACKAGE, OrganismPreset
+from emomech.presets import OrganismPreset
 from emomech.sae_training import SaeRecipe, default_points, train_saes
 from emomech.study import Study, StudySpec
 
 Say = Callable[[str], None]
 Device = Literal["auto", "cpu", "cuda"]
-
-WEIGHTS = PACKAGE / "organism" / "weights"
-SHIPPED = WEIGHTS / "default"
-RECORD = "training.json"
-"""Beside the model: its recipe, seed and curve of learning; beside both: what was measured, with which libraries."""
 
 _SAE_LESSONS = 12_000
 """Lessons from which the SAEs' activations are read; more than their pool of tokens holds."""
@@ -73,12 +70,12 @@ def train(out: Path, *, recipe: Recipe | None = None, seed: int = 0, device: Dev
 def measure(out: Path, say: Say) -> None:
     """Measure a trained model with its SAEs, and write card and record."""
     say("measuring")
-    learned = json.loads((out / "model" / RECORD).read_text(encoding="utf-8"))
+    learned = json.loads((out / "model" / TRAINING).read_text(encoding="utf-8"))
     measured = evaluate(Study(StudySpec(model=str(out / "model"), sae=str(out / "saes"), seed=learned["seed"])))
     _write(out / "README.md", card(learned, measured))
     libraries = {name: version(name) for name in ("torch", "transformers", "sae-lens")}
     record = {"recipe": learned["recipe"], "seed": learned["seed"], "libraries": libraries}
-    _write(out / RECORD, json.dumps(record | {"measured": measured.to_dict("records")}, indent=1) + "\n")
+    _write(out / TRAINING, json.dumps(record | {"measured": measured.to_dict("records")}, indent=1) + "\n")
 
 
 def _device(device: str) -> str:
@@ -90,11 +87,11 @@ def _device(device: str) -> str:
 def _finished(out: Path, made_by: dict[str, Any]) -> bool:
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out}: is a file, expected a folder.")
-    for record in (out / "model" / RECORD, out / RECORD):
+    for record in (out / "model" / TRAINING, out / TRAINING):
         found = json.loads(record.read_text(encoding="utf-8")) if record.exists() else made_by
         if {key: found.get(key) for key in made_by} != made_by:
             raise UsageError(f"--out {out}: holds a model of another recipe or seed. Name another folder.")
-    return (out / RECORD).exists()
+    return (out / TRAINING).exists()
 
 
 def _train_model(out: Path, training: Training, made_by: dict[str, Any], say: Say) -> None:
@@ -107,7 +104,7 @@ def _train_model(out: Path, training: Training, made_by: dict[str, Any], say: Sa
     try:
         training.network.cpu().half().save_pretrained(unfinished)
         training.tokenizer.save_pretrained(unfinished)
-        _write(unfinished / RECORD, json.dumps(made_by | learned) + "\n")
+        _write(unfinished / TRAINING, json.dumps(made_by | learned) + "\n")
         unfinished.chmod(0o755)
         os.replace(unfinished, out / "model")
     finally:

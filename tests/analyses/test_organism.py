@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
-from emomech import sae_sweep
 from emomech.analyses.organism import Organism, organism
 from emomech.errors import EmomechError, UsageError
 from emomech.organism import inventory, records
@@ -159,10 +158,6 @@ def test_a_sweep_of_other_columns_is_refused(weights: Path) -> None:
     (weights / "default" / "sweep.json").write_text(json.dumps([{"d_sae": 32}]))
     with pytest.raises(EmomechError, match="'sweep.json': has columns"):
         found(weights)
-
-
-def test_the_columns_of_a_sweep_are_what_the_sweep_writes() -> None:
-    assert list(records.SWEEP.columns) == list(sae_sweep.SWEEP.columns)
 
 
 def test_a_model_that_is_no_organism_is_refused(weights: Path, tmp_path: Path) -> None:
