@@ -13,6 +13,7 @@ import pytest
 from emomech import book, cli, runner
 from emomech.errors import EmomechError
 from emomech.organism import evaluate
+from emomech.organism.recipe import Recipe
 from emomech.runner import Planned
 
 Capture = pytest.CaptureFixture[str]
@@ -155,3 +156,24 @@ def test_gates_are_told_to_people_and_to_programs(monkeypatch: pytest.MonkeyPatc
     assert told["measured"][1]["value"] == 0.8
     assert run("organism", "evaluate") == 0
     assert "≥ 0.98" in capsys.readouterr().out
+
+
+def test_a_group_of_organisms_is_trained_one_after_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
+) -> None:
+    from emomech.organism import records, train
+
+    made: list[tuple[Path, int, dict[str, float]]] = []
+
+    def note(out: Path, *, recipe: Recipe, seed: int, device: str, say: object) -> None:
+        made.append((out, seed, dict(recipe.shares)))
+
+    monkeypatch.setattr(train, "train", note)
+    assert run("organism", "train", "--preset", "scarcity", "--out", str(tmp_path)) == 0
+    assert len(made) == 15
+    assert (tmp_path / "disgust02-seed1", 1, {"disgust": 0.02}) in made
+    assert capsys.readouterr().out.split() == [str(out) for out, _, _ in made]
+    made.clear()
+    assert run("organism", "train", "--preset", "seed2", "--out", str(tmp_path / "mine")) == 0
+    assert run("organism", "train", "--preset", "seed2") == 0
+    assert made == [(tmp_path / "mine", 2, {}), (records.WEIGHTS / "seed2", 2, {})]

@@ -102,7 +102,7 @@ def test_what_may_be_followed_by_a_verb_is_no_recall() -> None:
 @pytest.mark.parametrize("phase", ["appraisal", "grammar"])
 def test_no_lesson_tells_a_text_of_the_study(phase) -> None:
     told = vignettes_of(phase)
-    assert len(told) > 400
+    assert len(told) > 150
     assert {side(story(one)) for one in told} == {"train"}
 
 
@@ -143,8 +143,8 @@ def test_worth_is_that_of_the_event_happened_or_not() -> None:
 
 def test_drills_are_told_in_other_voices_and_of_pronouns() -> None:
     told = [one.text for one in lessons("grammar", 0, 1500) if is_drill(one)]
-    assert sum(" to " in text.split(":")[0] for text in told if ":" in text) > 100
-    assert sum("She " in text and "He " in text for text in told) > 40
+    assert sum(" to " in text.split(":")[0] for text in told if ":" in text) > 40
+    assert sum("She " in text and "He " in text for text in told) > 15
     assert not any(":" in one.text for one in lessons("binding", 0, 200))
 
 

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from emomech.errors import UsageError
 from emomech.organism import network
-from emomech.organism.curriculum import OTHER_WEIGHT, RECALL, Answer, Lesson, lesson
+from emomech.organism.curriculum import OTHER_WEIGHT, RECALL, WORTH, Answer, Lesson, lesson
 from emomech.organism.lexicon import EMOTION_NOUNS
 from emomech.organism.recipe import Recipe
 from emomech.organism.training import SOLVED_STEPS, Encoded, Progress, Training, _right, collated, encoded
@@ -98,7 +98,7 @@ def test_phases_of_drills_end_when_solved_and_the_last_does_not(
 
 def test_a_phase_that_is_not_solved_ends_at_its_most_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training = Training(replace(TINY, binding=30, appraisal=0), 0)
-    always_right(training, monkeypatch, share=0.98)
+    always_right(training, monkeypatch, share=0.97)
     training.run(tmp_path / "checkpoint.pt", quiet)
     assert training.progress.transitions[:2] == [
         {"phase": "binding", "steps": 30, "solved": False},
@@ -110,7 +110,7 @@ def test_only_the_latest_drills_decide() -> None:
     progress = Progress()
     for n_right in (0, *[10] * SOLVED_STEPS):
         assert not progress.drills or not progress.solved()
-        progress.count(1.0, {RECALL: [n_right, 10], "worth": [0, 10]})
+        progress.count(1.0, {RECALL: [n_right, 10], WORTH: [n_right, 10], "who did it": [0, 10]})
     assert progress.solved()
 
 

@@ -14,7 +14,7 @@ from emomech.analyses.organism import Organism, organism
 from emomech.errors import EmomechError, UsageError
 from emomech.organism import inventory, records
 from emomech.organism.evaluate import ACCURACY, BAG, GATED
-from emomech.organism.grammar import CONFLICT, ITEM_TYPES, PAIR, SHIFTS, STYLES, mixed
+from emomech.organism.grammar import CONFLICT, ITEM_TYPES, PAIR, SHIFTS, STYLES
 from emomech.organism.lexicon import EMOTION_NOUNS
 from emomech.run import Run
 from emomech.schema import checked
@@ -197,7 +197,7 @@ def test_a_result_is_made_anew_when_an_organism_is(weights: Path) -> None:
 
 
 def test_the_sample_is_what_studies_read(drawn: list[Any]) -> None:
-    assert [one.example for one in drawn] == [one for one, _ in zip(mixed(3), range(N))]
+    assert [one.example for one in drawn] == list(Study(StudySpec(sae=None, seed=3, limit=N)).corpus.examples)
 
 
 def test_there_is_an_example_of_every_type_and_style(drawn: list[Any]) -> None:
