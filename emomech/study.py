@@ -66,7 +66,7 @@ class StudySpec:
         if self.sae != AUTO:
             return self.sae
         if not (found := presets.model(self.model).sae):
-            raise UsageError(f"sae: for the model {self.model!r} no SAEs are known; name a preset or a folder.")
+            raise UsageError(f"sae: for the model {self.model!r} no SAEs are known; name some, or `emomech sae train`.")
         return found
 
     def _presets(self) -> dict[str, presets.Preset]:
