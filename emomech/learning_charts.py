@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 
 from emomech.charts import Layered
+from emomech.organism.curriculum import WORTH
 from emomech.organism.grammar import CONFLICT, PAIR, STYLES
 from emomech.palette import KIND_COLOURS, PREDICTOR_COLOURS, STYLE_COLOURS
 
@@ -23,7 +24,11 @@ _KINDS: Mapping[str, str] = {
     "two persons, one calm": "two, no conflict",
     CONFLICT: "two, conflict",
     PAIR: "minimal pair",
+    WORTH: "worth of an event",
+    "who did it": "who did it",
+    "who had it": "who did it",
 }
+"""Kinds of answers as drawn. Left out are names that a verb may follow as well, and what a drill has just told."""
 
 
 def learning(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
@@ -70,8 +75,8 @@ def styles(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
 
 def _learned(table: pd.DataFrame) -> pd.DataFrame:
     """Gather kinds of answers into few, and styles into one more that is all of them."""
-    kind = table.kind.map(_KINDS).fillna("other questions")
-    styled = table.assign(kind=kind, style=table["style"].fillna(""))
+    kind = table.kind.map(_KINDS)
+    styled = table.assign(kind=kind, style=table["style"].fillna("")).dropna(subset="kind")
     both = pd.concat([styled, styled[styled["style"] != ""].assign(style=ALL)])
     found = both.groupby(["step", "phase", "tokens", "kind", "style"], as_index=False)[["right", "n"]].sum()
     return found.assign(accuracy=found.right / found.n)

@@ -34,7 +34,8 @@ KIND_COLOURS: Mapping[str, str] = {
     "two, no conflict": "#009e73",
     "two, conflict": "#d55e00",
     "minimal pair": "#0072b2",
-    "other questions": "#8c8c8c",
+    "worth of an event": "#cc79a7",
+    "who did it": "#8c8c8c",
 }
 STYLE_COLOURS: Mapping[str, str] = {"story": "#0072b2", "diary": "#009e73", "dialogue": "#d55e00"}
 GATE_COLOURS: Mapping[str, str] = {"met": "#009e73", "missed": "#d55e00"}

@@ -11,7 +11,12 @@ from emomech.organism import inventory, records
 from emomech.organism.grammar import CONFLICT, ITEM_TYPES, PAIR, STYLES
 from emomech.schema import Schema
 
-KINDS = [("recall", ""), ("worth", ""), *((kind, style) for kind in ITEM_TYPES for style in STYLES)]
+KINDS = [
+    ("recall", ""),
+    ("worth", ""),
+    ("recall by name alone", ""),
+    *((kind, style) for kind in ITEM_TYPES for style in STYLES),
+]
 
 
 def table(schema: Schema, *rows: tuple[object, ...]) -> pd.DataFrame:
@@ -82,7 +87,7 @@ def test_accuracy_is_over_all_answers_of_a_kind_and_of_all_styles() -> None:
     assert together["two, conflict", "story"] == 0.6
     assert together["two, no conflict", "diary"] == pytest.approx(12 / 80)
     assert together["recall", ""] == 0.6
-    assert ("other questions", "") in together
+    assert ("worth of an event", "") in together
 
 
 def test_what_guessing_gives_is_drawn() -> None:
