@@ -14,6 +14,7 @@ from emomech.schema import Schema
 KINDS = [
     ("recall", ""),
     ("worth", ""),
+    ("who had it", ""),
     ("recall by name alone", ""),
     *((kind, style) for kind in ITEM_TYPES for style in STYLES),
 ]
