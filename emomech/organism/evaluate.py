@@ -59,8 +59,9 @@ class Gate:
         return self.least <= value <= self.most
 
 
-ACCURACY, BOTH, BAG, EXCESS = (
+ACCURACY, RIGHT, BOTH, BAG, EXCESS = (
     "balanced accuracy",
+    "share right",
     "both of a minimal pair right",
     "bag of words between the two emotions",
     "loss beyond entropy",
@@ -147,6 +148,9 @@ class _Recognition:
             yield self._accuracy(f"{item_type}, {style}", here)
         for i, label in enumerate(EMOTION_NOUNS):
             yield "recall", label, float((self.chosen[self.gold == i] == i).mean()), int((self.gold == i).sum())
+        for mention, by_pronoun in (("name", False), ("pronoun", True)):
+            right = [self._right(i) for i, one in enumerate(self.drawn) if _parted(one, by_pronoun)]
+            yield RIGHT, f"one of two in a story, by {mention}", float(np.mean(right)) if right else np.nan, len(right)
         for style in STYLES:
             both = self._pairs(style)
             yield BOTH, style, float(np.mean(both)) if both else float("nan"), len(both)
@@ -163,12 +167,22 @@ class _Recognition:
         scores = Confusion.of(self.gold[texts], self.chosen[texts], len(EMOTION_NOUNS))
         return ACCURACY, group, float(scores.balanced_accuracy()[0]), len(texts)
 
+    def _right(self, text: int) -> bool:
+        return bool(self.chosen[text] == self.gold[text])
+
     def _pairs(self, style: str) -> list[bool]:
         pairs: dict[str, list[bool]] = {}
         for one, right in zip(self.drawn, self.chosen == self.gold):
             if (one.example.item_type, one.example.style) == (PAIR, style):
                 pairs.setdefault(one.example.cluster, []).append(bool(right))
         return [all(pair) for pair in pairs.values() if len(pair) == 2]
+
+
+def _parted(one: Vignette, by_pronoun: bool) -> bool:
+    """Whether it is a story of two persons who feel differently, meant by pronouns or by names."""
+    events = one.events
+    parted = len(events) == 2 and events[0].emotion != events[1].emotion and one.example.style == "story"
+    return parted and events[0].pronoun == by_pronoun
 
 
 def _bag_of_words(seed: int, drawn: Sequence[Vignette], n: int = 6000) -> Iterator[Row]:

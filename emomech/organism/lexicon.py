@@ -162,7 +162,8 @@ def is_female(name: str) -> bool:
 @cache
 def parts_of_speech() -> Mapping[str, str]:
     """Give the part of speech of every word form, lower case; words of closed classes included."""
-    words, found = lexicon(), {}
+    words = lexicon()
+    found: dict[str, str] = {}
     for part, forms in _OTHER.items():
         found |= dict.fromkeys(forms.split(), part)
     for nouns in (*vars(words.things).values(), *vars(words.agents).values()):
