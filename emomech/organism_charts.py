@@ -20,6 +20,8 @@ _SWEPT = {
     "dead features": "dead",
     "features another seed finds": "stable",
 }
+CHANCE = "random directions"
+"""Against which the features that another seed finds are held."""
 _SYNTAX, _EMOTION = ("role", "voice"), ("emotion", "valence", "arousal")
 
 
@@ -138,26 +140,32 @@ def sweep(table: pd.DataFrame) -> Layered | alt.Chart:
             .encode(text="text")
             .properties(width="container", height=60, description=f"{said} No sweep is recorded for this model.")
         )
-    columns = list(_SWEPT.values())
-    shown = table.melt(["hook_point", "d_sae", "k", "l0", "stable_chance"], columns, "measure")
+    chance = pd.DataFrame(table.assign(measure="stable", value=table.stable_chance, of=CHANCE))
+    swept = table.melt(["hook_point", "d_sae", "k", "l0"], list(_SWEPT.values()), "measure").assign(of="SAEs")
     names = {column: name for name, column in _SWEPT.items()}
-    shown = shown.assign(measure=shown.measure.map(names), d_sae=shown.d_sae.astype(str))
-    shown["chance"] = shown.stable_chance.where(shown.measure == names["stable"])
+    shown = pd.concat([swept, chance[list(swept.columns)]])
+    shown = shown.assign(measure=shown.measure.map(names), k=shown.k.astype(str))
     points = list(dict.fromkeys(shown.hook_point))
     pick = alt.param(name="point", value=points[len(points) // 2], bind=alt.binding_select(options=points, name="At: "))
     what = alt.param(
         name="measure", value=next(iter(_SWEPT)), bind=alt.binding_select(options=list(_SWEPT), name="Measure: ")
     )
-    widths = alt.Color("d_sae:O", sort=[str(d) for d in sorted(set(table.d_sae))], scale=alt.Scale(scheme="viridis"))
-    base = alt.Chart(shown).transform_filter("datum.hook_point === point && datum.measure === measure")
-    base = base.encode(
-        x=alt.X("k:O", title="features that may fire at once", axis=alt.Axis(labelAngle=0)),
-        color=widths.legend(title="features"),
-        tooltip=["hook_point", "measure", "d_sae", "k", *map(_number, ("value", "chance", "l0"))],
+    sparsities = alt.Color("k:O", sort=[str(k) for k in sorted(set(table.k))], scale=alt.Scale(scheme="viridis"))
+    dash = alt.StrokeDash("of:N", legend=None, scale=alt.Scale(domain=["SAEs", CHANCE], range=[[1, 0], [4, 4]]))
+    return (
+        alt.Chart(shown)
+        .transform_filter("datum.hook_point === point && datum.measure === measure")
+        .mark_line(point=True, strokeWidth=2)
+        .encode(
+            x=alt.X("d_sae:O", title="features", axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("value:Q", title="measure chosen below"),
+            color=sparsities.legend(title="features that may fire at once"),
+            strokeDash=dash,
+            tooltip=["hook_point", "measure", "of", "d_sae", "k", _number("value"), _number("l0")],
+        )
+        .add_params(pick, what)
+        .properties(width="container", height=260, description=said)
     )
-    line = base.mark_line(point=True, strokeWidth=2).encode(y=alt.Y("value:Q", title="measure chosen below"))
-    chance = base.mark_line(strokeDash=[4, 4], opacity=0.7).encode(y=alt.Y("chance:Q"))
-    return alt.layer(chance, line).add_params(pick, what).properties(width="container", height=260, description=said)
 
 
 def _colour(column: str, colours: Mapping[str, str], columns: int = 4) -> alt.Color:

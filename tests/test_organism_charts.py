@@ -113,8 +113,8 @@ def test_a_column_of_gates_is_met_if_all_are() -> None:
 
 
 def test_chance_is_drawn_for_stability_alone() -> None:
-    chance = {row["measure"] for row in rows(DRAWN["sweep"]) if row.get("chance") is not None}
-    assert chance == {"features another seed finds"}
+    chance = [row for row in rows(DRAWN["sweep"]) if row["of"] == organism_charts.CHANCE]
+    assert {(row["measure"], row["value"]) for row in chance} == {("features another seed finds", 0.02)}
 
 
 def test_tags_are_drawn_where_a_word_has_them() -> None:
