@@ -159,7 +159,7 @@ def sweep(table: pd.DataFrame) -> Layered | alt.Chart:
         .encode(
             x=alt.X("d_sae:O", title="features", axis=alt.Axis(labelAngle=0)),
             y=alt.Y("value:Q", title="measure chosen below"),
-            color=sparsities.legend(title="features that may fire at once"),
+            color=sparsities.legend(title="k, features at once"),
             strokeDash=dash,
             tooltip=["hook_point", "measure", "of", "d_sae", "k", _number("value"), _number("l0")],
         )
