@@ -27,7 +27,7 @@ def accuracy(table: pd.DataFrame) -> Layered:
     chance = alt.Chart(table).mark_tick(thickness=2, height=24, opacity=0.6)
     chance = chance.encode(y=_rows("group", order), x="chance", color=alt.value("#8c8c8c"))
     return _intervals(
-        base, "balanced_accuracy", "balanced accuracy", _colour("predictor", PREDICTOR_COLOURS), chance
+        base, "balanced_accuracy", "balanced accuracy", colour("predictor", PREDICTOR_COLOURS), chance
     ).properties(
         height=max(120, 46 * len(order)),
         description="Balanced accuracy with 95 % intervals of the model and its baselines, over all texts and per "
@@ -40,7 +40,7 @@ def emotions(table: pd.DataFrame) -> Layered:
     order = list(dict.fromkeys(table.emotion))
     base = alt.Chart(table).encode(y=_rows("emotion", order), yOffset=_offset("predictor", PREDICTOR_COLOURS))
     return _intervals(
-        base, "recall", "recall", _colour("predictor", _only(PREDICTOR_COLOURS, table.predictor))
+        base, "recall", "recall", colour("predictor", only(PREDICTOR_COLOURS, table.predictor))
     ).properties(
         height=34 * len(order),
         description="Recall of each emotion with 95 % intervals, of the model and of a bag-of-words classifier.",
@@ -97,8 +97,8 @@ def stages(table: pd.DataFrame, where: str) -> Layered:
     )
     base = alt.Chart(shown).encode(
         x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=_UNIT),
-        color=_colour("stage", _only(STAGE_COLOURS, shown.stage)),
-        tooltip=["condition", "stage", _number("depth"), *map(_number, ("share", "low", "high"))],
+        color=colour("stage", only(STAGE_COLOURS, shown.stage)),
+        tooltip=["condition", "stage", number("depth"), *map(number, ("share", "low", "high"))],
     )
     share = alt.Y("share:Q", title="selective share of active features", axis=_SHARE)
     trained = base.transform_filter(alt.datum.condition == "trained")
@@ -134,7 +134,7 @@ def families(table: pd.DataFrame, where: str) -> alt.Chart:
                 scale=alt.Scale(scheme="viridis", domain=[0, max(0.05, shown.share.max())] if len(shown) else [0, 1]),
                 legend=alt.Legend(title="selective share", format="%", gradientLength=140),
             ),
-            tooltip=["hook_point", "family", "stage", _number("share"), "n_selective", "n_active"],
+            tooltip=["hook_point", "family", "stage", number("share"), "n_selective", "n_active"],
         )
         .properties(
             width="container",
@@ -148,9 +148,9 @@ def centres(table: pd.DataFrame, where: str) -> Layered:
     """Draw each stage's depth centre of gravity in the model and in the controls."""
     shown = _at(table, where)
     order = list(dict.fromkeys(shown.condition))
-    colours = _only(STAGE_COLOURS, shown.stage)
+    colours = only(STAGE_COLOURS, shown.stage)
     base = alt.Chart(shown).encode(y=_rows("condition", order), yOffset=_offset("stage", colours))
-    return _intervals(base, "centre", "depth centre of gravity", _colour("stage", colours)).properties(
+    return _intervals(base, "centre", "depth centre of gravity", colour("stage", colours)).properties(
         height=56 * max(1, len(order)),
         description=f"Depth centre of gravity of each stage with 95 % intervals, read at the {where}, per condition.",
     )
@@ -163,8 +163,8 @@ def detection(table: pd.DataFrame) -> Layered:
     base = alt.Chart(table).encode(
         x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=_UNIT),
         y=alt.Y("mean(auroc):Q", title="AUROC, mean over values", scale=alt.Scale(domain=[0.5, 1], clamp=True)),
-        color=_colour("reader", _only(READER_COLOURS, table.reader)),
-        tooltip=["reader", _number("depth"), alt.Tooltip("mean(auroc):Q", format=".2f"), "count()"],
+        color=colour("reader", only(READER_COLOURS, table.reader)),
+        tooltip=["reader", number("depth"), alt.Tooltip("mean(auroc):Q", format=".2f"), "count()"],
     )
     line = base.transform_filter("family === 'all' || datum.family === family").mark_line(point=True, strokeWidth=2)
     return (
@@ -200,9 +200,9 @@ def _per_value(
     table: pd.DataFrame, kind: str, value: str, title: str, *under: alt.Chart, least: float, most: float
 ) -> Layered:
     shown = table.assign(latent=table.family + ", " + table.value)
-    order, colours = list(dict.fromkeys(shown.latent)), _only(READER_COLOURS, shown[kind])
+    order, colours = list(dict.fromkeys(shown.latent)), only(READER_COLOURS, shown[kind])
     base = alt.Chart(shown).encode(y=_rows("latent", order), yOffset=_offset(kind, colours))
-    drawn = _intervals(base, value, title, _colour(kind, colours), *under, least=least, most=most)
+    drawn = _intervals(base, value, title, colour(kind, colours), *under, least=least, most=most)
     return drawn.properties(height=40 * max(1, len(order)))
 
 
@@ -210,12 +210,12 @@ def phases(table: pd.DataFrame) -> Layered:
     """Draw held-out error of one to five phases and of a straight ramp, of the trained model."""
     shown = table[table.condition == "trained"]
     order = list(dict.fromkeys(shown.form))
-    colours = _only(PLACE_COLOURS, shown["where"])
+    colours = only(PLACE_COLOURS, shown["where"])
     base = alt.Chart(shown).encode(
         x=alt.X("form:N", sort=order, title=None, axis=alt.Axis(labelAngle=0)),
         y=alt.Y("error:Q", title="held-out error, one phase = 1", scale=alt.Scale(type="log", nice=False), axis=_LOG),
-        color=_colour("where", colours),
-        tooltip=["where", "form", _number("error"), "starts"],
+        color=colour("where", colours),
+        tooltip=["where", "form", number("error"), "starts"],
     )
     steps = base.transform_filter(alt.datum.form != "ramp").mark_line(strokeWidth=1.5)
     return alt.layer(steps, base.mark_point(size=80)).properties(
@@ -238,7 +238,7 @@ def _intervals(
     """Points with horizontal 95 % intervals on a scale from `least` to `most`."""
     scale = alt.Scale(domain=[least, most], clamp=True)
     tips = [column for column in base.data.columns if base.data[column].dtype.kind not in "fi"]
-    base = base.encode(color=colour, tooltip=[*tips, *map(_number, (value, "low", "high")), "n"])
+    base = base.encode(color=colour, tooltip=[*tips, *map(number, (value, "low", "high")), "n"])
     bars = base.mark_rule(strokeWidth=2, opacity=0.6, clip=True).encode(
         x=alt.X("low:Q", title=title, scale=scale, axis=_UNIT), x2="high:Q"
     )
@@ -255,14 +255,17 @@ def _offset(column: str, colours: Mapping[str, str]) -> alt.YOffset:
     return alt.YOffset(f"{column}:N", sort=list(colours))
 
 
-def _colour(column: str, colours: Mapping[str, str]) -> alt.Color:
+def colour(column: str, colours: Mapping[str, str], columns: int = 4) -> alt.Color:
+    """Give every value of a column its own colour, in the palette's order, with a legend of so many columns."""
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    return alt.Color(f"{column}:N", scale=scale, legend=alt.Legend(symbolOpacity=1))
+    return alt.Color(f"{column}:N", scale=scale, legend=alt.Legend(symbolOpacity=1, columns=columns))
 
 
-def _only(colours: Mapping[str, str], present: pd.Series) -> dict[str, str]:
+def only(colours: Mapping[str, str], present: pd.Series) -> dict[str, str]:
+    """Keep the colours of the values that are there."""
     return {name: colour for name, colour in colours.items() if name in set(present)}
 
 
-def _number(column: str) -> alt.Tooltip:
+def number(column: str) -> alt.Tooltip:
+    """Show a number to two decimals where it is pointed at."""
     return alt.Tooltip(f"{column}:Q", format=".2f")

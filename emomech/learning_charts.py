@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import altair as alt
 import pandas as pd
 
-from emomech.charts import Layered
+from emomech.charts import Layered, colour, number, only
 from emomech.organism.curriculum import WORTH
 from emomech.organism.grammar import CONFLICT, PAIR, STYLES
 from emomech.palette import KIND_COLOURS, PREDICTOR_COLOURS, STYLE_COLOURS
@@ -37,9 +37,9 @@ def learning(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
     style = alt.param(
         name="style",
         value=ALL,
-        bind=alt.binding_select(options=[ALL, *_only(STYLE_COLOURS, shown["style"])], name="Style: "),
+        bind=alt.binding_select(options=[ALL, *only(STYLE_COLOURS, shown["style"])], name="Style: "),
     )
-    lines = _lines(shown, "kind", _only(KIND_COLOURS, shown.kind))
+    lines = _lines(shown, "kind", only(KIND_COLOURS, shown.kind))
     lines = lines.transform_filter("datum.style === style || datum.style === ''")
     return (
         alt.layer(*_marks(shown, phases), lines)
@@ -57,10 +57,10 @@ def styles(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
     """Draw accuracy per style against tokens seen, of a kind of answer that the reader chooses, with the phases."""
     shown = _learned(table)
     shown = shown[shown["style"].isin(STYLES)]
-    names = list(_only(KIND_COLOURS, shown.kind))
+    names = list(only(KIND_COLOURS, shown.kind))
     start = "two, conflict" if "two, conflict" in names else next(iter(names), "")
     kind = alt.param(name="kind", value=start, bind=alt.binding_select(options=names, name="Kind of text: "))
-    lines = _lines(shown, "style", _only(STYLE_COLOURS, shown["style"])).transform_filter("datum.kind === kind")
+    lines = _lines(shown, "style", only(STYLE_COLOURS, shown["style"])).transform_filter("datum.kind === kind")
     return (
         alt.layer(*_marks(shown, phases), lines)
         .add_params(kind)
@@ -90,7 +90,7 @@ def _lines(shown: pd.DataFrame, column: str, colours: Mapping[str, str]) -> alt.
         .encode(
             x=_tokens(shown),
             y=alt.Y("accuracy:Q", title="right answers", scale=alt.Scale(domain=[0, 1]), axis=_share()),
-            color=_colour(column, colours, columns=2),
+            color=colour(column, colours, columns=2),
             tooltip=[*tips, alt.Tooltip("accuracy:Q", format=".2f"), "n"],
         )
     )
@@ -131,7 +131,7 @@ def losses(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
             "phase",
             "step",
             alt.Tooltip("tokens:Q", format=","),
-            _number("loss"),
+            number("loss"),
             alt.Tooltip("rate:Q", format=".1e"),
         ],
     )
@@ -155,16 +155,3 @@ def losses(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
 
 def _share() -> alt.Axis:
     return alt.Axis(format="%", tickCount=5)
-
-
-def _colour(column: str, colours: Mapping[str, str], columns: int = 4) -> alt.Color:
-    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    return alt.Color(f"{column}:N", scale=scale, legend=alt.Legend(symbolOpacity=1, columns=columns))
-
-
-def _only(colours: Mapping[str, str], present: pd.Series) -> dict[str, str]:
-    return {name: colour for name, colour in colours.items() if name in set(present)}
-
-
-def _number(column: str) -> alt.Tooltip:
-    return alt.Tooltip(f"{column}:Q", format=".2f")

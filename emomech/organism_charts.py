@@ -3,14 +3,13 @@
 Charts keep to what `charts` says of all figures of the book.
 """
 
-from collections.abc import Mapping
 from itertools import takewhile
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
-from emomech.charts import Layered
+from emomech.charts import Layered, colour, number, only
 from emomech.organism.dataset import WORD_TAGS
 from emomech.palette import GATE_COLOURS, PREDICTOR_COLOURS, STAGE_COLOURS
 
@@ -39,7 +38,7 @@ def annotation(table: pd.DataFrame) -> alt.Chart:
         .encode(
             x=alt.X("family:N", sort=families, title=None, axis=axis, scale=alt.Scale(paddingInner=0.12)),
             y=alt.Y("word:N", sort=words, title=None, scale=alt.Scale(domain=words, paddingInner=0.12)),
-            color=_colour("stage", _only(STAGE_COLOURS, told.stage), columns=2),
+            color=colour("stage", only(STAGE_COLOURS, told.stage), columns=2),
             tooltip=["word", "family", "value"],
         )
         .properties(
@@ -105,7 +104,7 @@ def gates(table: pd.DataFrame) -> alt.Chart:
         .encode(
             x=alt.X("gate:N", sort=order, title=None, axis=names),
             y=alt.Y("organism:N", sort=models, title=None, axis=alt.Axis(labelLimit=120, grid=True)),
-            color=_colour("outcome", GATE_COLOURS, columns=1),
+            color=colour("outcome", GATE_COLOURS, columns=1),
             shape=alt.Shape("outcome:N", scale=shapes, legend=alt.Legend(columns=1)),
             tooltip=["organism", "measure", "shared", "bound", "met", "held", "missed"],
         )
@@ -161,21 +160,8 @@ def sweep(table: pd.DataFrame) -> Layered | alt.Chart:
             y=alt.Y("value:Q", title="measure chosen below"),
             color=sparsities.legend(title="k, features at once"),
             strokeDash=dash,
-            tooltip=["hook_point", "measure", "of", "d_sae", "k", _number("value"), _number("l0")],
+            tooltip=["hook_point", "measure", "of", "d_sae", "k", number("value"), number("l0")],
         )
         .add_params(pick, what)
         .properties(width="container", height=260, description=said)
     )
-
-
-def _colour(column: str, colours: Mapping[str, str], columns: int = 4) -> alt.Color:
-    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    return alt.Color(f"{column}:N", scale=scale, legend=alt.Legend(symbolOpacity=1, columns=columns))
-
-
-def _only(colours: Mapping[str, str], present: pd.Series) -> dict[str, str]:
-    return {name: colour for name, colour in colours.items() if name in set(present)}
-
-
-def _number(column: str) -> alt.Tooltip:
-    return alt.Tooltip(f"{column}:Q", format=".2f")

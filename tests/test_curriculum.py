@@ -1,11 +1,13 @@
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from test_grammar import side
+from test_happenings import BROKEN, CAGE, MOVED, SMEARED
 from test_lexicon import EMOTION_WORD
 
-from emomech.organism.curriculum import BY_NAME, OTHER_WEIGHT, PHASES, RECALL, WORTH, Lesson, lesson, lessons
+from emomech.organism.curriculum import BY_NAME, OTHER_WEIGHT, PHASES, RECALL, WORTH, Lesson, _worth, lesson, lessons
 from emomech.organism.grammar import ITEM_TYPES, STYLES
 from emomech.organism.lexicon import EMOTION_NOUNS, lexicon
 
@@ -133,12 +135,25 @@ def test_kinds_of_answers_are_those_of_the_texts() -> None:
     assert set(counted) == {RECALL, BY_NAME, WORTH, "single event", "who did it", "who had it", *types}
 
 
-def test_worth_is_that_of_the_event_happened_or_not() -> None:
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (BROKEN, ("For Anna it was ", "bad", WORTH)),
+        (replace(BROKEN, mood="denied", said="did not"), ("For Anna it was ", "bad", WORTH)),
+        (replace(CAGE, mood="prospect", said="may"), ("For Anna it was ", "good", WORTH)),
+        (replace(MOVED, person="I"), ("For me it was ", "nothing", WORTH)),
+        (SMEARED, ("For Anna it was ", "bad", WORTH)),
+    ],
+)
+def test_worth_is_that_of_the_event_happened_or_not(event, told) -> None:
+    assert _worth(event) == told
+
+
+def test_a_single_event_is_good_if_and_only_if_it_gives_joy() -> None:
     for one in lessons("grammar", 4, 2000):
-        for answer in one.answers:
-            if answer.kind == WORTH:
-                assert one.text[: answer.start].endswith((" was ",))
-                assert one.text[answer.start : answer.end] in ("good", "bad", "nothing")
+        if is_single_event(one):
+            worth, felt = (one.text[start:end] for start, end, _ in one.answers)
+            assert (worth == "good") == (felt == "joy")
 
 
 def test_drills_are_told_in_other_voices_and_of_pronouns() -> None:

@@ -1,10 +1,10 @@
 """What the embedded model learns from, in three phases: to bind, to appraise, and to read the whole grammar.
 
-Trained on vignettes alone a small transformer never learns which of two persons is meant; drills in which a name is
+Trained on vignettes alone a small transformer does not learn which of two persons is meant; drills in which a name is
 followed by what is to be recalled make the attention heads form that do, and the grammar then builds on them. Nor does
-it learn that the worth of an event is the product of two signs, as long as neither sign tells anything by itself: other
-drills lean to verbs and things of positive sign until both signs are known. Lesson number i is a function of seed,
-phase and i alone, so that training resumes where it stopped.
+it soon learn that the worth of an event is the product of two signs, as long as neither sign tells anything by itself:
+other drills lean to verbs and things of positive sign until both signs are known. Lesson number i is a function of
+seed, phase and i alone, so that training resumes where it stopped.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from emomech.corpus import Example
-from emomech.organism.grammar import ITEM_TYPES, SHIFTS, STYLES, Shift, Split, vignettes
+from emomech.organism.grammar import EVERY_TYPE, SHIFTS, STYLES, Shift, Split, vignettes
 from emomech.organism.lexicon import EMOTION_NOUNS
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def features() -> "Features":
             "text": text,
             "label": ClassLabel(names=list(EMOTION_NOUNS)),
             "person": text,
-            "item_type": ClassLabel(names=[*ITEM_TYPES, "three persons"]),
+            "item_type": ClassLabel(names=list(EVERY_TYPE)),
             "style": ClassLabel(names=list(STYLES)),
             "shift": ClassLabel(names=["", *SHIFTS]),
             "cluster": text,

@@ -28,7 +28,9 @@ STYLES: tuple[Style, ...] = get_args(Style)
 PAIR = "minimal pair"
 CONFLICT = "two persons, conflict"
 ITEM_TYPES = ("one person", "two persons, same emotion", "two persons, one calm", CONFLICT, PAIR)
-"""Of texts in distribution; three persons are a type of their own."""
+"""Of texts in distribution."""
+THREE = "three persons"
+EVERY_TYPE = (*ITEM_TYPES, THREE)
 STUDY_SHARE = 8
 """One bag of words in so many is kept from training, with every text that can be made of it."""
 SHIFTED = 4
@@ -121,11 +123,11 @@ class _Drawing:
     def __init__(self, rng: Random, shift: Shift, shares: Shares) -> None:
         self.rng, self.shift, self.shares = rng, shift, shares
         self.style: Style = rng.choice(STYLES)
-        self.item_type = "three persons" if shift == "three persons" else rng.choice(ITEM_TYPES)
+        self.item_type = THREE if shift == THREE else rng.choice(ITEM_TYPES)
         if shift and self.item_type == PAIR:
             self.item_type = CONFLICT
         self.names = rng.sample(persons(), 7)
-        n = 3 if shift == "three persons" else 1 if self.item_type == "one person" else 2
+        n = 3 if shift == THREE else 1 if self.item_type == "one person" else 2
         self.persons = ([SPEAKER] if self.style == "diary" else []) + self.names[: n - (self.style == "diary")]
         self.bystanders = self.names[n : n + 2]
         self.alike = self.item_type in (CONFLICT, PAIR)

@@ -13,7 +13,7 @@ from emomech.organism.dataset import WORD_TAGS
 from emomech.organism.events import Event, Frame
 from emomech.organism.grammar import (
     CONFLICT,
-    ITEM_TYPES,
+    EVERY_TYPE,
     STYLES,
     Vignette,
     mixed,
@@ -22,7 +22,6 @@ from emomech.organism.happenings import HELD_OUT_FRAMES
 from emomech.organism.lexicon import EMOTION_NOUNS, vocabulary
 from emomech.schema import Schema
 
-_TYPES = (*ITEM_TYPES, "three persons")
 _ITEM = {"item_type": "what makes the item easy or hard", "style": "how it is told"}
 
 EXAMPLES = Schema(
@@ -74,7 +73,7 @@ def sample(seed: int, n: int) -> list[Vignette]:
 def examples(drawn: Sequence[Vignette]) -> pd.DataFrame:
     """Give the first text of each item type and style, and of a minimal pair both; a table as `EXAMPLES` says."""
     rows = []
-    for item_type in _TYPES:
+    for item_type in EVERY_TYPE:
         for style in STYLES:
             of_kind = [one.example for one in drawn if (one.example.item_type, one.example.style) == (item_type, style)]
             plain = [one for one in of_kind if not one.shift] or of_kind
@@ -98,7 +97,7 @@ def annotation(drawn: Sequence[Vignette]) -> pd.DataFrame:
 def counts(drawn: Sequence[Vignette]) -> pd.DataFrame:
     """Count texts by item type, style and emotion, those that do not occur as 0; a table as `COUNTS` says."""
     found = Counter((one.example.item_type, one.example.style, one.example.label) for one in drawn)
-    rows = [(*key, found[key]) for key in product(_TYPES, STYLES, EMOTION_NOUNS)]
+    rows = [(*key, found[key]) for key in product(EVERY_TYPE, STYLES, EMOTION_NOUNS)]
     return pd.DataFrame(rows, columns=list(COUNTS.columns))
 
 
