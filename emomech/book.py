@@ -4,8 +4,11 @@ What stands already is not done again: a notebook as long as its run's key is th
 executed notebooks, the book's text and its tools are.
 """
 
+import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -19,6 +22,8 @@ Profile: TypeAlias = Literal["full", "quick"]
 State: TypeAlias = Literal["fresh", "stale", "missing", "broken"]
 
 ROOT = PACKAGE.parent
+MOST_AT_ONCE = 2
+"""Notebooks that are executed side by side; each holds a model and its SAEs in memory."""
 PROFILES: tuple[Profile, ...] = ("full", "quick")
 
 
@@ -30,6 +35,8 @@ class Entry(BaseModel):
     notebook: str
     parameters: Mapping[str, Any] = {}
     quick: Mapping[str, Any] = {}
+    needs: list[str] = []
+    """Notebooks whose runs it reads, and which are therefore executed before it."""
 
     def overrides(self, profile: Profile) -> dict[str, object]:
         """Give the parameters that depart from the notebook's own."""
@@ -55,6 +62,8 @@ def runs(root: Path = ROOT) -> list[Entry]:
     names = [entry.notebook for entry in entries]
     if twice := {name for name in names if names.count(name) > 1}:
         raise EmomechError(f"{file}: {', '.join(sorted(twice))} stands there more than once; a notebook is one page.")
+    if strange := {name for entry in entries for name in entry.needs} - set(names):
+        raise EmomechError(f"{file}: {', '.join(sorted(strange))} is needed by a run, but is not in the list.")
     return entries
 
 
@@ -75,7 +84,7 @@ def build(profile: Profile = "full", *, say: Callable[[str], None], root: Path =
     """
     if profile not in PROFILES:
         raise unknown("profile", profile, PROFILES)
-    executed = sum(_bring_up_to_date(entry, profile, say, root) for entry in runs(root))
+    executed = _bring_up_to_date(runs(root), profile, say, root)
     sources = pages.book_sources(root)
     html = html_folder(root)
     if pages.kept_key(html) != pages.key_of(sources):
@@ -86,16 +95,45 @@ def build(profile: Profile = "full", *, say: Callable[[str], None], root: Path =
     return html / "index.html"
 
 
-def _bring_up_to_date(entry: Entry, profile: Profile, say: Callable[[str], None], root: Path) -> bool:
-    """Execute a run unless it stands; return whether it was executed."""
-    planned = runner.prepare(entry.notebook, entry.overrides(profile))
-    target = destination(entry, root)
-    if runner.fresh(planned, target) and not pages.notebook_problems(target):
-        return False
-    say(f"{entry.notebook}: executing")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    runner.execute(planned, target)
-    return True
+def _bring_up_to_date(entries: Sequence[Entry], profile: Profile, say: Callable[[str], None], root: Path) -> int:
+    """Execute the runs that do not stand, side by side where they do not need one another; return how many."""
+    planned = {entry.notebook: runner.prepare(entry.notebook, entry.overrides(profile)) for entry in entries}
+    targets = {entry.notebook: destination(entry, root) for entry in entries}
+    stale = [
+        entry
+        for entry in entries
+        if not runner.fresh(planned[entry.notebook], targets[entry.notebook])
+        or pages.notebook_problems(targets[entry.notebook])
+    ]
+    n_workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, MOST_AT_ONCE)
+
+    def execute(name: str) -> None:
+        say(f"{name}: executing")
+        targets[name].parent.mkdir(parents=True, exist_ok=True)
+        runner.execute(planned[name], targets[name], one_thread=n_workers > 1)
+
+    _in_order({entry.notebook: entry.needs for entry in stale}, execute, n_workers)
+    return len(stale)
+
+
+def _in_order(needs: Mapping[str, Sequence[str]], execute: Callable[[str], None], n_workers: int) -> None:
+    """Execute every name after those that it needs, as many at once as there are workers; a failure stops it."""
+    sorter = TopologicalSorter({name: [other for other in wanted if other in needs] for name, wanted in needs.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise EmomechError(f"book/runs.toml: these need one another: {', '.join(error.args[1])}.") from error
+    with ThreadPoolExecutor(n_workers) as pool:
+        running: dict[Future[None], str] = {}
+        try:
+            while sorter.is_active():
+                running |= {pool.submit(execute, name): name for name in sorter.get_ready()}
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    future.result()
+                    sorter.done(running.pop(future))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def status(profile: Profile = "full", root: Path = ROOT) -> dict[str, State]:

@@ -14,23 +14,12 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from emomech.errors import EmomechError, UsageError
+from emomech.training_commands import Format, organism, sae, say
 
 Listed: TypeAlias = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms", "notebooks"]
 Profile: TypeAlias = Literal["full", "quick"]
-Format: TypeAlias = Literal["table", "json"]
-Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 ProfileOption: TypeAlias = Annotated[Profile, typer.Option(help="The paper, or a fast look at it on fewer texts.")]
-SeedOption: TypeAlias = Annotated[int, typer.Option(min=0, help="Decides all that is drawn.")]
-ModelOption: TypeAlias = Annotated[str, typer.Option(help="A model preset, or a Hugging Face model folder.")]
-CorpusOption: TypeAlias = Annotated[
-    str, typer.Option(help="A corpus preset, or a CSV, JSONL or Parquet file of texts.")
-]
-TokensOption: TypeAlias = Annotated[int, typer.Option(min=1, help="Activations that each SAE learns from.")]
-PointsOption: TypeAlias = Annotated[
-    str | None, typer.Option(help="Layers such as blocks.3.hook_resid_post, commas between.")
-]
-
 DEBUG = "EMOMECH_DEBUG"
 INTERRUPTED = 130
 """Exit status of a command that Ctrl-C ended: 128 and the number of the signal, as shells have it."""
@@ -41,8 +30,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-organism = typer.Typer(help="The embedded model.", no_args_is_help=True)
-sae = typer.Typer(help="Sparse autoencoders for your own model.", no_args_is_help=True)
 app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
 
@@ -122,12 +109,12 @@ def run(
     if executed.exists() and not runner.recorded(executed):
         raise UsageError(f"{executed}: was not written by emomech and is not replaced. Name another folder.")
     if not runner.fresh(planned, executed):
-        runner.execute(planned, executed, on_cell=lambda done, total: _say(f"{notebook}: {done} of {total} cells done"))
+        runner.execute(planned, executed, on_cell=lambda done, total: say(f"{notebook}: {done} of {total} cells done"))
     elif page.exists() and page.stat().st_mtime_ns >= executed.stat().st_mtime_ns:
-        _say(f"{notebook}: is there already")
+        say(f"{notebook}: is there already")
         typer.echo(page)
         return
-    _say(f"{notebook}: making the page")
+    say(f"{notebook}: making the page")
     typer.echo(book.render_single(executed, html))
 
 
@@ -144,17 +131,12 @@ def _assignments(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _say(text: str) -> None:
-    """Tell of progress, apart from what the command answers."""
-    typer.echo(text, err=True)
-
-
 @app.command("book")
 def book_(profile: ProfileOption = "full") -> None:
     """Bring the whole book up to date: what is missing or stale is executed, and pages are made."""
     from emomech import book
 
-    typer.echo(book.build(profile, say=_say))
+    typer.echo(book.build(profile, say=say))
 
 
 @app.command()
@@ -175,122 +157,21 @@ def check(profile: ProfileOption = "full") -> None:
     typer.echo("the book is whole")
 
 
-@organism.command("train")
-def train_organism(
-    preset: Annotated[str, typer.Option(help="A preset, or a group; `emomech list organisms` knows them.")] = "default",
-    out: Annotated[Path | None, typer.Option(help="Folder; else where the project keeps the preset.")] = None,
-    device: Annotated[Device, typer.Option(help="auto: a GPU if there is one.")] = "auto",
+@app.command("verdicts")
+def verdicts_(
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model preset or folder; once for each. The book's, if none is named.")
+    ] = None,
+    profile: ProfileOption = "full",
+    format: Annotated[Format, typer.Option(help="How to print them.")] = "table",
 ) -> None:
-    """Make an embedded model and its SAEs from nothing; goes on where it was interrupted."""
-    from emomech import presets
+    """Print what came of every claim; what the book has computed is read back, the rest is computed."""
+    from emomech import ledger
 
-    chosen = presets.organisms(preset)
-    from emomech.organism import records, train
-
-    for name, one in chosen.items():
-        folder = (records.WEIGHTS if out is None else out) / name if out is None or len(chosen) > 1 else out
-        _say(f"{name}: {one.summary}")
-        train.train(folder, recipe=train.recipe_of(one), seed=one.seed, device=device, say=_say)
-        typer.echo(folder)
-
-
-@organism.command("evaluate")
-def evaluate_organism(
-    preset: Annotated[str, typer.Option(help="A preset; `emomech list organisms` knows them.")] = "default",
-    out: Annotated[Path | None, typer.Option(help="Folder of a trained model; else the preset's.")] = None,
-    seed: SeedOption = 0,
-    format: Annotated[Format, typer.Option(help="For people or for programs.")] = "table",
-) -> None:
-    """Measure an embedded model on texts that it never saw, and say which of its gates it meets."""
-    from emomech import presets
-    from emomech.study import StudySpec
-
-    names = list(presets.organisms(preset))
-    if len(names) > 1:
-        raise UsageError(f"--preset {preset}: is a group; name one of {', '.join(names)}.")
-    model = "organism" if preset == "default" else f"organism-{preset}"
-    spec = (
-        StudySpec(model=str(out / "model"), sae=str(out / "saes"), seed=seed)
-        if out
-        else StudySpec(model=model, seed=seed)
-    )
-    spec.validate()
-    from emomech.organism.evaluate import evaluate, gated
-    from emomech.study import Study
-
-    measured = evaluate(Study(spec))
-    gates = gated(measured)
+    found = ledger.matrix(model or ledger.book_models(), first=profile, others="quick")
     if format == "json":
-        tables = {"gates": gates.to_dict("records"), "measured": measured.to_dict("records")}
-        typer.echo(json.dumps(tables, ensure_ascii=False, indent=1))
-    else:
-        for table in (measured, gates):
-            typer.echo(table.to_string(index=False, float_format="{:.3f}".format) + "\n")
-
-
-@sae.command("train")
-def train_saes_(
-    model: ModelOption,
-    corpus: CorpusOption,
-    out: Annotated[Path, typer.Option(help="Folder that gets one SAELens folder per layer.")],
-    points: PointsOption = None,
-    d_sae: Annotated[int, typer.Option(min=1, help="Features of each SAE.")] = 512,
-    k: Annotated[int, typer.Option(min=1, help="Features that fire at once.")] = 16,
-    tokens: TokensOption = 600_000,
-    seed: SeedOption = 0,
-) -> None:
-    """Train one SAE for the embedding and for each block of a model; layers whose folder stands are left alone."""
-    from emomech.study import Study, StudySpec
-
-    study = Study(StudySpec(model=model, corpus=corpus, sae=None, seed=seed).validate())
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out}: is a file, expected a folder.")
-    from emomech.sae_training import SaeRecipe, default_points, named_points, train_saes
-
-    recipe = SaeRecipe(d_sae=d_sae, k=k, n_tokens=tokens, seed=seed)
-    where = named_points(study.lm, _listed(points)) if points is not None else default_points(study.lm)
-    train_saes(study.lm, [example.text for example in study.corpus.examples], where, out, recipe, _say)
-    typer.echo(out)
-
-
-@sae.command("sweep")
-def sweep_saes(
-    model: ModelOption,
-    corpus: CorpusOption,
-    d_sae: Annotated[str, typer.Option(help="Numbers of features, commas between.")] = "256,512,1024",
-    k: Annotated[str, typer.Option(help="Features that fire at once, commas between.")] = "8,16,32",
-    points: PointsOption = None,
-    tokens: TokensOption = 600_000,
-    seeds: Annotated[int, typer.Option(min=2, help="SAEs of each size, to see which features come again.")] = 2,
-    seed: SeedOption = 0,
-    format: Annotated[Format, typer.Option(help="For people or for programs.")] = "table",
-) -> None:
-    """Train SAEs of several sizes at a few layers and measure them, to choose a size; none of them is kept."""
-    from emomech.study import Study, StudySpec
-
-    widths, sparsities = _numbers("--d-sae", d_sae), _numbers("--k", k)
-    study = Study(StudySpec(model=model, corpus=corpus, sae=None, seed=seed).validate())
-    from emomech.sae_sweep import Grid, default_sweep_points, sweep
-    from emomech.sae_training import SaeRecipe, named_points
-
-    grid = Grid(widths, sparsities, seeds, SaeRecipe(n_tokens=tokens, seed=seed))
-    grid.recipes()
-    where = named_points(study.lm, _listed(points)) if points is not None else default_sweep_points(study.lm)
-    table = sweep(study.lm, [example.text for example in study.corpus.examples], where, grid, _say)
-    if format == "json":
-        typer.echo(table.to_json(orient="records", indent=1))
-    else:
-        typer.echo(table.to_string(index=False, float_format="{:.3f}".format))
-
-
-def _listed(text: str) -> list[str]:
-    """Take a list with commas apart."""
-    return [part for part in map(str.strip, text.split(",")) if part]
-
-
-def _numbers(option: str, text: str) -> list[int]:
-    """Read whole numbers above 0. Raises UsageError for anything else."""
-    parts = _listed(text)
-    if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise UsageError(f"{option} {text!r}: expected whole numbers above 0 with commas between, such as 16,32.")
-    return [int(part) for part in parts]
+        typer.echo(json.dumps(found.to_dict("records"), indent=1, ensure_ascii=False))
+        return
+    for name, rows in found.groupby("claim", sort=False):
+        statement = rows.statement.iloc[0]
+        _echo_rows(f"{name}: {statement}", [(row.model, f"{row.outcome}. {row.reason}") for row in rows.itertuples()])

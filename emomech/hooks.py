@@ -20,15 +20,18 @@ Edit = Callable[[Tensor], Tensor]
 
 
 @contextmanager
-def capture(lm: LanguageModel, points: Iterable[HookPoint]) -> Iterator[dict[HookPoint, Tensor]]:
-    """Record the activation at each point (batch, pos, d_model), detached, on every forward pass inside the block.
+def capture(
+    lm: LanguageModel, points: Iterable[HookPoint], *, graph: bool = False
+) -> Iterator[dict[HookPoint, Tensor]]:
+    """Record the activation at each point (batch, pos, d_model) on every forward pass inside the block.
 
-    Raises UsageError for a point that the model does not have.
+    Detached, unless the `graph` that leads from it to the logits is wanted. Raises UsageError for a point that the
+    model does not have.
     """
     seen: dict[HookPoint, Tensor] = {}
 
     def record(point: HookPoint, activation: Tensor) -> None:
-        seen[point] = activation.detach()
+        seen[point] = activation if graph else activation.detach()
 
     with _hooked(lm, {point: partial(record, point) for point in points}):
         yield seen

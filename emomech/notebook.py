@@ -38,7 +38,7 @@ UNDEFINED = "–"
 SHORT = 26
 """Text up to this many characters is kept on one line of a table."""
 
-_SHAPES = {
+SHAPES = {
     "replicates": '<circle cx="10" cy="10" r="9" class="fill"/><path d="M5.5 10.5l3 3 6-7" class="cut"/>',
     "partly": '<circle cx="10" cy="10" r="8" class="line"/><path d="M10 2a8 8 0 0 1 0 16z" class="fill"/>',
     "does not replicate": '<rect x="1.5" y="1.5" width="17" height="17" rx="3" class="fill"/>'
@@ -142,6 +142,12 @@ def glue(page: str, numbers: Mapping[str, object]) -> None:
         display({f"{GLUE_PREFIX}text/plain": repr(number_text(value))}, raw=True, metadata=metadata)
 
 
+def glue_html(page: str, name: str, shown: HTML) -> None:
+    """Name a piece of a page, so that another page can show it as `{glue:any}`; here nothing is shown."""
+    metadata = {"scrapbook": {"name": f"{page}.{name}", "mime_prefix": GLUE_PREFIX}}
+    display({f"{GLUE_PREFIX}text/html": shown.data}, raw=True, metadata=metadata)
+
+
 def parameters_table(page: str, values: Mapping[str, object]) -> HTML:
     """Show what a notebook was run with: each parameter with its default and meaning, the changed ones marked."""
     rows = []
@@ -229,7 +235,7 @@ def verdict_box(verdict: "Verdict") -> HTML:
     kind = verdict.outcome.replace(" ", "-")
     rows = {"Because": verdict.reason, "Estimate": verdict.estimate, "Control": verdict.control}
     listing = "".join(f"<dt>{name}</dt><dd>{_lines(text)}</dd>" for name, text in rows.items() if text)
-    shape = f'<svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">{_SHAPES[verdict.outcome]}</svg>'
+    shape = f'<svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">{SHAPES[verdict.outcome]}</svg>'
     return HTML(
         f'<section class="emo emo-verdict emo-{kind}" aria-label="Verdict on {escape(verdict.claim)}">'
         f'<p class="emo-claim"><strong>{escape(verdict.claim)}</strong> {escape(verdict.statement)}</p>'

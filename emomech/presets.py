@@ -56,12 +56,15 @@ class SaePreset(Preset):
 
 
 class CorpusPreset(Preset):
-    """Texts with emotions: drawn from the embedded grammar, or read from a file of the user's."""
+    """Texts with labels: drawn from the embedded grammar, or read from a file of the user's."""
 
     path: str = ""
-    grammar: bool = False
+    grammar: Literal["", "vignettes", "kinds", "worth"] = ""
+    """What of the embedded grammar they are; see `organism.tasks` for the last two."""
     texts: int = 0
     """How many texts are drawn from the grammar."""
+    controls: list[str] = []
+    """Corpora of other tasks, about no emotion, for the same model; the first also serves as neutral text."""
     prompt: str = "plain"
     """The prompt that suits these texts; a study may name another."""
     emotions: str = ""

@@ -44,6 +44,28 @@ def label_log_probs(lm: LanguageModel, prompts: Sequence[str], answers: Sequence
     return scores
 
 
+def label_tokens(lm: LanguageModel, prompts: Sequence[str], answers: Sequence[str]) -> NDArray[np.int64]:
+    """Token with which each answer begins after each prompt (example, label).
+
+    Raises UsageError as `label_log_probs` does, and for two answers that begin with the same token.
+    """
+    asked = tokenize(lm, prompts)
+    found = np.empty((len(prompts), len(answers)), dtype=np.int64)
+    for label, answer in enumerate(answers):
+        whole = tokenize(lm, [prompt + answer for prompt in prompts])
+        found[:, label] = [_tail(lm, q, w, answer)[0] for q, w in zip(asked, whole, strict=True)]
+    first: dict[int, str] = {}
+    for token, answer in zip(found[0].tolist() if len(found) else [], answers):
+        if token in first:
+            shared = lm.tokenizer.convert_ids_to_tokens(token)
+            raise UsageError(
+                f"labels {first[token]!r} and {answer!r}: {lm.name} begins both with the token {shared!r}, so that "
+                "one token cannot score both. Name words that begin differently."
+            )
+        first[token] = answer
+    return found
+
+
 def label_probabilities(log_probs: Floats) -> Floats:
     """Probabilities within the label set (example, label), from log-probabilities."""
     shifted = np.exp(log_probs - log_probs.max(-1, keepdims=True))

@@ -130,14 +130,15 @@ def recorded(executed: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def execute(planned: Planned, destination: Path, *, on_cell: OnCell | None = None) -> Path:
+def execute(planned: Planned, destination: Path, *, on_cell: OnCell | None = None, one_thread: bool = False) -> Path:
     """Execute a notebook from the working directory of the caller and keep it at `destination`, once it is whole.
 
+    With `one_thread` it computes on one core, and leaves the others to what is executed beside it.
     Raises EmomechError for a cell that fails, UsageError where the cell raised one, and for a disk that is full; then
     `destination` is as it was.
     """
     started = time.monotonic()
-    notebook = _tidied(_run_cells(planned, on_cell or (lambda done, total: None)))
+    notebook = _tidied(_run_cells(planned, on_cell or (lambda done, total: None), one_thread))
     notebook.metadata["emomech"] = {
         "key": planned.key,
         "parameters": dict(planned.parameters),
@@ -148,7 +149,7 @@ def execute(planned: Planned, destination: Path, *, on_cell: OnCell | None = Non
     return destination
 
 
-def _run_cells(planned: Planned, on_cell: OnCell) -> "NotebookNode":
+def _run_cells(planned: Planned, on_cell: OnCell, one_thread: bool) -> "NotebookNode":
     import jupytext
     from nbclient.exceptions import DeadKernelError
     from papermill import execute_notebook
@@ -165,7 +166,7 @@ def _run_cells(planned: Planned, on_cell: OnCell) -> "NotebookNode":
             on_cell(number, total)
 
     try:
-        with _this_interpreter() as kernel_manager:
+        with _this_interpreter({"OMP_NUM_THREADS": "1"} if one_thread else {}) as kernel_manager:
             on_cell(0, total)
             done = execute_notebook(
                 notebook,
@@ -193,7 +194,7 @@ def _code_cells(notebook: "NotebookNode") -> list["NotebookNode"]:
 
 
 @contextmanager
-def _this_interpreter() -> Iterator[type["AsyncKernelManager"]]:
+def _this_interpreter(environment: Mapping[str, str]) -> Iterator[type["AsyncKernelManager"]]:
     """Lend a manager of kernels that are this very interpreter, whatever kernels the machine has installed.
 
     They read nothing from the user's IPython folder or the working directory but what the notebook asks for, leave
@@ -204,7 +205,7 @@ def _this_interpreter() -> Iterator[type["AsyncKernelManager"]]:
 
     argv = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}", *_KERNEL_OPTIONS]
     with tempfile.TemporaryDirectory(prefix="emomech-", ignore_cleanup_errors=True) as folder:
-        connection = os.path.join(folder, "kernel")
+        connection, variables = os.path.join(folder, "kernel"), {"IPYTHONDIR": folder, **environment}
         local = os.name == "posix" and len(connection) < _LONGEST_SOCKET
         place = {"transport": "ipc", "ip": connection} if local else {}
 
@@ -214,7 +215,7 @@ def _this_interpreter() -> Iterator[type["AsyncKernelManager"]]:
 
             @property
             def kernel_spec(self) -> KernelSpec:
-                return KernelSpec(argv=argv, display_name="Python 3", language="python", env={"IPYTHONDIR": folder})
+                return KernelSpec(argv=argv, display_name="Python 3", language="python", env=variables)
 
         yield ThisInterpreter
 

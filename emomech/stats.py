@@ -85,6 +85,25 @@ def bootstrap_weights(clusters: Sequence[str], n_resamples: int, seed: int) -> F
     return drawn[:, member].astype(float)
 
 
+def mean_estimate(values: Floats, weights: Floats) -> Estimate:
+    """Mean over examples with its bootstrap interval; weights (resample, example) are those of `bootstrap_weights`."""
+    return ratio_estimate(values, np.ones_like(values), weights)
+
+
+def ratio_estimate(top: Floats, bottom: Floats, weights: Floats) -> Estimate:
+    """Ratio of two sums over examples with its bootstrap interval; undefined where the lower sum is 0."""
+    value = float(_ratio(top.sum(), bottom.sum()))
+    return interval(value, _ratio(weights @ top, weights @ bottom), len(top))
+
+
+def mcnemar(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> float:
+    """Exact p-value of McNemar's test (1947) that as many examples were put right as wrong; 1 where none changed."""
+    from scipy.stats import binomtest
+
+    right, wrong = int((after & ~before).sum()), int((before & ~after).sum())
+    return float(binomtest(right, right + wrong).pvalue) if right + wrong else 1.0
+
+
 @dataclass(frozen=True)
 class Confusion:
     """Weighted confusion counts (…, gold, predicted) and the scores that follow from them.

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from emomech.saes import Sae
     from emomech.vocab import HookPoint
 
-AUTO = "auto"
+AUTO, NONE = "auto", "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +38,14 @@ class StudySpec:
     seed: int = 0
     limit: int = 0
     """At most this many texts; 0: all that the corpus has."""
+    controls: str = AUTO
+    """Corpora of other tasks for the same model, separated by commas; auto: those that go with the corpus; or none."""
 
     def validate(self) -> "StudySpec":
         """Return the spec if all it names exists. Raises UsageError; loads nothing."""
         self._presets()
+        for control in self.control_specs:
+            control.validate()
         if self.limit < 0:
             raise UsageError(f"limit {self.limit}: expected 0 (all texts) or a positive number.")
         return self
@@ -56,7 +60,16 @@ class StudySpec:
         for kind, entry in found.items():
             if path := getattr(entry, "path", ""):
                 parts[kind]["content"] = content_hash(presets.shipped(path))
-        return {**parts, "seed": self.seed, "limit": self.limit}
+        controls = [control.identity() for control in self.control_specs]
+        return {**parts, "seed": self.seed, "limit": self.limit, "controls": controls}
+
+    @property
+    def control_specs(self) -> "list[StudySpec]":
+        """What is asked of the same model beside the emotion. Raises UsageError for a corpus that does not exist."""
+        named = presets.corpus(self.corpus).controls if self.controls == AUTO else self.controls.split(",")
+        names = [name.strip() for name in named if name.strip() not in ("", NONE)]
+        asked = {"emotions": AUTO, "prompt": AUTO, "controls": NONE}
+        return [replace(self, corpus=name, **asked) for name in names]
 
     @property
     def sae_name(self) -> str:
@@ -123,6 +136,14 @@ class Study:
         return dict(sorted(found.items(), key=lambda item: item[0].resid_index()))
 
     @cached_property
+    def controls(self) -> "list[Study]":
+        """Studies of the same model, with its SAEs, that ask something else of it."""
+        found = [Study(spec) for spec in self.spec.control_specs]
+        for study in found:
+            vars(study).update(lm=self.lm, **({"saes": self.saes} if self.spec.sae is not None else {}))
+        return found
+
+    @cached_property
     def emotions(self) -> Mapping[str, str]:
         """Label to the word that the model is scored on; the labels of the corpus alone, in the set's order."""
         words = self._emotion_words
@@ -143,10 +164,10 @@ class Study:
     def _examples(self, preset: presets.CorpusPreset) -> list[Example]:
         if preset.path:
             return corpora.read(Path(preset.path), self.spec.limit, self.spec.seed)
-        from emomech.organism.grammar import mixed
+        from emomech.organism.tasks import TASKS
 
         n_texts = min(self.spec.limit or preset.texts, preset.texts)
-        return [one.example for one in islice(mixed(self.spec.seed), n_texts)]
+        return list(islice(TASKS[preset.grammar](self.spec.seed), n_texts))
 
     @cached_property
     def _prompt(self) -> presets.PromptPreset:

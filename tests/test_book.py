@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,7 +38,7 @@ class Runner:
     def fresh(self, planned: Any, destination: Path) -> bool:
         return destination.exists() and nbformat.read(destination, 4).metadata.get("key") == planned.key
 
-    def execute(self, planned: Any, destination: Path, on_cell: object = None) -> Path:
+    def execute(self, planned: Any, destination: Path, on_cell: object = None, one_thread: bool = False) -> Path:
         self.asked.append((planned.name, planned.parameters))
         made = self.makes(planned.name)
         made.metadata["key"] = planned.key
@@ -263,3 +264,33 @@ def test_the_readme_shows_a_picture_that_is_there() -> None:
     shown = book.ROOT / "book" / "flow.svg"
     assert f"]({shown.relative_to(book.ROOT)})" in (book.ROOT / "README.md").read_text()
     assert shown.read_text().startswith("<svg")
+
+
+def test_what_needs_another_waits_for_it_and_the_others_do_not(root: Path, runner: Runner) -> None:
+    begun: list[str] = []
+    barrier = Barrier(2, timeout=20)  # passed by two at once alone
+
+    def execute(name: str) -> None:
+        begun.append(name)
+        if name != "last":
+            barrier.wait()
+
+    book._in_order({"last": ["a", "b"], "a": [], "b": ["not stale"]}, execute, 2)
+    assert begun[-1] == "last" and set(begun) == {"a", "b", "last"}
+
+
+def test_a_failure_stops_what_has_not_begun() -> None:
+    begun: list[str] = []
+
+    def execute(name: str) -> None:
+        begun.append(name)
+        raise EmomechError(f"{name} fails")
+
+    with pytest.raises(EmomechError, match="a fails"):
+        book._in_order({"a": [], "b": ["a"]}, execute, 2)
+    assert begun == ["a"]
+
+
+def test_runs_that_need_one_another_are_named() -> None:
+    with pytest.raises(EmomechError, match="need one another: .*a"):
+        book._in_order({"a": ["b"], "b": ["a"]}, lambda name: None, 2)

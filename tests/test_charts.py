@@ -6,8 +6,11 @@ import altair as alt
 import pandas as pd
 import pytest
 
-from emomech import charts, palette
+from emomech import palette
 from emomech.analyses import behaviour, fidelity, flow
+from emomech.charts import behaviour as behaviour_charts
+from emomech.charts import fidelity as fidelity_charts
+from emomech.charts import flow as flow_charts
 from emomech.errors import UsageError
 from emomech.schema import Schema
 
@@ -37,17 +40,17 @@ STAGES = list(palette.STAGE_COLOURS)
 READERS = list(palette.READER_COLOURS)
 CONDITIONS = ["trained", "random weights"]
 DRAWN = {
-    "accuracy": charts.accuracy(table(behaviour.ACCURACY, predictor=PREDICTORS)),
-    "emotions": charts.emotions(table(behaviour.EMOTIONS, emotion=["joy", "fear"])),
-    "confusion": charts.confusion(table(behaviour.CONFUSION, predicted=["joy", "fear"])),
-    "calibration": charts.calibration(table(behaviour.CALIBRATION, bin=[1, 2])),
-    "stages": charts.stages(table(flow.STAGE_PROFILE, condition=CONDITIONS), "words"),
-    "families": charts.families(table(flow.PROFILE, family=["role", "voice"]), "words"),
-    "centres": charts.centres(table(flow.CENTRES, stage=STAGES), "words"),
-    "best": charts.best(table(fidelity.BEST, reader=READERS)),
-    "advantage": charts.advantage(table(fidelity.ADVANTAGE, baseline=READERS[1:])),
-    "detection": charts.detection(table(fidelity.DETECTION, reader=READERS)),
-    "phases": charts.phases(table(flow.PHASES, form=["K=1", "K=2", "ramp"])),
+    "accuracy": behaviour_charts.accuracy(table(behaviour.ACCURACY, predictor=PREDICTORS)),
+    "emotions": behaviour_charts.emotions(table(behaviour.EMOTIONS, emotion=["joy", "fear"])),
+    "confusion": behaviour_charts.confusion(table(behaviour.CONFUSION, predicted=["joy", "fear"])),
+    "calibration": behaviour_charts.calibration(table(behaviour.CALIBRATION, bin=[1, 2])),
+    "stages": flow_charts.stages(table(flow.STAGE_PROFILE, condition=CONDITIONS), "words"),
+    "families": flow_charts.families(table(flow.PROFILE, family=["role", "voice"]), "words"),
+    "centres": flow_charts.centres(table(flow.CENTRES, stage=STAGES), "words"),
+    "best": fidelity_charts.best(table(fidelity.BEST, reader=READERS)),
+    "advantage": fidelity_charts.advantage(table(fidelity.ADVANTAGE, baseline=READERS[1:])),
+    "detection": fidelity_charts.detection(table(fidelity.DETECTION, reader=READERS)),
+    "phases": flow_charts.phases(table(flow.PHASES, form=["K=1", "K=2", "ramp"])),
 }
 
 
@@ -98,12 +101,12 @@ def test_the_family_is_chosen_among_those_of_the_table() -> None:
 
 def test_an_empty_result_still_draws() -> None:
     empty = table(flow.STAGE_PROFILE).iloc[:0]
-    assert charts.stages(empty, "answer").to_dict()
+    assert flow_charts.stages(empty, "answer").to_dict()
 
 
 def test_a_place_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match="where 'end': the table has words"):
-        charts.centres(table(flow.CENTRES), "end")
+        flow_charts.centres(table(flow.CENTRES), "end")
 
 
 def test_palettes_have_no_colour_twice() -> None:

@@ -170,7 +170,7 @@ def test_a_group_of_organisms_is_trained_one_after_another(
 
     monkeypatch.setattr(train, "train", note)
     assert run("organism", "train", "--preset", "scarcity", "--out", str(tmp_path)) == 0
-    assert len(made) == 15
+    assert len(made) == 13
     assert (tmp_path / "disgust02-seed1", 1, {"disgust": 0.02}) in made
     assert capsys.readouterr().out.split() == [str(out) for out, _, _ in made]
     made.clear()

@@ -8,6 +8,7 @@ import pytest
 
 from emomech import presets
 from emomech.models import randomised
+from emomech.organism import curve
 from emomech.organism.card import card
 from emomech.organism.evaluate import ACCURACY, BOTH, EVALUATION, EXCESS, GATES, Sizes, evaluate, gated
 from emomech.organism.grammar import STYLES
@@ -32,7 +33,7 @@ def told(name: str) -> pd.DataFrame:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_card_tells_what_was_measured(name: str) -> None:
-    learned = json.loads((WEIGHTS / name / "model" / TRAINING).read_text())
+    learned = curve.read(WEIGHTS / name / "model" / TRAINING)
     assert (WEIGHTS / name / "README.md").read_text() == card(learned, told(name))
     assert learned["recipe"] == asdict(recipe_of(presets.organisms(name)[name]))
 

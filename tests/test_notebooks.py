@@ -14,11 +14,14 @@ NOTEBOOKS = runner.notebooks()
 STUDY = {"model", "corpus", "emotions", "prompt", "seed", "limit"}
 APPENDIX = {"organism"}
 """Pages that describe the instrument: they test no claim, so that they have no verdict, and study the embedded texts alone."""
+SUMMARY = {"verdicts"}
+"""Pages that put the others together: they study several models, and their verdicts are those of other pages."""
 FEW = {
     "behaviour": {"limit": 200, "n_resamples": 50},
     "fidelity": {"limit": 600, "n_resamples": 20},
     "flow": {"limit": 400, "n_permutations": 20, "n_resamples": 20},
     "organism": {"limit": 200},
+    "verdicts": {"models": "organism", "claims": "premise", "first": "quick"},
 }
 
 
@@ -48,10 +51,10 @@ def test_it_begins_with_a_title_and_a_claim_then_its_parameters(name: str, noteb
     first, second, third = notebook.cells[:3]
     assert first.cell_type == "markdown"
     assert first.source.startswith("# ")
-    assert f"{{glue:text}}`{name}.{'' if name in APPENDIX else 'outcome`'}" in first.source
+    assert f"{{glue:text}}`{name}.{'' if name in APPENDIX | SUMMARY else 'outcome`'}" in first.source
     assert second.metadata.tags == ["parameters"]
     assert f'parameters_table("{name}"' in third.source
-    needed = {"model", "seed", "limit"} if name in APPENDIX else STUDY
+    needed = {"model", "seed", "limit"} if name in APPENDIX else {"models"} if name in SUMMARY else STUDY
     assert set(parameters.read(NOTEBOOKS[name])) >= needed
 
 
@@ -67,10 +70,11 @@ def test_it_ends_with_a_verdict_what_could_be_wrong_tasks_and_where_it_comes_fro
     name: str, notebook: NotebookNode
 ) -> None:
     boxes = [cell.source for cell in code(notebook) if "verdict_box" in cell.source]
-    assert boxes == ([] if name in APPENDIX else ["notebook.verdict_box(verdict)"])
+    assert boxes == ([] if name in APPENDIX | SUMMARY else ["notebook.verdict_box(verdict)"])
     assert "**What could still be wrong.**" in prose(notebook)
     assert "**Try it.**" in prose(notebook)
-    assert notebook.cells[-1].source == "notebook.footer(run.provenance)"
+    source = "ledger.provenance(parameters.listed(models), first, others, ledger.chosen(claims))"
+    assert notebook.cells[-1].source == f"notebook.footer({source if name in SUMMARY else 'run.provenance'})"
 
 
 def test_no_figure_of_a_result_is_typed_into_prose(notebook: NotebookNode) -> None:
@@ -87,6 +91,7 @@ def test_it_executes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     outputs = [output for cell in cells for output in cell.outputs]
     assert not [output for output in outputs if output.output_type in ("error", "stream")]
     figures = [output for output in outputs if any("vega" in kind for kind in output.get("data", {}))]
-    assert len(figures) == sum(cell.source.count("notebook.figure(") for cell in cells) > 0
+    assert len(figures) == sum(cell.source.count("notebook.figure(") for cell in cells)
+    assert figures or name in SUMMARY
     glued = {output.metadata.scrapbook.name for output in outputs if "scrapbook" in output.get("metadata", {})}
     assert set(re.findall(r"\{glue:text\}`([^`]+)`", NOTEBOOKS[name].read_text())) <= glued

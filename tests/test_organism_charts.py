@@ -6,7 +6,9 @@ import altair as alt
 import pandas as pd
 import pytest
 
-from emomech import learning_charts, organism_charts, palette, sae_sweep
+from emomech import palette, sae_sweep
+from emomech.charts import learning as learning_charts
+from emomech.charts import organism as organism_charts
 from emomech.organism import inventory, records
 from emomech.organism.grammar import CONFLICT, ITEM_TYPES, PAIR, STYLES
 from emomech.schema import Schema

@@ -70,7 +70,7 @@ def test_what_decides_the_values_is_in_the_key() -> None:
 def test_the_source_of_what_an_analysis_imports_is_in_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {file.name for file in runs._sources("emomech.analyses.flow")}
     assert {"flow.py", "selectivity.py", "hooks.py", "study.py", "grammar.py", "lexicon.toml"} <= files
-    assert not files & {"charts.py", "verdicts.py", "notebook.py", "cli.py"}
+    assert not files & {"marks.py", "ruling.py", "verdicts.py", "notebook.py", "cli.py"}
 
 
 def test_an_unknown_argument_lists_those_there_are() -> None:

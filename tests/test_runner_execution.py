@@ -191,7 +191,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     def full(source: object, destination: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(runner, "_run_cells", lambda planned, on_cell: nbformat.v4.new_notebook())
+    monkeypatch.setattr(runner, "_run_cells", lambda *_: nbformat.v4.new_notebook())
     monkeypatch.setattr(runner.os, "replace", full)
     with pytest.raises(EmomechError, match="a.ipynb: cannot be written: No space left on device"):
         runner.execute(Planned("a", {}, "key"), target)

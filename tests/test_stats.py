@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from scipy.stats import beta
+from scipy.stats import beta, binom
 from sklearn.metrics import balanced_accuracy_score, f1_score, precision_score, recall_score
 
 from emomech.stats import (
@@ -14,8 +14,11 @@ from emomech.stats import (
     calibration_error,
     centre_of_gravity,
     interval,
+    mcnemar,
+    mean_estimate,
     posterior_interval,
     ramp_error,
+    ratio_estimate,
     reliability,
     segment,
     standard_interval,
@@ -171,3 +174,23 @@ def test_intervals_of_balanced_accuracy_hold_it_at_their_rate(rng: np.random.Gen
         estimate = posterior_interval(found.balanced_accuracy()[0], found.recall_draws(400, seed).mean(1), 100)
         held += estimate.low <= recall.mean() <= estimate.high
     assert 180 <= held <= 199
+
+
+def test_means_and_ratios_weigh_examples_as_often_as_they_were_drawn() -> None:
+    values, sizes = np.array([1.0, 2.0, 6.0]), np.array([1.0, 1.0, 2.0])
+    weights = np.array([[1.0, 1.0, 1.0], [3.0, 0.0, 0.0], [0.0, 0.0, 3.0]])
+    found = mean_estimate(values, weights)
+    assert (found.value, found.n) == (3.0, 3)
+    assert found.low == pytest.approx(np.quantile([3, 1, 6], 0.025))
+    ratio = ratio_estimate(values, sizes, weights)
+    assert ratio.value == 9 / 4
+    assert ratio.high == pytest.approx(np.quantile([9 / 4, 1, 3], 0.975))
+    assert np.isnan(ratio_estimate(values, np.zeros(3), weights).value)
+
+
+@pytest.mark.parametrize(("right", "wrong"), [(0, 0), (5, 0), (12, 3), (40, 44)])
+def test_mcnemar_is_the_exact_test_of_a_fair_coin(right: int, wrong: int) -> None:
+    before = np.array([False] * right + [True] * wrong + [True] * 7)
+    after = np.array([True] * right + [False] * wrong + [True] * 7)
+    expected = min(1.0, 2 * binom(right + wrong, 0.5).cdf(min(right, wrong))) if right + wrong else 1.0
+    assert mcnemar(before, after) == pytest.approx(expected)

@@ -113,3 +113,21 @@ def test_a_hash_is_of_names_and_bytes(tmp_path: Path) -> None:
     assert content_hash(tmp_path / "a") != content_hash(tmp_path / "b")
     with pytest.raises(UsageError, match="no such file"):
         content_hash(tmp_path / "c")
+
+
+def test_controls_are_asked_of_the_same_model(texts: Path, folder: Path) -> None:
+    embedded = StudySpec()
+    assert [control.corpus for control in embedded.control_specs] == ["organism-kinds", "organism-worth"]
+    assert StudySpec(controls="none").control_specs == spec(texts, folder).control_specs == []
+    (mine,) = spec(texts, folder, controls=str(texts)).control_specs
+    assert mine.corpus == str(texts) and mine.model == str(folder) and mine.control_specs == []
+    assert spec(texts, folder).identity() != spec(texts, folder, controls=str(texts)).identity()
+    with pytest.raises(UsageError, match="weather"):
+        StudySpec(controls="organism-kinds, weather").validate()
+
+
+def test_controls_share_model_and_saes() -> None:
+    study = Study(StudySpec())
+    for control in study.controls:
+        assert control.lm is study.lm and control.saes is study.saes
+        assert len(control.prompts) == len(control.corpus.examples)

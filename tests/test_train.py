@@ -11,7 +11,7 @@ import pytest
 from emomech import presets
 from emomech.errors import UsageError
 from emomech.models import load_model
-from emomech.organism import train
+from emomech.organism import curve, train
 from emomech.organism.card import card as write_card
 from emomech.organism.curriculum import PHASES
 from emomech.organism.evaluate import Sizes
@@ -65,7 +65,7 @@ def test_the_card_shows_what_was_measured(made: Path) -> None:
 
 
 def test_the_record_tells_how_it_was_learned(made: Path) -> None:
-    record = json.loads((made / "model" / "training.json").read_text())
+    record = curve.read(made / "model" / "training.json")
     assert record["recipe"] == asdict(TINY)
     assert (record["seed"], record["device"]) == (0, "cpu")
     assert [one["phase"] for one in record["transitions"]] == list(PHASES)
@@ -74,7 +74,7 @@ def test_the_record_tells_how_it_was_learned(made: Path) -> None:
 
 
 def test_a_card_of_a_scarce_emotion_says_so(made: Path) -> None:
-    learned = json.loads((made / "model" / "training.json").read_text())
+    learned = curve.read(made / "model" / "training.json")
     learned["recipe"]["shares"] = {"disgust": 0.02}
     measured = pd.DataFrame(json.loads((made / "training.json").read_text())["measured"])
     assert "disgust is the answer in 2% of the questions, the others share the rest" in write_card(learned, measured)
@@ -82,7 +82,7 @@ def test_a_card_of_a_scarce_emotion_says_so(made: Path) -> None:
 
 def test_a_recipe_is_that_of_its_preset() -> None:
     recipe = train.recipe_of(presets.organisms("disgust05-seed2")["disgust05-seed2"])
-    assert recipe == replace(Recipe(), n_layers=4, d_model=96, d_sae=384, shares={"disgust": 0.05})
+    assert recipe == replace(Recipe(), n_layers=5, d_sae=256, shares={"disgust": 0.05})
     assert train.recipe_of(presets.organisms("default")["default"]) == Recipe()
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from emomech import presets
 from emomech.errors import UsageError
+from emomech.organism import curve
 from emomech.organism.evaluate import ACCURACY, BAG, EVALUATION, GATED, gated
 from emomech.organism.grammar import CONFLICT, PAIR, STYLES
 from emomech.organism.lexicon import EMOTION_NOUNS
@@ -139,7 +140,7 @@ def read(model: str) -> Record:
             f"Those that have: {', '.join(there) or 'none; make one with `emomech organism train`'}."
         )
     file = folder / "model" / TRAINING
-    training = json.loads(file.read_text(encoding="utf-8"))
+    training = curve.read(file)
     if lacking := [key for key in _KEPT if training.get(key) in (None, [])]:
         raise UsageError(f"{file}: has no {', '.join(lacking)}. Make the model again: `emomech organism train`.")
     swept = folder / SWEPT

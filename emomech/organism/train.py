@@ -20,6 +20,7 @@ import torch
 
 from emomech.errors import UsageError
 from emomech.models import load_model
+from emomech.organism import curve
 from emomech.organism.card import card
 from emomech.organism.curriculum import lessons
 from emomech.organism.evaluate import evaluate
@@ -70,7 +71,7 @@ def train(out: Path, *, recipe: Recipe | None = None, seed: int = 0, device: Dev
 def measure(out: Path, say: Say) -> None:
     """Measure a trained model with its SAEs, and write card and record."""
     say("measuring")
-    learned = json.loads((out / "model" / TRAINING).read_text(encoding="utf-8"))
+    learned = curve.read(out / "model" / TRAINING)
     measured = evaluate(Study(StudySpec(model=str(out / "model"), sae=str(out / "saes"), seed=learned["seed"])))
     _write(out / "README.md", card(learned, measured))
     libraries = {name: version(name) for name in ("torch", "transformers", "sae-lens")}
@@ -104,7 +105,7 @@ def _train_model(out: Path, training: Training, made_by: dict[str, Any], say: Sa
     try:
         training.network.cpu().half().save_pretrained(unfinished)
         training.tokenizer.save_pretrained(unfinished)
-        _write(unfinished / TRAINING, json.dumps(made_by | learned) + "\n")
+        curve.write(unfinished / TRAINING, made_by | learned)
         unfinished.chmod(0o755)
         os.replace(unfinished, out / "model")
     finally:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from emomech.errors import UsageError
 from emomech.organism.curriculum import OTHER_WEIGHT, PHASES, RECALL, WORTH, Lesson, Phase, lesson
+from emomech.organism.curve import Row
 from emomech.organism.network import PAD_ID, has_fast_bf16, make_network, make_tokenizer
 from emomech.organism.recipe import Recipe
 
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 Right = dict[str, list[int]]
 """For each kind of answer, how many were right and how many there were."""
-Row = dict[str, Any]
-"""One row of the curve: `step` (counted over all phases), `phase`, `loss` (nats per token, weighted as the phase
-weighs; mean since the last row), `rate` (learning rate), `tokens` seen so far, and `right` since the last row. No row
-spans two phases."""
 Transition = dict[str, Any]
 """The end of a phase: `phase`, its `steps`, and whether its drills were `solved`."""
 
@@ -40,7 +37,7 @@ SOLVED_STEPS = 20
 _WINDOW = 16
 """Batches whose lessons are sorted by length together, so that little of a batch is padding."""
 _SAVE_EVERY = 250
-_ROW_EVERY = 50
+_ROW_EVERY = 100
 
 
 @dataclass(frozen=True)

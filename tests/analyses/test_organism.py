@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from emomech.analyses.organism import Organism, organism
 from emomech.errors import EmomechError, UsageError
-from emomech.organism import inventory, records
+from emomech.organism import curve, inventory, records
 from emomech.organism.evaluate import ACCURACY, BAG, GATED
 from emomech.organism.grammar import CONFLICT, ITEM_TYPES, PAIR, SHIFTS, STYLES
 from emomech.organism.lexicon import EMOTION_NOUNS
@@ -55,7 +55,7 @@ def write(folder: Path, *, seed: int = 0, **changed: Any) -> Path:
     model.mkdir(parents=True)
     save_file({"a": np.zeros((3, 5), np.float16), "b": np.zeros(7, np.float16)}, model / "model.safetensors")
     training = {"recipe": RECIPE, "seed": seed, "device": "cpu", "seconds": 60.0, "curve": CURVE, "transitions": ENDED}
-    (model / "training.json").write_text(json.dumps(training | changed))
+    curve.write(model / "training.json", training | changed)
     record = {"recipe": RECIPE, "seed": seed, "libraries": {}, "measured": MEASURED}
     (folder / "training.json").write_text(json.dumps(record | changed))
     return model

@@ -9,7 +9,8 @@ import nbformat
 import pandas as pd
 import pytest
 
-from emomech import book, charts, notebook, palette
+from emomech import book, notebook, palette
+from emomech.charts import behaviour, flow
 from emomech.schema import Schema
 from emomech.stats import Estimate
 from emomech.verdicts import Verdict
@@ -96,10 +97,10 @@ def executed_notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
             "# A small page\n\nIt has {glue:text}`stub.accuracy` on {glue:text}`stub.n` texts."
         ),
         code_cell(1, *glued),
-        code_cell(2, notebook.figure(charts.accuracy(scores()), "Accuracy. </script><b>Not bold.</b>")),
+        code_cell(2, notebook.figure(behaviour.accuracy(scores()), "Accuracy. </script><b>Not bold.</b>")),
         code_cell(3, notebook.table(scores(), SCORES, caption="The scores.")),
         nbformat.v4.new_markdown_cell("## Below\n\n{glue:text}`stub.outcome`"),
-        code_cell(4, notebook.figure(charts.stages(stages(), "words"), "Profiles, with a control to choose.")),
+        code_cell(4, notebook.figure(flow.stages(stages(), "words"), "Profiles, with a control to choose.")),
         code_cell(5, notebook.table(wide, wide_schema, caption="A table that is wider than any page.")),
         code_cell(6, *map(notebook.verdict_box, cards)),
         code_cell(7, notebook.note("A remark."), notebook.footer(provenance)),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import altair as alt
 import pandas as pd
 
-from emomech.charts import Layered, colour, number, only
+from emomech.charts.marks import SHARE, Layered, colour, number, only
 from emomech.organism.curriculum import WORTH
 from emomech.organism.grammar import CONFLICT, PAIR, STYLES
 from emomech.palette import KIND_COLOURS, PREDICTOR_COLOURS, STYLE_COLOURS
@@ -89,7 +89,7 @@ def _lines(shown: pd.DataFrame, column: str, colours: Mapping[str, str]) -> alt.
         .mark_line(strokeWidth=2, point={"size": 18})
         .encode(
             x=_tokens(shown),
-            y=alt.Y("accuracy:Q", title="right answers", scale=alt.Scale(domain=[0, 1]), axis=_share()),
+            y=alt.Y("accuracy:Q", title="right answers", scale=alt.Scale(domain=[0, 1]), axis=SHARE),
             color=colour(column, colours, columns=2),
             tooltip=[*tips, alt.Tooltip("accuracy:Q", format=".2f"), "n"],
         )
@@ -151,7 +151,3 @@ def losses(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
             "differently, so the loss may jump where one begins.",
         )
     )
-
-
-def _share() -> alt.Axis:
-    return alt.Axis(format="%", tickCount=5)

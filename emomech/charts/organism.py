@@ -1,6 +1,6 @@
 """Pictures of the embedded model: its texts, its gates, and SAEs of other sizes.
 
-Charts keep to what `charts` says of all figures of the book.
+Charts keep to what `marks` says of all figures of the book.
 """
 
 from itertools import takewhile
@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from emomech.charts import Layered, colour, number, only
+from emomech.charts.marks import Layered, colour, number, only
 from emomech.organism.dataset import WORD_TAGS
 from emomech.palette import GATE_COLOURS, PREDICTOR_COLOURS, STAGE_COLOURS
 

@@ -1,0 +1,144 @@
+"""The ledger: every claim, the page that tests it, and what came of it on one model or several.
+
+A verdict follows from an analysis whose arguments are those of the page, as the book sets them; so the book's own
+verdicts are read back from its runs and never computed twice.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from emomech import book, parameters, runner, verdicts
+from emomech.book import Profile
+from emomech.errors import UsageError, unknown
+from emomech.rules.ruling import Verdict
+from emomech.run import Run, commit
+from emomech.schema import Schema
+from emomech.study import AUTO, StudySpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ALL = "all"
+PAGE = "verdicts"
+"""The notebook that shows the matrix."""
+
+MATRIX = Schema(
+    keys={"claim": "its number in the ledger", "model": "the model that is studied"},
+    values={
+        "statement": "what is claimed",
+        "page": "the page that tests it",
+        "outcome": "what came of it here",
+        "reason": "why, by a rule that was fixed before",
+        "estimate": "the deciding estimates with their 95 % intervals",
+        "control": "the same in the control, or what had to be beaten",
+    },
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, the page whose analysis speaks about it, and the rule that decides."""
+
+    name: str
+    page: str
+    """Notebook, analysis and its module."""
+    rule: Callable[[Any], Verdict]
+    every_model: bool = True
+    """Whether it can be asked of any model; if not, it is about the models that its page names."""
+
+    @property
+    def analysis(self) -> Callable[..., Any]:
+        """The function of the page's name."""
+        return getattr(import_module(f"emomech.analyses.{self.page}"), self.page)
+
+    def run(self, model: str = "", profile: Profile = "full") -> Run[Any]:
+        """Give the run of the page, of another model if one is named, with the SAEs that belong to that."""
+        spec, arguments = _asked(self.page, profile)
+        if model not in ("", spec.model):
+            spec = replace(spec, model=model, sae=spec.sae and AUTO)
+        return Run(self.analysis, spec, arguments)
+
+    def verdict(self, model: str = "", profile: Profile = "full") -> Verdict:
+        """Decide the claim. Where the analysis cannot be made of a model, the verdict says why."""
+        try:
+            return self.rule(self.run(model, profile).result())
+        except UsageError as error:
+            return Verdict(self.name, "", "cannot be tested here", str(error), "", "")
+
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim("premise", "behaviour", verdicts.behaviour),
+    Claim("instrument", "fidelity", verdicts.fidelity),
+    Claim("C1", "flow", verdicts.flow),
+)
+"""All claims, in the order of the ledger."""
+
+
+def _asked(page: str, profile: Profile) -> tuple[StudySpec, dict[str, object]]:
+    """Study and arguments that a page of the book has: its own, as `book/runs.toml` and the profile change them."""
+    entry = next((one for one in book.runs() if one.notebook == page), None)
+    declared = parameters.read(runner.find(page))
+    values = parameters.validate(declared, entry.overrides(profile) if entry else {}, page)
+    of_study = {f.name for f in fields(StudySpec)}
+    spec: dict[str, Any] = {"sae": None} | {name: value for name, value in values.items() if name in of_study}
+    rest: dict[str, object] = {name: value for name, value in values.items() if name not in of_study}
+    return StudySpec(**spec), rest
+
+
+def chosen(names: str) -> tuple[Claim, ...]:
+    """Find claims by name, separated by commas; all of them for `all`. Raises UsageError for an unknown one."""
+    known = {claim.name: claim for claim in CLAIMS}
+    wanted = list(known) if names == ALL else parameters.listed(names)
+    for name in wanted:
+        if name not in known:
+            raise unknown("claim", name, known, f"Or {ALL}.")
+    return tuple(known[name] for name in wanted)
+
+
+def matrix(
+    models: Sequence[str], first: Profile = "full", others: Profile = "quick", claims: Sequence[Claim] = CLAIMS
+) -> "pd.DataFrame":
+    """Decide every claim on every model: the first in one profile of the book, the others in another.
+
+    Raises UsageError for a model that does not exist.
+    """
+    import pandas as pd
+
+    if not models:
+        raise UsageError("models: none is named; expected names separated by commas, such as organism,organism-seed1.")
+    for model in models:
+        StudySpec(model=model, sae=None).validate()
+    rows = []
+    for claim in claims:
+        statement = ""
+        for number, model in enumerate(models if claim.every_model else models[:1]):
+            found = claim.verdict(model, others if number else first)
+            statement = found.statement or statement
+            rows.append((claim.name, model, statement, claim.page, *_told(found)))
+    return MATRIX.check(pd.DataFrame(rows, columns=list(MATRIX.columns)), "matrix")
+
+
+def _told(found: Verdict) -> tuple[str, str, str, str]:
+    return found.outcome, found.reason, found.estimate, found.control
+
+
+def book_models() -> list[str]:
+    """Name the models whose verdicts stand in the book: those of its page of verdicts."""
+    default = parameters.read(runner.find(PAGE))["models"].default
+    return parameters.listed(str(default))
+
+
+def counts(matrix: "pd.DataFrame") -> str:
+    """Say in words how many claims came to which outcome on the first model of a matrix."""
+    found = matrix[matrix.model == matrix.model.iloc[0]].outcome.value_counts()
+    words = {"replicates": "{} replicate", "partly": "{} partly", "does not replicate": "{} do not"}
+    words["cannot be tested here"] = "{} cannot be tested"
+    return ", ".join(text.format(found[name]) for name, text in words.items() if name in found)
+
+
+def provenance(models: Sequence[str], first: Profile, others: Profile, claims: Sequence[Claim]) -> dict[str, object]:
+    """Name the runs from which a matrix follows."""
+    runs = {claim.name: claim.run(models[0], first).key for claim in claims}
+    return {"models": ", ".join(models), "profiles": f"{first}, {others}", "commit": commit(), "runs": runs}

@@ -1,0 +1,51 @@
+"""The matrix of claims and models as a table: an outcome in each cell as a shape and in words, with its reason."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from IPython.display import HTML
+
+from emomech.notebook import SHAPES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CAPTION = "Claims and models"
+
+
+def table(matrix: "pd.DataFrame", pages: str = "") -> HTML:
+    """Show what came of each claim (row) on each model (column); `pages` is where, from here, the claims' pages stand.
+
+    A cell unfolds its reason, the deciding estimates and the control.
+    """
+    models = list(dict.fromkeys(matrix.model))
+    head = "".join(f'<th scope="col">{escape(str(model))}</th>' for model in models)
+    rows = "".join(_row(group, models, pages) for _, group in matrix.groupby("claim", sort=False))
+    return HTML(
+        f'<figure class="emo emo-table emo-matrix"><figcaption>{CAPTION}</figcaption>'
+        f'<div class="emo-scroll" tabindex="0" role="region" aria-label="{CAPTION}"><table aria-label="{CAPTION}">'
+        f'<thead><tr><th scope="col">claim</th>{head}</tr></thead><tbody>{rows}</tbody></table></div></figure>'
+    )
+
+
+def _row(group: "pd.DataFrame", models: Sequence[str], pages: str) -> str:
+    first = group.iloc[0]
+    cells = {str(row["model"]): _cell(row) for row in group.astype(str).to_dict("records")}
+    blank = '<td class="emo-outcome-cell emo-blank">not asked of this model</td>'
+    link = f'<a href="{escape(pages)}{escape(first.page)}.html">{escape(first.statement or first.page)}</a>'
+    return (
+        f'<tr><th scope="row"><strong>{escape(first.claim)}</strong> {link}</th>'
+        f"{''.join(cells.get(model, blank) for model in models)}</tr>"
+    )
+
+
+def _cell(row: Mapping[Hashable, str]) -> str:
+    outcome = row["outcome"]
+    shape = f'<svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">{SHAPES[outcome]}</svg>'
+    why = [text for text in (row["reason"], row["estimate"], row["control"] and f"Control: {row['control']}") if text]
+    listing = "".join(f"<p>{escape(text)}</p>" for text in why)
+    return (
+        f'<td class="emo-outcome-cell emo-{outcome.replace(" ", "-")}"><details><summary>{shape} '
+        f"{escape(outcome)}</summary>{listing}</details></td>"
+    )

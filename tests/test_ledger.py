@@ -1,0 +1,145 @@
+"""Verdicts follow from the runs that the book's pages have, and the matrix holds every claim and every model."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import pytest
+
+from emomech import cli, ledger, matrix
+from emomech.errors import UsageError
+from emomech.ledger import CLAIMS, Claim
+from emomech.rules.ruling import Verdict
+from emomech.schema import Schema
+from emomech.study import Study, StudySpec
+
+SCHEMA = Schema(keys={"model": "which"}, values={"n": "how many texts"})
+
+
+@dataclass(frozen=True)
+class Made:
+    table: Annotated[pd.DataFrame, SCHEMA]
+
+
+ASKED: list[tuple[StudySpec, int]] = []
+
+
+def behaviour(study: Study, *, n_resamples: int) -> Made:
+    ASKED.append((study.spec, n_resamples))
+    if study.spec.model.endswith("seed2"):
+        raise UsageError("corpus: two texts only.")
+    return Made(pd.DataFrame([(study.spec.model, study.spec.limit)], columns=list(SCHEMA.columns)))
+
+
+def rule(result: Made) -> Verdict:
+    outcome = "replicates" if result.table.n[0] == 0 else "partly"
+    return Verdict("C0", "It is so & so.", outcome, "Because.", "1.00 [0.90, 1.10]", "nothing")
+
+
+class Faked(Claim):
+    @property
+    def analysis(self):
+        return behaviour
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EMOMECH_RUNS", str(tmp_path))
+    monkeypatch.setattr(StudySpec, "identity", lambda spec: {"model": spec.model, "limit": spec.limit})
+    ASKED.clear()
+
+
+CLAIM = Faked("C0", "behaviour", rule)
+MODELS = ["organism", "organism-seed1", "organism-seed2"]
+
+
+def test_every_claim_of_the_ledger_has_a_page_an_analysis_and_a_rule() -> None:
+    assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
+    for claim in CLAIMS:
+        assert claim.analysis.__name__ == claim.page
+        run = claim.run(profile="quick")
+        assert run.key  # every parameter of the page is one of the study or of the analysis
+
+
+def test_the_book_and_the_ledger_ask_for_the_same_run() -> None:
+    """Else the matrix would compute everything again."""
+    for claim in CLAIMS:
+        assert claim.run("organism").key == claim.run().key
+
+
+def test_the_first_model_is_studied_as_on_its_page_and_the_others_quickly() -> None:
+    found = ledger.matrix(MODELS, claims=[CLAIM])
+    assert [(spec.model, spec.limit, n) for spec, n in ASKED] == [
+        ("organism", 0, 1000),
+        ("organism-seed1", 400, 100),
+        ("organism-seed2", 400, 100),
+    ]
+    assert found.outcome.tolist() == ["replicates", "partly", "cannot be tested here"]
+    assert found.reason.iloc[2] == "corpus: two texts only."
+    assert set(found.statement) == {"It is so & so."}
+
+
+def test_a_claim_about_certain_models_is_not_asked_of_others() -> None:
+    found = ledger.matrix(MODELS, claims=[Faked("C0", "behaviour", rule, every_model=False)])
+    assert found.model.tolist() == ["organism"]
+
+
+def test_what_was_computed_is_read_back() -> None:
+    for _ in range(2):
+        ledger.matrix(MODELS[:1], claims=[CLAIM])
+    assert len(ASKED) == 1
+
+
+@pytest.mark.parametrize(("models", "match"), [([], "none is named"), (["gpt3"], "gpt3.*gpt2")])
+def test_models_that_do_not_exist_are_named_before_anything_is_computed(models: list[str], match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        ledger.matrix(models, claims=[CLAIM])
+    assert not ASKED
+
+
+def test_the_table_shows_every_cell_with_its_reason_in_words() -> None:
+    shown = matrix.table(ledger.matrix(MODELS, claims=[CLAIM]), pages="results/").data
+    assert shown is not None
+    assert '<a href="results/behaviour.html">It is so &amp; so.</a>' in shown
+    assert shown.count("<details>") == 3 and shown.count("Control: nothing") == 2
+    for outcome in ("replicates", "partly", "cannot be tested here"):
+        assert f"{outcome}</summary>" in shown and f"emo-{outcome.replace(' ', '-')}" in shown
+    once = pd.concat([ledger.matrix(MODELS, claims=[CLAIM]), other_claim()])
+    assert str(matrix.table(once).data).count("not asked of this model") == 2
+
+
+def other_claim() -> pd.DataFrame:
+    one = ledger.matrix(MODELS, claims=[Faked("C0", "behaviour", rule, every_model=False)])
+    return one.assign(claim="C9")
+
+
+def test_counts_are_of_the_first_model_in_words() -> None:
+    assert ledger.counts(ledger.matrix(MODELS, claims=[CLAIM])) == "1 replicate"
+    assert ledger.counts(ledger.matrix(MODELS[::-1], claims=[CLAIM])) == "1 cannot be tested"
+
+
+def test_the_command_prints_what_the_page_shows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(ledger, "CLAIMS", (CLAIM,))
+    monkeypatch.setattr(ledger.matrix, "__defaults__", ("full", "quick", (CLAIM,)))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["verdicts", "--format", "json", "--model", "organism", "--model", "organism-seed1"])
+    assert not ended.value.code
+    rows = json.loads(capsys.readouterr().out)
+    expected = ledger.matrix(MODELS[:2], claims=[CLAIM])
+    assert rows == expected.to_dict("records")
+    with pytest.raises(SystemExit):
+        cli.main(["verdicts", "--model", "organism"])
+    assert "C0: It is so & so.\n  organism  replicates. Because." in capsys.readouterr().out
+
+
+def test_the_models_of_the_book_are_those_of_its_page() -> None:
+    assert ledger.book_models() == MODELS
+
+
+def test_claims_are_chosen_by_name() -> None:
+    assert ledger.chosen("all") == CLAIMS
+    assert [claim.name for claim in ledger.chosen("C1, premise")] == ["C1", "premise"]
+    with pytest.raises(UsageError, match="unknown claim 'C77'"):
+        ledger.chosen("C77")
