@@ -7,11 +7,13 @@ verdicts are read back from its runs and never computed twice.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from emomech import book, parameters, runner, verdicts
 from emomech.book import Profile
 from emomech.errors import UsageError, unknown
+from emomech.organism import records
 from emomech.rules.ruling import Verdict
 from emomech.run import Run, commit
 from emomech.schema import Schema
@@ -58,6 +60,8 @@ class Claim:
         spec, arguments = _asked(self.page, profile)
         if model not in ("", spec.model):
             spec = replace(spec, model=model, sae=spec.sae and AUTO)
+        if "state" in signature(self.analysis).parameters:  # it reads the records of models that it names
+            arguments |= {"state": records.state()}
         return Run(self.analysis, spec, arguments)
 
     def verdict(self, model: str = "", profile: Profile = "full") -> Verdict:
@@ -72,6 +76,12 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("premise", "behaviour", verdicts.behaviour),
     Claim("instrument", "fidelity", verdicts.fidelity),
     Claim("C1", "flow", verdicts.flow),
+    Claim("C2", "sharing", verdicts.sharing),
+    Claim("C3", "concentration", verdicts.concentration),
+    Claim("C5", "steering", verdicts.steering),
+    Claim("C6", "steering", verdicts.language),
+    Claim("C9", "scarcity", verdicts.scarcity, every_model=False),
+    Claim("C10", "depth", verdicts.depth),
 )
 """All claims, in the order of the ledger."""
 

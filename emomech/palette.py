@@ -40,6 +40,44 @@ KIND_COLOURS: Mapping[str, str] = {
 STYLE_COLOURS: Mapping[str, str] = {"story": "#0072b2", "diary": "#009e73", "dialogue": "#d55e00"}
 GATE_COLOURS: Mapping[str, str] = {"met": "#009e73", "missed": "#d55e00"}
 PLACE_COLOURS: Mapping[str, str] = {"words": "#009e73", "answer": "#7b5ea7"}
+MEASURE_COLOURS: Mapping[str, str] = {
+    "probe": "#009e73",
+    "best feature": "#0072b2",
+    "read-out": "#7b5ea7",
+    "effect of features": "#d55e00",
+    "effect of activation": "#e69f00",
+}
+SUPPORT_COLOURS: Mapping[str, str] = {
+    "its features": "#0072b2",
+    "matched features": "#cc79a7",
+    "shuffled labels": "#e69f00",
+    "random weights": "#8c8c8c",
+}
+CONDITION_COLOURS: Mapping[str, str] = {
+    "trained": "#0072b2",
+    "shuffled labels": "#e69f00",
+    "random dictionary": "#cc79a7",
+    "random weights": "#8c8c8c",
+}
+SHARING_COLOURS: Mapping[str, str] = {"of one emotion": "#0072b2", "of several": "#d55e00"}
+THIRD_COLOURS: Mapping[str, str] = {"early": "#0072b2", "middle": "#009e73", "late": "#d55e00"}
+
+STEERED_COLOURS: Mapping[str, str] = {
+    "causal features": "#0072b2",
+    "matched features": "#cc79a7",
+    "logit bias": "#e69f00",
+    "logit bias, more texts": "#9a6a00",
+    "selective features": "#3a9bdc",
+    "raw dimensions": "#009e73",
+    "difference of means": "#d55e00",
+    "few-shot prompt": "#7b5ea7",
+    "random weights": "#8c8c8c",
+}
+SCARCITY_COLOURS: Mapping[str, str] = {
+    "the scarce emotion": "#d55e00",
+    "the other emotions": "#8c8c8c",
+    "the one less the others": "#0072b2",
+}
 
 
 def theme() -> alt.theme.ThemeConfig:

@@ -5,8 +5,29 @@ that no control shows the same; where the texts cannot speak about a claim it sa
 """
 
 from emomech.rules.behaviour import behaviour
+from emomech.rules.concentration import concentration
+from emomech.rules.depth import depth
+from emomech.rules.early_layers import early_layers
 from emomech.rules.fidelity import fidelity
 from emomech.rules.flow import flow
 from emomech.rules.ruling import Outcome, Verdict
+from emomech.rules.scarcity import scarcity
+from emomech.rules.sharing import sharing
+from emomech.rules.steering import language, steering
+from emomech.rules.transfer import transfer
 
-__all__ = ["Outcome", "Verdict", "behaviour", "fidelity", "flow"]
+__all__ = [
+    "Outcome",
+    "Verdict",
+    "behaviour",
+    "concentration",
+    "depth",
+    "early_layers",
+    "fidelity",
+    "flow",
+    "scarcity",
+    "sharing",
+    "language",
+    "steering",
+    "transfer",
+]

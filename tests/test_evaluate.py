@@ -19,7 +19,9 @@ from emomech.study import Study, StudySpec
 CHANCE = 1 / 7
 FEW = Sizes(texts=1200, shifted=100, drills=100, ordinary=200, features=600, losses=60)
 SHIPPED = [name for name in presets.table("organisms") if (WEIGHTS / name).is_dir()]
-MISSED = {"seed2": {(ACCURACY, "two persons, conflict, story")}}
+AGAIN = [name for name in SHIPPED if name in ("default", "seed1", "seed2", "disgust02", "anger02")]
+"""Those that are measured again: the ones of the book, and a small one of each scarce emotion."""
+MISSED = dict.fromkeys(("seed2", "disgust02", "disgust02-seed1"), {(ACCURACY, "two persons, conflict, story")})
 """Gates that a shipped model does not meet; its card says by how much, and what it has not learned."""
 
 
@@ -46,7 +48,7 @@ def test_a_shipped_model_meets_its_gates(name: str) -> None:
     assert set(zip(missed.measure, missed.group)) == MISSED.get(name, set())
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", AGAIN)
 def test_what_was_measured_is_so(name: str) -> None:
     """On fewer texts, hence within four standard errors, and of shares alone."""
     model = "organism" if name == "default" else f"organism-{name}"

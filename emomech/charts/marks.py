@@ -30,8 +30,8 @@ def intervals(
 ) -> Layered:
     """Points with horizontal 95 % intervals on a scale from `least` to `most`."""
     scale = alt.Scale(domain=[least, most], clamp=True)
-    tips = [column for column in base.data.columns if base.data[column].dtype.kind not in "fi"]
-    base = base.encode(color=colour, tooltip=[*tips, *map(number, (value, "low", "high")), "n"])
+    tips = [f"{column}:N" for column in base.data.columns if base.data[column].dtype.kind not in "fi"]
+    base = base.encode(color=colour, tooltip=[*tips, *map(number, (value, "low", "high")), "n:Q"])
     bars = base.mark_rule(strokeWidth=2, opacity=0.6, clip=True).encode(
         x=alt.X("low:Q", title=title, scale=scale, axis=UNIT), x2="high:Q"
     )

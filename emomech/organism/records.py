@@ -164,6 +164,21 @@ def measured(folder: Path) -> Measured:
     return Measured(folder.name, record["recipe"], record["seed"], pd.DataFrame(rows)[list(EVALUATION.columns)])
 
 
+def shares(model: str) -> tuple[dict[str, float], int]:
+    """Share of every emotion among the answers on which a model was trained, and the seed, from its recipe.
+
+    What a recipe does not name shares the rest equally. Raises UsageError as `read` does.
+    """
+    path = presets.model(model).path
+    file = presets.shipped(path) / TRAINING
+    if not path or not file.is_file():
+        raise UsageError(f"model {model!r}: is no embedded model, or has no record of its training.")
+    record = json.loads(file.read_text(encoding="utf-8"))
+    named = dict(record["recipe"].get("shares") or {})
+    rest = (1 - sum(named.values())) / max(1, len(EMOTION_NOUNS) - len(named))
+    return {emotion: float(named.get(emotion, rest)) for emotion in EMOTION_NOUNS}, int(record["seed"])
+
+
 def n_parameters(folder: Path) -> int:
     """Count the parameters of the model in `folder`/model, without loading it."""
     from safetensors import safe_open

@@ -1,0 +1,66 @@
+"""What stands in a text and at its answer: activations and SAE features, one row per text.
+
+A text has many tokens and its answer one; over the text's tokens the mean is taken. The mean of the features is not the
+features of the mean: a feature that fires at one word is in the first and may not be in the second.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from emomech.hooks import capture
+from emomech.questions import Questions, Where, places
+from emomech.saes import Sae
+from emomech.vocab import HookPoint
+
+PLACES: tuple[Where, ...] = ("text", "answer")
+_TOKENS = 2048
+"""Tokens whose features are held at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """One hook point, at one place of every text."""
+
+    activation: Tensor = field(repr=False)
+    """(text, d_model), float32 on the CPU."""
+    features: sp.csr_array = field(repr=False)
+    """(text, d_sae)"""
+
+
+@torch.inference_mode()
+def pooled(questions: Questions, saes: Mapping[HookPoint, Sae]) -> dict[Where, dict[HookPoint, Pooled]]:
+    """Read all hook points at both places in one pass: the mean over the tokens that `Where` names."""
+    lm, order = questions.lm, []
+    parts: dict[tuple[Where, HookPoint], list[tuple[Tensor, sp.csr_array]]] = {}
+    for batch, _ in questions.batches("everywhere"):
+        order += batch.example
+        with capture(lm, list(saes)) as seen:
+            lm.module(**batch.forward_kwargs(), logits_to_keep=1)
+        for where in PLACES:
+            mask = places(batch, where)
+            for point, x in seen.items():
+                parts.setdefault((where, point), []).append(_means(saes[point], x.float(), mask))
+    back = np.argsort(order)
+    return {where: {point: _in_order(parts[where, point], back) for point in saes} for where in PLACES}
+
+
+def _means(sae: Sae, x: Tensor, mask: Tensor) -> tuple[Tensor, sp.csr_array]:
+    """Mean activation (row, d_in) and mean features (row, d_sae) over the tokens of a mask (row, pos)."""
+    owner, tokens = mask.nonzero()[:, 0], x[mask]
+    count = mask.sum(1).clamp(min=1)[:, None]
+    activation = torch.zeros(len(x), x.shape[-1], device=x.device).index_add_(0, owner, tokens)
+    features = torch.zeros(len(x), sae.d_sae, device=sae.W_enc.device)
+    for chunk, whose in zip(tokens.split(_TOKENS), owner.split(_TOKENS), strict=True):
+        features.index_add_(0, whose.to(features.device), sae.encode(chunk.to(features.device)))
+    mean = (features / count.to(features.device)).cpu().numpy()
+    return (activation / count).cpu(), sp.csr_array(mean)
+
+
+def _in_order(parts: list[tuple[Tensor, sp.csr_array]], back: np.ndarray) -> Pooled:
+    activation = torch.cat([part[0] for part in parts])[torch.from_numpy(back)]
+    return Pooled(activation, sp.csr_array(sp.vstack([part[1] for part in parts]).tocsr()[back]))

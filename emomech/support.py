@@ -1,0 +1,133 @@
+"""Which features support a label: those whose ablation would make it less sure, chosen among all of all hook points.
+
+A feature supports a label where moving it to its mean lowers the log-odds of the label on the label's texts, by the
+gradient screen of `attribution`, for more than chance: one-sided t-test over texts, with a false discovery rate of 5 %
+(Benjamini and Hochberg, 1995). What would speak for another label and is not there helps too, but is no feature of this
+label: moving it to zero would change nothing, and so it is left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from emomech.attribution import attribute
+from emomech.corpus import Split
+from emomech.detection import Bools
+from emomech.errors import UsageError
+from emomech.interventions import MoveFeatures
+from emomech.questions import Edits, Questions, balanced
+from emomech.reference import Reference, by_point
+from emomech.saes import Sae
+from emomech.stats import Floats, Ints
+from emomech.study import Study
+from emomech.vocab import FeatureId, HookPoint
+
+MIN_TEXTS = 12
+"""Fewer texts per label than this, in any split, say nothing about it."""
+FALSE_DISCOVERIES = 0.05
+Support = Mapping[HookPoint, Floats]
+"""By how much each feature supports the label of each text, in nats (text, d_sae)."""
+
+
+def asked(study: Study, most: Mapping[Split, int]) -> dict[Split, Questions] | str:
+    """Draw equally many texts of every label from each split, at most so many; or say why they cannot speak."""
+    rows: dict[Split, Ints] = {split: balanced(study, split, n) for split, n in most.items()}
+    n_labels = len(study.corpus.labels)
+    fewest = min(map(len, rows.values())) // n_labels
+    if fewest < MIN_TEXTS:
+        return f"only {fewest} texts of the rarest emotion are left in a split, and {MIN_TEXTS} are needed"
+    _ = study.prompts, study.answers  # what is wrong with these is no matter of the labels
+    found: dict[Split, Questions] = {}
+    try:
+        for split, chosen in rows.items():
+            found[split] = Questions.of(study, chosen)
+    except UsageError as error:
+        return f"the labels cannot be told apart by one token ({error})"
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Dictionary:
+    """SAEs, and what is usual of their features."""
+
+    saes: Mapping[HookPoint, Sae]
+    usual: Mapping[HookPoint, Reference]
+
+    def at(self, point: HookPoint) -> "Dictionary":
+        """Keep one hook point."""
+        return Dictionary({point: self.saes[point]}, {point: self.usual[point]})
+
+    def support(self, questions: Questions) -> Support:
+        """Screen how much every feature supports every text's label."""
+        targets = {point: (usual.features, usual.error) for point, usual in self.usual.items()}
+        found = attribute(questions, self.saes, targets, groups=np.arange(len(questions)))
+        return {point: -one.effect[: len(questions)] for point, one in found.items()}
+
+    def fired(self, questions: Questions) -> dict[HookPoint, Floats]:
+        """Screen how much every feature supports each label by firing: against zero, not its mean (label, d_sae)."""
+        zero = {p: (torch.zeros(sae.d_sae), torch.zeros(sae.d_in)) for p, sae in self.saes.items()}
+        return {point: -one.effect for point, one in attribute(questions, self.saes, zero).items()}
+
+    def ablated(self, features: Sequence[FeatureId]) -> Edits:
+        """Move features to their means."""
+        means = {point: self.usual[point].features[index] for point, index in by_point(features).items()}
+        return {p: MoveFeatures(self.saes[p], i, offset=means[p]) for p, i in by_point(features).items()}
+
+    def doubled(self, features: Sequence[FeatureId]) -> Edits:
+        """Make features twice what they are."""
+        return {p: MoveFeatures(self.saes[p], i, factor=2.0) for p, i in by_point(features).items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """By how much the features of some hook points support the labels of some texts, to choose among them."""
+
+    support: Support
+    gold: Ints
+    fired: Mapping[HookPoint, Floats]
+    """The same by firing alone, mean over the texts of each label (label, d_sae)."""
+
+    @classmethod
+    def of(cls, dictionary: Dictionary, questions: Questions) -> "Chosen":
+        """Screen the dictionary on the texts."""
+        return cls(dictionary.support(questions), questions.gold, dictionary.fired(questions))
+
+    def by_label(self, *points: HookPoint) -> list[list[FeatureId]]:
+        """Rank the features of some hook points, or of all, that support each label."""
+        asked = points or tuple(self.support)
+        return [self._supporting(label, asked) for label in range(len(self.fired[asked[0]]))]
+
+    def _supporting(self, label: int, points: Sequence[HookPoint]) -> list[FeatureId]:
+        values = np.concatenate([self.support[point][self.gold == label] for point in points], 1)
+        fired = np.concatenate([self.fired[point][label] for point in points])
+        names = [FeatureId(point, i) for point in points for i in range(self.support[point].shape[1])]
+        return [names[i] for i in ranked(values, fired >= values.mean(0) / 2)]
+
+
+def ranked(support: Floats, candidates: Bools) -> Ints:
+    """Rank the candidates (feature) whose mean support (text, feature) is above chance, the strongest first."""
+    from scipy.stats import false_discovery_control
+    from scipy.stats import t as student
+
+    mean, error = support.mean(0), support.std(0, ddof=1) / np.sqrt(len(support))
+    tested = np.flatnonzero(candidates & (mean != 0))
+    if not len(tested):
+        return tested
+    with np.errstate(divide="ignore"):
+        chance = student.sf(mean[tested] / error[tested], len(support) - 1)
+    kept = tested[(false_discovery_control(chance) <= FALSE_DISCOVERIES) & (mean[tested] > 0)]
+    return kept[np.argsort(-mean[kept], kind="stable")]
+
+
+def with_labels_shuffled(questions: Questions, seed: int) -> Questions:
+    """Ask every question as if its text had another label than it has, every other one equally often.
+
+    Were a text left its own label, what writes that label's word would be found again.
+    """
+    rng, n_labels, gold = np.random.default_rng(seed), len(questions.labels), questions.gold.copy()
+    for label in range(n_labels):
+        rows = rng.permutation(np.flatnonzero(questions.gold == label))
+        gold[rows] = (label + 1 + np.arange(len(rows)) % (n_labels - 1)) % n_labels
+    return replace(questions, gold=gold)
