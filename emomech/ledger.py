@@ -78,8 +78,11 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("C1", "flow", verdicts.flow),
     Claim("C2", "sharing", verdicts.sharing),
     Claim("C3", "concentration", verdicts.concentration),
+    Claim("C4", "tracing", verdicts.tracing),
     Claim("C5", "steering", verdicts.steering),
     Claim("C6", "steering", verdicts.language),
+    Claim("C7", "transfer", verdicts.transfer),
+    Claim("C8", "early_layers", verdicts.early_layers),
     Claim("C9", "scarcity", verdicts.scarcity, every_model=False),
     Claim("C10", "depth", verdicts.depth),
 )

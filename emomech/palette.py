@@ -73,6 +73,18 @@ STEERED_COLOURS: Mapping[str, str] = {
     "few-shot prompt": "#7b5ea7",
     "random weights": "#8c8c8c",
 }
+TRACED_COLOURS: Mapping[str, str] = {
+    "SAE features": "#0072b2",
+    "writing no label": "#009e73",
+    "either sign": "#3a9bdc",
+    "residual dimensions": "#e69f00",
+    "shuffled labels": "#d55e00",
+    "matched features": "#cc79a7",
+    "random weights": "#8c8c8c",
+}
+VERIFIED_COLOURS: Mapping[str, str] = {"screened": "#0072b2", "audited": "#e69f00"}
+NODE_COLOURS: Mapping[str, str] = {"SAE error": "#d55e00", "all features": "#0072b2", "whole activation": "#8c8c8c"}
+TEXT_COLOURS: Mapping[str, str] = {"all texts": "#0072b2", "recognised texts": "#009e73"}
 SCARCITY_COLOURS: Mapping[str, str] = {
     "the scarce emotion": "#d55e00",
     "the other emotions": "#8c8c8c",

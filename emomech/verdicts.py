@@ -14,6 +14,7 @@ from emomech.rules.ruling import Outcome, Verdict
 from emomech.rules.scarcity import scarcity
 from emomech.rules.sharing import sharing
 from emomech.rules.steering import language, steering
+from emomech.rules.tracing import tracing
 from emomech.rules.transfer import transfer
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "sharing",
     "language",
     "steering",
+    "tracing",
     "transfer",
 ]

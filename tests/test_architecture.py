@@ -14,8 +14,8 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 GRAMMAR = ("organism.happenings", "organism.grammar", "organism.ordinary", "organism.tasks")
 MAKING = ("organism.recipe", "organism.training", "organism.train", "organism.card")
 CARD = ("organism.dataset", "organism.inventory")
-CHARTS = ("charts.marks", "charts.behaviour", "charts.concentration", "charts.depth", "charts.fidelity", "charts.flow", "charts.learning", "charts.organism", "charts.scarcity", "charts.sharing", "charts.early_layers", "charts.steering", "charts.transfer")
-RULES = ("rules.ruling", "rules.behaviour", "rules.concentration", "rules.depth", "rules.fidelity", "rules.flow", "rules.scarcity", "rules.steering", "rules.transfer", "rules.sharing", "rules.early_layers")
+CHARTS = ("charts.marks", "charts.behaviour", "charts.concentration", "charts.depth", "charts.fidelity", "charts.flow", "charts.learning", "charts.organism", "charts.scarcity", "charts.sharing", "charts.early_layers", "charts.steering", "charts.transfer", "charts.tracing")
+RULES = ("rules.ruling", "rules.behaviour", "rules.concentration", "rules.depth", "rules.fidelity", "rules.flow", "rules.scarcity", "rules.steering", "rules.transfer", "rules.sharing", "rules.early_layers", "rules.tracing")
 LAYERS: dict[str, tuple[str, ...]] = {
     "words": ("errors", "vocab", "stats", "depths", "selectivity", "detection", "schema", "presets"),
     "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
@@ -32,10 +32,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *CARD,
     ),
     "measure": ("activations", "readout", "gate"),
-    "cause": ("questions", "reference", "attribution", "patching", "pooled", "belonging", "dictionaries", "assignment", "circumplex", "weight_edits", "language_modelling", "recognition", "steer", "steering_baselines", "steering_methods", "text_sets", "support", "spread", "interference"),
+    "cause": ("questions", "reference", "attribution", "patching", "pooled", "belonging", "dictionaries", "assignment", "circumplex", "weight_edits", "language_modelling", "recognition", "steer", "steering_baselines", "steering_methods", "text_sets", "support", "spread", "interference", "ablation", "ablation_curves", "single_effects"),
     "fit": ("sae_training", "sae_sweep"),
     "compare": ("profiles", "depth_measures", "organism.evaluate", "organism.records"),
-    "findings": ("analyses.behaviour", "analyses.concentration", "analyses.depth", "analyses.fidelity", "analyses.flow", "analyses.organism", "analyses.scarcity", "analyses.sharing", "analyses.early_layers", "analyses.steering", "analyses.transfer"),
+    "findings": ("analyses.behaviour", "analyses.concentration", "analyses.depth", "analyses.fidelity", "analyses.flow", "analyses.organism", "analyses.scarcity", "analyses.sharing", "analyses.early_layers", "analyses.steering", "analyses.transfer", "analyses.tracing", "analyses.phases"),
     "keep and show": ("run", "palette", "verdicts", "organism_story", *CHARTS, *RULES),
     "shell": ("parameters", "runner", "notebook", "sphinx_vega", "pages", "book", "ledger", "matrix", *MAKING),
     "door": ("training_commands", "cli", "__main__"),
@@ -137,6 +137,7 @@ TESTED_WITH |= {
 }
 TESTED_WITH |= {"charts.learning": "organism_charts", "charts.organism": "organism_charts"}
 TESTED_WITH |= {"rules.ruling": "rules.behaviour"}
+TESTED_WITH |= {"ablation_curves": "analyses.tracing", "single_effects": "ablation", "analyses.phases": "analyses.tracing"}
 TESTED_WITH |= {"assignment": "belonging", "dictionaries": "belonging"}
 TESTED_WITH |= {"depth_measures": "analyses.depth"}
 TESTED_WITH |= {"steering_methods": "analyses.steering"}

@@ -83,10 +83,11 @@ def test_only_the_matrices_of_the_blocks_change_and_only_in_the_copy(lm: Languag
 
 def test_rows_are_output_channels_whatever_the_architecture() -> None:
     lm = tiny.language_model("gpt2")
-    mlp = lm.blocks[0].mlp
-    widths = sorted(len(weight) for weight in matrices(lm, [0]))
-    assert mlp.c_fc.nf in widths  # pyright: ignore[reportAttributeAccessIssue]
-    assert widths[-1] == max(part.nf for part in (mlp.c_fc, mlp.c_proj, lm.blocks[0].attn.c_attn))  # pyright: ignore[reportAttributeAccessIssue]
+    transposed = {weight.shape[::-1] for weight in lm.blocks[0].parameters() if weight.ndim > 1}
+    assert {weight.shape for weight in matrices(lm, [0])} == transposed
+    lm = tiny.language_model("llama")
+    straight = {weight.shape for weight in lm.blocks[0].parameters() if weight.ndim > 1}
+    assert {weight.shape for weight in matrices(lm, [0])} == straight
 
 
 def test_a_block_that_is_skipped_hands_on_what_it_read(lm: LanguageModel) -> None:

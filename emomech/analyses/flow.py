@@ -234,6 +234,13 @@ def _forms(at: Profiles) -> list[tuple[str, float, str]]:
     return [(form, float(error / constant), starts.get(form, "")) for form, error in errors.items()]
 
 
+def phase_starts(phases: pd.DataFrame, n_phases: int = 3, where: str = "answer") -> list[float]:
+    """Read from the table of phases where those of the trained model begin; nothing where they were not counted."""
+    here = (phases.condition == "trained") & (phases["where"] == where) & (phases.form == f"K={n_phases}")
+    rows = phases[here]
+    return [float(start) for start in rows.starts.iloc[0].split()] if len(rows) else []
+
+
 def _families(tested: Sequence[Reading], untested: Sequence[Untested]) -> pd.DataFrame:
     rows = [
         (r.where, _words(r.family), stage_of(r.family), len(r.text), _words(", ".join(r.classes)), "") for r in tested

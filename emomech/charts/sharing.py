@@ -91,7 +91,7 @@ def pairs(table: pd.DataFrame, evidence: str) -> alt.Chart:
     order = list(dict.fromkeys([*shown.emotion, *shown.other]))
     mirrored = shown.rename(columns={"emotion": "other", "other": "emotion"})
     both = pd.concat([shown, mirrored], ignore_index=True)
-    reach = max([0.05, *both.excess.abs().dropna()])
+    reach = max([0.05, *both.excess.astype(float).abs().dropna()])
     return (
         alt.Chart(both)
         .mark_rect()

@@ -10,7 +10,7 @@ from emomech.palette import STEERED_COLOURS
 
 _GREY = "#8c8c8c"
 _SIGNED = alt.Axis(format="+.3~f", tickCount=5, labelFlush=False)
-_NEAREST, _FARTHEST = 0.05, 0.4
+_NEAREST, _FARTHEST = 0.2, 0.4
 """How far to either side of zero a scale of rises reaches."""
 _LOSS = alt.Axis(format="+.1~%", tickCount=4, labelFlush=False)
 

@@ -103,12 +103,16 @@ def _pool_in_words(found: _Structure) -> str:
 
 
 def _directions(result: Sharing) -> str:
-    """Say whether random directions in the same model share as much."""
-    here = {"evidence": "selective", "features": ALL}
-    lead = number(result.advantage, "difference", baseline="random dictionary", quantity=SHARED, **here)
-    if lead.low > 0:
-        return "Random directions in the same model share less, counted so."
-    return f"Random directions in the same model share {'more' if lead.high < 0 else 'no less'}, counted so."
+    """Say how random directions in the same model compare, which need no SAE."""
+    rows = result.advantage.query("evidence == 'selective' and features == @ALL and baseline == 'random dictionary'")
+    here = {"evidence": "selective", "features": ALL, "baseline": "random dictionary"}
+    lead = number(rows, "difference", quantity=SHARED, **here)
+    pool = "less" if lead.low > 0 else "more" if lead.high < 0 else "about as much"
+    own = rows[rows.quantity != SHARED]
+    return (
+        f"Random directions in the same model share {pool}, counted so; for {int((own.low > 0).sum())} of {len(own)} "
+        f"emotions they have fewer features of their own than the SAEs, for {int((own.high < 0).sum())} more."
+    )
 
 
 def _percent(found: Estimate) -> Estimate:

@@ -44,6 +44,7 @@ def test_skipping_costs_where_a_block_does_something(found: EarlyLayers) -> None
     assert loss["early", "all blocks"] == 0
     assert loss["middle", "first block"] == loss["late", "first block"] == pytest.approx(0.75)
     assert loss["middle", "last block"] == loss["late", "last block"] == 0
+    assert "middle block" not in loss.index.get_level_values("dose")  # two blocks have none
 
 
 def test_noise_in_blocks_that_do_nothing_costs_nothing(found: EarlyLayers) -> None:

@@ -8,7 +8,7 @@ import planted
 import pytest
 
 from emomech import corpus, verdicts
-from emomech.analyses.flow import Flow, flow
+from emomech.analyses.flow import Flow, flow, phase_starts
 from emomech.schema import checked, number
 
 PLACES = ("words", "answer")
@@ -75,6 +75,13 @@ def test_where_nothing_is_put_nothing_is_found(null: Flow) -> None:
 def test_families_have_equally_many_reads_and_all_are_tested(staged: Flow) -> None:
     assert (staged.families.untested == "").all()
     assert staged.families.groupby("where").n.nunique().eq(1).all()
+
+
+def test_where_phases_begin_is_read_from_their_table(staged: Flow) -> None:
+    row = staged.phases.query("condition == 'trained' and where == 'answer' and form == 'K=3'").iloc[0]
+    found = phase_starts(staged.phases)
+    assert " ".join(f"{start:.2f}" for start in found) == row.starts and len(found) == 3
+    assert phase_starts(staged.phases[:0]) == []
 
 
 def test_quality_has_a_row_per_sae(staged: Flow) -> None:

