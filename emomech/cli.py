@@ -174,4 +174,6 @@ def verdicts_(
         return
     for name, rows in found.groupby("claim", sort=False):
         statement = rows.statement.iloc[0]
-        _echo_rows(f"{name}: {statement}", [(row.model, f"{row.outcome}. {row.reason}") for row in rows.itertuples()])
+        _echo_rows(
+            f"{name}: {statement}", [(str(row.model), f"{row.outcome}. {row.reason}") for row in rows.itertuples()]
+        )

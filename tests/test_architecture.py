@@ -14,8 +14,36 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 GRAMMAR = ("organism.happenings", "organism.grammar", "organism.ordinary", "organism.tasks")
 MAKING = ("organism.recipe", "organism.training", "organism.train", "organism.card")
 CARD = ("organism.dataset", "organism.inventory")
-CHARTS = ("charts.marks", "charts.behaviour", "charts.concentration", "charts.depth", "charts.fidelity", "charts.flow", "charts.learning", "charts.organism", "charts.scarcity", "charts.sharing", "charts.early_layers", "charts.steering", "charts.transfer", "charts.tracing")
-RULES = ("rules.ruling", "rules.behaviour", "rules.concentration", "rules.depth", "rules.fidelity", "rules.flow", "rules.scarcity", "rules.steering", "rules.transfer", "rules.sharing", "rules.early_layers", "rules.tracing")
+CHARTS = (
+    "charts.marks",
+    "charts.behaviour",
+    "charts.concentration",
+    "charts.depth",
+    "charts.fidelity",
+    "charts.flow",
+    "charts.learning",
+    "charts.organism",
+    "charts.scarcity",
+    "charts.sharing",
+    "charts.early_layers",
+    "charts.steering",
+    "charts.transfer",
+    "charts.tracing",
+)
+RULES = (
+    "rules.ruling",
+    "rules.behaviour",
+    "rules.concentration",
+    "rules.depth",
+    "rules.fidelity",
+    "rules.flow",
+    "rules.scarcity",
+    "rules.steering",
+    "rules.transfer",
+    "rules.sharing",
+    "rules.early_layers",
+    "rules.tracing",
+)
 LAYERS: dict[str, tuple[str, ...]] = {
     "words": ("errors", "vocab", "stats", "depths", "selectivity", "detection", "schema", "presets"),
     "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
@@ -32,10 +60,47 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *CARD,
     ),
     "measure": ("activations", "readout", "gate"),
-    "cause": ("questions", "reference", "attribution", "patching", "pooled", "belonging", "dictionaries", "assignment", "circumplex", "weight_edits", "language_modelling", "recognition", "steer", "steering_baselines", "steering_methods", "text_sets", "support", "spread", "interference", "ablation", "ablation_curves", "single_effects"),
+    "cause": (
+        "questions",
+        "reference",
+        "attribution",
+        "patching",
+        "pooled",
+        "belonging",
+        "dictionaries",
+        "assignment",
+        "circumplex",
+        "weight_edits",
+        "language_modelling",
+        "recognition",
+        "steer",
+        "steering_baselines",
+        "steering_methods",
+        "text_sets",
+        "support",
+        "spread",
+        "interference",
+        "ablation",
+        "ablation_curves",
+        "single_effects",
+    ),
     "fit": ("sae_training", "sae_sweep"),
     "compare": ("profiles", "depth_measures", "organism.evaluate", "organism.records"),
-    "findings": ("analyses.behaviour", "analyses.concentration", "analyses.depth", "analyses.fidelity", "analyses.flow", "analyses.organism", "analyses.scarcity", "analyses.sharing", "analyses.early_layers", "analyses.steering", "analyses.transfer", "analyses.tracing", "analyses.phases"),
+    "findings": (
+        "analyses.behaviour",
+        "analyses.concentration",
+        "analyses.depth",
+        "analyses.fidelity",
+        "analyses.flow",
+        "analyses.organism",
+        "analyses.scarcity",
+        "analyses.sharing",
+        "analyses.early_layers",
+        "analyses.steering",
+        "analyses.transfer",
+        "analyses.tracing",
+        "analyses.phases",
+    ),
     "keep and show": ("run", "palette", "verdicts", "organism_story", *CHARTS, *RULES),
     "shell": ("parameters", "runner", "notebook", "sphinx_vega", "pages", "book", "ledger", "matrix", *MAKING),
     "door": ("training_commands", "cli", "__main__"),
@@ -125,7 +190,12 @@ def test_names_say_something(module: str) -> None:
     assert not vague & set(re.split(r"[._]", module))
 
 
-TESTED_WITH = {"organism.curve": "training", "organism.events": "grammar", "organism.wording": "grammar", "organism.card": "train"}
+TESTED_WITH = {
+    "organism.curve": "training",
+    "organism.events": "grammar",
+    "organism.wording": "grammar",
+    "organism.card": "train",
+}
 TESTED_WITH |= {"organism.recipe": "training", "__main__": "cli", "palette": "charts"}
 TESTED_WITH |= {"training_commands": "cli", "matrix": "ledger"}
 TESTED_WITH |= {"organism.inventory": "analyses.organism", "organism.records": "analyses.organism"}
@@ -137,7 +207,11 @@ TESTED_WITH |= {
 }
 TESTED_WITH |= {"charts.learning": "organism_charts", "charts.organism": "organism_charts"}
 TESTED_WITH |= {"rules.ruling": "rules.behaviour"}
-TESTED_WITH |= {"ablation_curves": "analyses.tracing", "single_effects": "ablation", "analyses.phases": "analyses.tracing"}
+TESTED_WITH |= {
+    "ablation_curves": "analyses.tracing",
+    "single_effects": "ablation",
+    "analyses.phases": "analyses.tracing",
+}
 TESTED_WITH |= {"assignment": "belonging", "dictionaries": "belonging"}
 TESTED_WITH |= {"depth_measures": "analyses.depth"}
 TESTED_WITH |= {"steering_methods": "analyses.steering"}
