@@ -13,7 +13,7 @@ FEW = 0.05
 _BEATEN = (MATCHED, "residual dimensions", "shuffled labels")
 
 _QUOTED = (
-    *("size", "kept_size", "n_alive", "joint", "at_size", "n_first", "n_writing", "features", "silent"),
+    *("size", "kept_size", "n_alive", "joint", "at_size", "n_first", "n_writing", "features", "silent", "shuffled"),
     *("n_audited", "n_missed", "agreement", "error"),
 )
 
@@ -62,6 +62,7 @@ def numbers(result: Tracing) -> dict[str, object]:
         int((result.first.writes != "").sum()),
         float(silent.features.iloc[0]),
         float(silent.other.iloc[0]),
+        number(result.advantage, "other", texts=ALL_TEXTS, baseline="shuffled labels").value,
         int(audited.n.iloc[0]),
         int(audited.n_found.iloc[0]),
         float(audited.agreement.iloc[0]),
