@@ -168,7 +168,7 @@ def verdicts_(
     """Print what came of every claim; what the book has computed is read back, the rest is computed."""
     from emomech import ledger
 
-    found = ledger.matrix(model or ledger.book_models(), first=profile, others="quick")
+    found = ledger.matrix(model or ledger.book_models(), first=profile, others="quick", n_jobs=ledger.at_once())
     if format == "json":
         typer.echo(json.dumps(found.to_dict("records"), indent=1, ensure_ascii=False))
         return

@@ -111,30 +111,54 @@ def chosen(names: str) -> tuple[Claim, ...]:
 
 
 def matrix(
-    models: Sequence[str], first: Profile = "full", others: Profile = "quick", claims: Sequence[Claim] = CLAIMS
+    models: Sequence[str],
+    first: Profile = "full",
+    others: Profile = "quick",
+    claims: Sequence[Claim] = CLAIMS,
+    n_jobs: int = 1,
 ) -> "pd.DataFrame":
     """Decide every claim on every model: the first in one profile of the book, the others in another.
 
-    Raises UsageError for a model that does not exist.
+    `n_jobs` are decided side by side. Raises UsageError for a model that does not exist.
     """
     import pandas as pd
+    from joblib import Parallel, delayed
 
     if not models:
         raise UsageError("models: none is named; expected names separated by commas, such as organism,organism-seed1.")
     for model in models:
         StudySpec(model=model, sae=None).validate()
+    pages = {claim.page: [one for one in claims if one.page == claim.page] for claim in claims}
+    asked = [(page, model) for page in pages for model in (models if pages[page][0].every_model else models[:1])]
+    jobs = (delayed(_decided)(pages[page], model, others if model != models[0] else first) for page, model in asked)
+    decided: list[list[Verdict]] = list(Parallel(n_jobs=n_jobs)(jobs) or [])
+    found = {
+        (claim.name, model): verdict
+        for (page, model), verdicts in zip(asked, decided, strict=True)
+        for claim, verdict in zip(pages[page], verdicts, strict=True)
+    }
     rows = []
     for claim in claims:
-        statement = ""
-        for number, model in enumerate(models if claim.every_model else models[:1]):
-            found = claim.verdict(model, others if number else first)
-            statement = found.statement or statement
-            rows.append((claim.name, model, statement, claim.page, *_told(found)))
+        told = {model: found[claim.name, model] for model in models if (claim.name, model) in found}
+        statement = next((verdict.statement for verdict in told.values() if verdict.statement), "")
+        rows += [(claim.name, model, statement, claim.page, *_told(verdict)) for model, verdict in told.items()]
     return MATRIX.check(pd.DataFrame(rows, columns=list(MATRIX.columns)), "matrix")
+
+
+def _decided(claims: Sequence[Claim], model: str, profile: Profile) -> list[Verdict]:
+    """Decide the claims of one page, which share a run."""
+    return [claim.verdict(model, profile) for claim in claims]
 
 
 def _told(found: Verdict) -> tuple[str, str, str, str]:
     return found.outcome, found.reason, found.estimate, found.control
+
+
+def at_once() -> int:
+    """How many verdicts to decide side by side on this machine, each on a core of its own."""
+    from joblib import cpu_count
+
+    return min(cpu_count(), book.MOST_AT_ONCE)
 
 
 def book_models() -> list[str]:

@@ -122,7 +122,8 @@ def test_counts_are_of_the_first_model_in_words() -> None:
 
 def test_the_command_prints_what_the_page_shows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr(ledger, "CLAIMS", (CLAIM,))
-    monkeypatch.setattr(ledger.matrix, "__defaults__", ("full", "quick", (CLAIM,)))
+    monkeypatch.setattr(ledger.matrix, "__defaults__", ("full", "quick", (CLAIM,), 1))
+    monkeypatch.setattr(ledger, "at_once", lambda: 1)
     with pytest.raises(SystemExit) as ended:
         cli.main(["verdicts", "--format", "json", "--model", "organism", "--model", "organism-seed1"])
     assert not ended.value.code
