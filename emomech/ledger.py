@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from emomech import book, parameters, runner, verdicts
 from emomech.book import Profile
@@ -131,7 +131,7 @@ def matrix(
     pages = {claim.page: [one for one in claims if one.page == claim.page] for claim in claims}
     asked = [(page, model) for page in pages for model in (models if pages[page][0].every_model else models[:1])]
     jobs = (delayed(_decided)(pages[page], model, others if model != models[0] else first) for page, model in asked)
-    decided: list[list[Verdict]] = list(Parallel(n_jobs=n_jobs)(jobs) or [])
+    decided = cast(list[list[Verdict]], Parallel(n_jobs=n_jobs)(jobs))
     found = {
         (claim.name, model): verdict
         for (page, model), verdicts in zip(asked, decided, strict=True)
