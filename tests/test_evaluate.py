@@ -72,7 +72,7 @@ def test_what_was_measured_is_so(name: str) -> None:
 def test_a_card_says_what_is_hard_about_stories_of_two(name: str) -> None:
     right = values(told(name))["share right"]
     by_name, by_pronoun = right["one of two in a story, by name"], right["one of two in a story, by pronoun"]
-    assert by_name > 0.95
+    assert by_name > 0.9
     text = (WEIGHTS / name / "README.md").read_text()
     assert f"{by_name:.0%} of its answers are right where the person is named" in text
     assert f"{by_pronoun:.0%} where a pronoun has to be resolved" in text

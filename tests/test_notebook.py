@@ -161,7 +161,7 @@ def test_a_verdict_is_told_in_words_and_shape(outcome: Outcome) -> None:
 
 
 def test_outcomes_differ_in_shape() -> None:
-    assert set(notebook.SHAPES) == set(get_args(Outcome)) and len(set(notebook._SHAPES.values())) == 4
+    assert set(notebook.SHAPES) == set(get_args(Outcome)) and len(set(notebook.SHAPES.values())) == 4
 
 
 def test_provenance_is_shown_whole() -> None:
