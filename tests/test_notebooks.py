@@ -1,5 +1,6 @@
 """Every notebook keeps to the template, and executes from its first cell to its last on few texts of the default."""
 
+import os
 import re
 from pathlib import Path
 
@@ -14,6 +15,8 @@ NOTEBOOKS = runner.notebooks()
 STUDY = {"model", "corpus", "emotions", "prompt", "seed", "limit"}
 APPENDIX = {"organism"}
 """Pages that describe the instrument: they test no claim, so that they have no verdict, and study the embedded texts alone."""
+LONG = {"depth", "sharing", "tracing", "steering", "transfer", "early_layers", "scarcity"}
+"""Pages whose analyses are tested on the planted study, and which are executed whole when the book is made."""
 SUMMARY = {"verdicts"}
 """Pages that put the others together: they study several models, and their verdicts are those of other pages."""
 FEW = {
@@ -91,6 +94,8 @@ def test_no_figure_of_a_result_is_typed_into_prose(notebook: NotebookNode) -> No
 
 
 def test_it_executes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name in LONG and not os.environ.get("EMOMECH_EVERY_NOTEBOOK"):
+        pytest.skip("takes long; the book executes it, and so does EMOMECH_EVERY_NOTEBOOK=1")
     monkeypatch.setenv("EMOMECH_RUNS", str(tmp_path / "runs"))
     planned = runner.prepare(name, FEW[name])
     executed = runner.execute(planned, tmp_path / f"{name}.ipynb")
