@@ -9,7 +9,7 @@ residual stream is read as two features, one for each sign, so that all of this 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from emomech.attribution import attribute
 from emomech.interventions import MaskedEdit, MoveFeatures, Reconstruct, Replace, ResampleFeatures
 from emomech.questions import Edits, Questions, log_odds
 from emomech.reference import Reference, by_point, references
-from emomech.saes import Sae
+from emomech.saes import Sae, dimensions
 from emomech.stats import Floats, Ints
 from emomech.vocab import FeatureId, HookPoint
 
@@ -27,12 +27,6 @@ Style = Literal["mean", "zero", "resample"]
 """What takes a feature's place: its mean, nothing, or its value at a token drawn at random."""
 Node = Literal["SAE error", "all features", "whole activation"]
 NODES: tuple[Node, ...] = ("SAE error", "all features", "whole activation")
-
-TOP_TOKENS = 5
-"""A feature writes a label if a label's token is among as many that its decoder direction promotes most."""
-_TOKENS = 1024
-"""Tokens that are run together: on CPU cores larger batches are slower, and shorter texts are padded more."""
-_ROWS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +60,7 @@ class Parts:
     @classmethod
     def dimensions(cls, questions: Questions, points: Iterable[HookPoint]) -> "Parts":
         """Take the dimensions of the residual stream."""
-        saes = {point: _signed_dimensions(point, questions.lm.d_model) for point in points}
+        saes = dimensions(points, questions.lm.d_model)
         return cls(saes, references(questions, saes), halves=2)
 
     @property
@@ -113,12 +107,6 @@ class Parts:
         return self._ablate(point, np.flatnonzero(self._fires(point)).tolist(), "mean")
 
 
-def _signed_dimensions(point: HookPoint, width: int) -> Sae:
-    """Make an SAE that reads each dimension where it is positive and where it is negative, and reconstructs all."""
-    both = torch.cat([torch.eye(width), -torch.eye(width)])
-    return Sae(point, both.T.contiguous(), torch.zeros(2 * width), both, torch.zeros(width), "relu", name="dimensions")
-
-
 @dataclass(frozen=True)
 class Ranking:
     """Parts of all hook points together, the one whose ablation should cost most first."""
@@ -151,7 +139,7 @@ class Asked:
     @classmethod
     def of(cls, questions: Questions) -> "Asked":
         """Ask the model that the questions name."""
-        return cls(questions, _logits(questions))
+        return cls(questions, questions.logits())
 
     @property
     def base(self) -> Floats:
@@ -161,23 +149,7 @@ class Asked:
     def losses(self, edits: Iterable[Edits]) -> Floats:
         """Log-odds that each of several edits takes (edit, text), in nats."""
         gold = self.questions.gold
-        return np.stack([self.base - log_odds(_logits(self.questions, one), gold) for one in edits])
-
-
-def _logits(questions: Questions, edits: Edits | None = None) -> Floats:
-    """Logits of the labels (text, label), from small batches of texts of like length."""
-    lengths = [len(text.ids) for text in questions.texts]
-    found, rows = np.empty(questions.label_ids.shape), sorted(range(len(questions)), key=lambda i: -lengths[i])
-    while rows:
-        n = max(1, _TOKENS // lengths[rows[0]])
-        found[rows[:n]] = questions.take(rows[:n]).logits(edits)
-        rows = rows[n:]
-    return found
-
-
-def sizes(n: int) -> list[int]:
-    """Sizes of sets to try: powers of two, and all."""
-    return [*(2**i for i in range(n.bit_length()) if 2**i < n), n]
+        return np.stack([self.base - log_odds(self.questions.logits(one), gold) for one in edits])
 
 
 def reached(curve: Floats, whole: Floats, level: float, weights: Floats) -> Ints:
@@ -189,22 +161,3 @@ def reached(curve: Floats, whole: Floats, level: float, weights: Floats) -> Ints
     total = weights @ whole
     enough = weights @ curve.T >= level * total[:, None]
     return np.where((total > 0) & enough.any(1), enough.argmax(1), -1)
-
-
-@torch.inference_mode()
-def written_labels(questions: Questions, saes: Mapping[HookPoint, Sae], features: Sequence[FeatureId]) -> list[str]:
-    """Name the label that each feature writes, or nothing for one that writes none.
-
-    Told by the direct path alone: decoder direction times unembedding, without the last normalisation.
-    """
-    module: Any = questions.lm.module
-    output = module.get_output_embeddings() or module.lm_head  # the usual name, where a model does not say
-    first = questions.label_ids[0].tolist() if len(questions) else []
-    found = []
-    for start in range(0, len(features), _ROWS):
-        rows = torch.stack([saes[f.point].W_dec[f.index] for f in features[start : start + _ROWS]])
-        scores = rows @ output.weight.to(rows).T
-        value, label = scores[:, first].max(1)
-        writes = (value > 0) & ((scores >= value[:, None]).sum(1) <= TOP_TOKENS)
-        found += [questions.labels[i] if yes else "" for i, yes in zip(label.tolist(), writes.tolist(), strict=True)]
-    return found

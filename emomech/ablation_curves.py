@@ -11,12 +11,13 @@ from typing import Literal
 
 import numpy as np
 
-from emomech.ablation import Asked, Parts, Ranking, ranked, reached, sizes, written_labels
+from emomech.ablation import Asked, Parts, Ranking, ranked, reached
+from emomech.label_writing import written_labels
 from emomech.models import randomised
 from emomech.questions import Questions
 from emomech.reference import matched
 from emomech.saes import Sae, random_sae
-from emomech.stats import Confusion, Estimate, Floats, Ints, bootstrap_weights, interval, posterior_interval
+from emomech.stats import Estimate, Floats, Ints, doubling, interval, standing, with_resamples
 from emomech.vocab import FeatureId, HookPoint
 
 Condition = Literal[
@@ -80,15 +81,12 @@ class Reported:
     @classmethod
     def of(cls, questions: Questions, n_resamples: int, seed: int) -> "Reported":
         """Ask the unedited model, and draw the texts' clusters again."""
-        drawn = bootstrap_weights(questions.clusters, n_resamples, seed)
-        return cls(Asked.of(questions), np.concatenate([np.ones((1, len(questions))), drawn]))
+        return cls(Asked.of(questions), with_resamples(questions.clusters, n_resamples, seed))
 
     def accuracy(self, seed: int) -> Estimate:
         """Balanced accuracy of the unedited model, with the interval of its posterior."""
-        questions = self.asked.questions
-        found = Confusion.of(questions.gold, self.asked.logits.argmax(1), len(questions.labels))
-        drawn = found.recall_draws(2000, seed, len(set(questions.clusters)) / len(questions))
-        return posterior_interval(float(found.balanced_accuracy()[0]), drawn.mean(1), len(questions))
+        asked = self.asked.questions
+        return standing(asked.gold, self.asked.logits.argmax(1), len(asked.labels), asked.clusters, seed)
 
     def mean(self, values: Floats, among: Ints | None = None) -> Estimate:
         """Mean of values (text) with its interval, among some of the texts."""
@@ -211,9 +209,7 @@ def _random_weights(chooses: Questions, reports: Asked, parts: Parts, seed: int)
     asked = Asked.of(reports.questions.on(untrained))
     read = Parts.of(chooses.on(untrained), parts.saes).usual
     saes = {
-        point: random_sae(
-            point, read[point].drawn, sae.d_sae, max(1, round(float(parts.usual[point].fires.sum()))), seed
-        )
+        point: random_sae(point, read[point].drawn, sae.d_sae, float(parts.usual[point].fires.sum()), seed)
         for point, sae in parts.saes.items()
     }
     return _by_itself(UNTRAINED, chooses.on(untrained), asked, Parts.of(chooses.on(untrained), saes))
@@ -228,7 +224,7 @@ def measured(found: Contest) -> tuple[Lines, int]:
     Features are ablated, and kept by the size of their effect, at every size; all else is tried at every other one, and
     at the size found.
     """
-    ks = sizes(found.features.n)
+    ks = doubling(found.features.n)
     first = found.features.ablated(ks)
     at = int(reached(first.nats, first.whole, ENOUGH, np.ones((1, first.nats.shape[1])))[0])
     k = ks[at]

@@ -11,30 +11,27 @@ which ones they are.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from emomech.activations import collect
 from emomech.attribution import attribute
 from emomech.detection import Bools
 from emomech.features import encode
+from emomech.label_writing import written_labels
 from emomech.models import LanguageModel
 from emomech.questions import Questions
 from emomech.saes import Sae
 from emomech.selectivity import LEVEL, Selectivity, Strata
-from emomech.stats import Floats, Ints, bootstrap_weights
-from emomech.vocab import HookPoint
+from emomech.stats import Floats, Ints, with_resamples
+from emomech.vocab import FeatureId, HookPoint
 
 NOMINAL = 1.645
 """What a standardised rank sum has to exceed where it is to show again: one-sided 5 %."""
 LEAST_SUPPORT = 0.01
 """Smallest loss of log-odds, in nats, that counts as support: a hundredth of what makes odds e times as large."""
-TOP = 5
-"""A feature writes a label word if one is among as many tokens that its decoder direction promotes most."""
 N_BINS = 5
 """Bins of firing rate, of equally many features."""
 _NOTHING = 1e-6
@@ -55,10 +52,8 @@ class Side:
     @classmethod
     def of(cls, questions: Questions, saes: Mapping[HookPoint, Sae], n_resamples: int, seed: int) -> "Side":
         """Run the model over the questions, and draw their clusters again `n_resamples` times."""
-        ends = [[len(text.ids) - 1] for text in questions.texts]
-        drawn = bootstrap_weights(questions.clusters, n_resamples, seed)
-        weights = np.concatenate([np.ones((1, len(questions))), drawn])
-        return cls(questions, collect(questions.lm, list(saes), questions.texts, ends), weights)
+        weights = with_resamples(questions.clusters, n_resamples, seed)
+        return cls(questions, questions.activations(list(saes), "answer"), weights)
 
     @property
     def unweighted(self) -> "Side":
@@ -67,9 +62,8 @@ class Side:
 
     def on(self, lm: LanguageModel) -> "Side":
         """Ask another model of the same tokenizer."""
-        ends = [[len(text.ids) - 1] for text in self.questions.texts]
-        read = collect(lm, list(self.activations), self.questions.texts, ends)
-        return replace(self, questions=self.questions.on(lm), activations=read)
+        asked = self.questions.on(lm)
+        return replace(self, questions=asked, activations=asked.activations(list(self.activations), "answer"))
 
     def with_labels_shuffled(self, seed: int) -> "Side":
         """Exchange the labels: what is then found is found by chance."""
@@ -258,16 +252,10 @@ def _discovered(t: Floats, n: Ints) -> float:
     return float(t[passed].min()) if passed.any() else np.inf
 
 
-@torch.no_grad()
 def label_writing(questions: Questions, sae: Sae, one: Belonging) -> Bools:
-    """Whether each feature belongs to an emotion and has a label's token among the `TOP` it promotes (feature).
-
-    By the direct path alone: its decoder direction times the unembedding, without the last normalisation.
-    """
+    """Whether each feature of a hook point belongs to an emotion and writes a label (feature)."""
     wrote = one.member[0].any(1)
-    module: Any = questions.lm.module
-    output = module.get_output_embeddings() or module.lm_head  # the usual name, where a model does not say
-    scores = sae.W_dec[torch.from_numpy(one.feature[wrote])] @ output.weight.to(sae.W_dec).T
-    best = scores[:, questions.label_ids.unique().to(scores.device)].amax(1)
-    wrote[wrote] = ((best > 0) & ((scores >= best[:, None]).sum(1) <= TOP)).cpu().numpy()
+    features = [FeatureId(sae.point, int(i)) for i in one.feature[wrote]]
+    named = written_labels(questions, {sae.point: sae}, features)
+    wrote[wrote] = [label != "" for label in named]
     return wrote

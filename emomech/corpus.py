@@ -7,7 +7,7 @@ the two texts of a minimal pair never stand on both sides.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -92,6 +92,27 @@ def make(name: str, examples: Iterable[Example], labels: Iterable[str] = ()) -> 
     if len(found) < 2:
         raise UsageError(f"corpus {name!r}: all {len(gathered)} texts are {next(iter(found))!r}; expected two labels.")
     return Corpus(name, gathered, tuple(label for label in wanted if label in found))
+
+
+def divisions(examples: Sequence[Example]) -> list[tuple[str, str, list[int]]]:
+    """Divide examples by item type, by style, and by what of them no training showed: (breakdown, group, numbers).
+
+    Item types and styles are of the examples that are as in training, where the corpus knows which those are.
+    """
+    usual = [i for i, example in enumerate(examples) if not example.shift]
+    found = _grouped("item type", usual, [example.item_type for example in examples])
+    found += _grouped("style", usual, [example.style for example in examples])
+    if len(usual) < len(examples):
+        shift = [example.shift or "as in training" for example in examples]
+        found += _grouped("distribution", range(len(examples)), shift)
+    return found
+
+
+def _grouped(breakdown: str, among: Iterable[int], names: Sequence[str]) -> list[tuple[str, str, list[int]]]:
+    rows: dict[str, list[int]] = {}
+    for i in among:
+        rows.setdefault(names[i], []).append(i)
+    return [(breakdown, name, rows[name]) for name in sorted(rows) if name]
 
 
 def read(path: Path, limit: int = 0, seed: int = 0) -> list[Example]:

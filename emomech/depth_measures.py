@@ -19,9 +19,8 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from emomech.activations import collect
 from emomech.attribution import attribute
-from emomech.detection import Detector, members
+from emomech.detection import Detector, concordance, members
 from emomech.interventions import MoveFeatures
 from emomech.models import LanguageModel, randomised
 from emomech.patching import patched, read_out
@@ -122,11 +121,9 @@ def _network(task: Task, lm: LanguageModel, saes: Saes) -> _Network:
 
 def _random(questions: Questions, trained: Questions, saes: Saes, seed: int) -> Saes:
     """Draw dictionaries for a model without SAEs of its own, as large and as sparse as those of the trained one."""
-    texts = questions.texts[:_FIT_TEXTS]
-    content = [[i for i, special in enumerate(text.special) if not special] for text in texts]
-    ours, theirs = (collect(q.lm, list(saes), texts, content) for q in (questions, trained))
+    ours, theirs = (q.take(range(min(_FIT_TEXTS, len(q)))).activations(list(saes)) for q in (questions, trained))
     l0 = {point: (sae.encode(theirs[point]) > 0).sum(1).float().mean() for point, sae in saes.items()}
-    return {p: random_sae(p, ours[p], sae.d_sae, max(1, round(float(l0[p]))), seed) for p, sae in saes.items()}
+    return {p: random_sae(p, ours[p], sae.d_sae, float(l0[p]), seed) for p, sae in saes.items()}
 
 
 def _above_chance(accuracy: Floats, n_labels: int) -> Floats:
@@ -167,7 +164,7 @@ def _best_feature(task: Task, network: _Network, where: Where, fitted: Ints) -> 
 
 def auroc_draws(scores: Floats, member: np.ndarray, weights: Floats) -> Floats:
     """AUROC of one score for one class in each resample (draw), ties counted half; `weights` are (draw, example)."""
-    above = (np.sign(scores[member][:, None] - scores[~member]) + 1) / 2
+    above = concordance(scores, member)
     inside, outside = weights[:, member], weights[:, ~member]
     with np.errstate(invalid="ignore"):
         return ((inside @ above) * outside).sum(1) / (inside.sum(1) * outside.sum(1))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emomech.stats import Estimate, Floats, centre_of_gravity, interval
+from emomech.stats import Estimate, Floats, centre_of_gravity, estimated, two_sided
 
 LEVEL = 0.05
 LEAST = 0.01
@@ -74,12 +74,10 @@ def difference(first: Floats, second: Floats, n: int) -> tuple[Estimate, float]:
     of the draws or more are undefined.
     """
     gain = first - second
-    found = interval(float(gain[0]), gain[1:], n)
-    drawn = gain[1:][np.isfinite(gain[1:])]
+    found = estimated(gain, n)
     if not np.isfinite([found.value, found.low]).all():
         return Estimate(float(gain[0]), float("nan"), float("nan"), n), float("nan")
-    other = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-    return found, min(1.0, 2 * (other + 1) / (len(drawn) + 1))
+    return found, two_sided(gain[1:])
 
 
 def holm(p: Floats) -> Floats:

@@ -80,13 +80,13 @@ def auroc_difference(first: Floats, second: Floats, member: Bools, n_resamples: 
     """
     rng = np.random.default_rng(seed)
     n_in, n_out = int(member.sum()), int((~member).sum())
-    gain = _concordance(first, member) - _concordance(second, member)
+    gain = concordance(first, member) - concordance(second, member)
     inside = rng.multinomial(n_in, np.full(n_in, 1 / n_in), n_resamples) / n_in
     outside = rng.multinomial(n_out, np.full(n_out, 1 / n_out), n_resamples) / n_out
     return interval(float(gain.mean()), ((inside @ gain) * outside).sum(1), n_in)
 
 
-def _concordance(scores: Floats, member: Bools) -> Floats:
+def concordance(scores: Floats, member: Bools) -> Floats:
     """Whether each example of the class scores higher than each other one: 1, 0, or a half where they tie."""
     above = scores[member][:, None] - scores[~member]
     return (np.sign(above) + 1) / 2

@@ -43,7 +43,7 @@ def _random(saes: Mapping[HookPoint, Sae], trained: Side, read: Side, seed: int)
     found = {}
     for point, sae in saes.items():
         l0 = float((sae.encode(trained.activations[point]) > 0).sum(-1).float().mean())
-        found[point] = random_sae(point, read.activations[point], sae.d_sae, max(1, round(l0)), seed)
+        found[point] = random_sae(point, read.activations[point], sae.d_sae, l0, seed)
     return found
 
 

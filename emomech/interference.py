@@ -6,7 +6,6 @@ from itertools import combinations
 import numpy as np
 import torch
 
-from emomech.activations import collect
 from emomech.questions import Edits, Questions, log_odds
 from emomech.reference import by_point
 from emomech.spread import Features, Sample
@@ -26,11 +25,11 @@ def changes(sample: Sample, edits: Edits) -> tuple[Floats, Floats]:
 @torch.inference_mode()
 def strengths(questions: Questions, dictionary: Dictionary, features: Sequence[FeatureId]) -> Floats:
     """How strongly each feature fires on each text (text, feature): mean over its tokens, as a share of its peak."""
-    places = [[i for i, special in enumerate(text.special) if not special] for text in questions.texts]
+    places = questions.positions("everywhere")
     text = np.repeat(np.arange(len(questions)), [len(place) for place in places])
     found = np.zeros((len(questions), len(features)))
     wanted = by_point(features)
-    for point, x in collect(questions.lm, list(wanted), questions.texts, places).items():
+    for point, x in questions.activations(list(wanted)).items():
         columns = [i for i, one in enumerate(features) if one.point == point]
         index = [features[i].index for i in columns]
         peak = dictionary.usual[point].peak[index].clamp(min=1e-6)

@@ -10,7 +10,7 @@ from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
-from emomech import book, parameters, runner, verdicts
+from emomech import book, parameters, presets, runner, verdicts
 from emomech.book import Profile
 from emomech.errors import UsageError, unknown
 from emomech.organism import records
@@ -103,7 +103,7 @@ def _asked(page: str, profile: Profile) -> tuple[StudySpec, dict[str, object]]:
 def chosen(names: str) -> tuple[Claim, ...]:
     """Find claims by name, separated by commas; all of them for `all`. Raises UsageError for an unknown one."""
     known = {claim.name: claim for claim in CLAIMS}
-    wanted = list(known) if names == ALL else parameters.listed(names)
+    wanted = list(known) if names == ALL else presets.listed(names)
     for name in wanted:
         if name not in known:
             raise unknown("claim", name, known, f"Or {ALL}.")
@@ -164,7 +164,7 @@ def at_once() -> int:
 def book_models() -> list[str]:
     """Name the models whose verdicts stand in the book: those of its page of verdicts."""
     default = parameters.read(runner.find(PAGE))["models"].default
-    return parameters.listed(str(default))
+    return presets.listed(str(default))
 
 
 def counts(matrix: "pd.DataFrame") -> str:

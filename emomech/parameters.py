@@ -211,8 +211,3 @@ def validate(
                 f"{notebook_name}: {name}: found {value!r}, expected {parameters[name].expected}."
             ) from error
     return values
-
-
-def listed(text: str) -> list[str]:
-    """Take a list that is separated by commas apart."""
-    return [part for part in map(str.strip, text.split(",")) if part]

@@ -197,6 +197,11 @@ def _made(name: str, preset: P) -> P:
     return preset
 
 
+def listed(names: str) -> list[str]:
+    """Take a list that is separated by commas apart."""
+    return [name for name in map(str.strip, names.split(",")) if name]
+
+
 def _is_path(name: str) -> bool:
     return "/" in name or "\\" in name or name.startswith(("~", ".")) or Path(name).suffix != ""
 

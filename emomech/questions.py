@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from emomech.activations import collect
 from emomech.corpus import Example, Split
 from emomech.hooks import intervene
 from emomech.interventions import MaskedEdit
@@ -76,6 +77,16 @@ class Questions:
     def clusters(self) -> list[str]:
         """Texts that are not independent share a name."""
         return [example.cluster for example in self.examples]
+
+    def positions(self, where: Where) -> list[list[int]]:
+        """Numbers of the tokens that are meant, of each text."""
+        content = [[i for i, special in enumerate(text.special) if not special] for text in self.texts]
+        part = {"everywhere": slice(None), "text": slice(-1), "answer": slice(-1, None)}[where]
+        return [here[part] for here in content]
+
+    def activations(self, points: Sequence[HookPoint], where: Where = "everywhere") -> Mapping[HookPoint, Tensor]:
+        """Activations at the tokens that are meant, text by text (read, d_model)."""
+        return collect(self.lm, points, self.texts, self.positions(where))
 
     def batches(self, where: Where) -> list[tuple[TokenBatch, Tensor]]:
         """Batches whose rows end together, and where in them an edit applies (batch, pos)."""

@@ -19,7 +19,7 @@ from emomech.stats import (
     interval,
     mcnemar,
     mean_estimate,
-    posterior_interval,
+    standing,
 )
 from emomech.study import Study
 
@@ -77,11 +77,8 @@ class Texts:
 
     def standing(self) -> Estimate:
         """Balanced accuracy of the model as it is, on the reported texts, with the interval of its posterior."""
-        gold = self.report.gold
-        found = Confusion.of(gold, self.report_logits.argmax(1), len(self.report.labels))
-        independent = len(set(self.report.clusters)) / len(gold)
-        drawn = np.nanmean(found.recall_draws(2000, self.seed, independent), 1)
-        return posterior_interval(float(found.balanced_accuracy()[0]), drawn, len(gold))
+        report = self.report
+        return standing(report.gold, self.report_logits.argmax(1), len(report.labels), report.clusters, self.seed)
 
     def unread(self) -> str:
         """Say why nothing can be learned of the model here: too few texts, or it is at chance. Empty where it can."""

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emomech.activations import collect
 from emomech.questions import Questions, Where
 from emomech.saes import Sae
 from emomech.stats import Floats
@@ -52,14 +51,7 @@ def references(
     questions: Questions, saes: Mapping[HookPoint, Sae], where: Where = "everywhere", seed: int = 0
 ) -> dict[HookPoint, Reference]:
     """Measure every hook point over the tokens of the questions."""
-    places = [_places(text.special, where) for text in questions.texts]
-    activations = collect(questions.lm, list(saes), questions.texts, places)
-    return {point: _reference(saes[point], x, seed) for point, x in activations.items()}
-
-
-def _places(special: Sequence[bool], where: Where) -> list[int]:
-    content = [i for i, hidden in enumerate(special) if not hidden]
-    return {"everywhere": content, "text": content[:-1], "answer": content[-1:]}[where]
+    return {p: _reference(saes[p], x, seed) for p, x in questions.activations(list(saes), where).items()}
 
 
 def _reference(sae: Sae, x: Tensor, seed: int) -> Reference:

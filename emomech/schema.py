@@ -1,6 +1,6 @@
 """The contract of a tidy table: which columns it has, what each means, which of them name a row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
+DEPTH = "0 at the embedding, 1 after the last block"
+"""What columns mean that stand in many tables."""
 MAX_ROWS = 5000
 """Altair refuses to draw more; a result that needs more is not yet summarised."""
 
@@ -44,6 +47,23 @@ class Schema:
                 f"table {name!r}: row {twice[list(self.keys)].astype(object).iloc[0].to_dict()} stands twice."
             )
         return frame
+
+
+def frame(schema: Schema, rows: Iterable[Sequence[object]] = ()) -> "pd.DataFrame":
+    """Make a table from its rows; an estimate in a row fills three columns, its value and the ends of its interval."""
+    import pandas as pd
+
+    cells = [[part for cell in row for part in _cells(cell)] for row in rows]
+    return pd.DataFrame(cells, columns=list(schema.columns))
+
+
+def _cells(cell: object) -> tuple[object, ...]:
+    return (cell.value, cell.low, cell.high) if isinstance(cell, Estimate) else (cell,)
+
+
+def filled(result: type[R], **tables: "pd.DataFrame") -> R:
+    """Make a result from some of its tables; the others have no row."""
+    return result(**{name: tables.get(name, frame(schema)) for name, schema in schemas(result).items()})
 
 
 def schemas(result: type) -> dict[str, Schema]:

@@ -16,7 +16,16 @@ import numpy as np
 from emomech.corpus import Split
 from emomech.questions import Questions, log_odds
 from emomech.reference import references
-from emomech.stats import Confusion, Estimate, Floats, Ints, bootstrap_weights, posterior_interval
+from emomech.stats import (
+    Confusion,
+    Estimate,
+    Floats,
+    Ints,
+    doubling,
+    posterior_interval,
+    two_sided,
+    with_resamples,
+)
 from emomech.study import Study
 from emomech.support import Chosen, Dictionary, Support
 from emomech.vocab import FeatureId, HookPoint
@@ -47,11 +56,6 @@ def effective_number(support: Floats, clusters: Sequence[str], weights: Floats) 
 def _of_pairs(values: Floats, weights: Floats) -> Floats:
     """Sum the products of all ordered pairs of different rows, drawn so often (resample, column)."""
     return (weights @ values) ** 2 - (weights**2) @ values**2
-
-
-def steps(n: int) -> list[int]:
-    """Sizes at which a curve is measured: powers of two, and the whole."""
-    return [*(2**i for i in range(n.bit_length()) if 2**i < n), n] if n else []
 
 
 def features_to(fall: Floats, sizes: Sequence[int], share: float) -> Floats:
@@ -86,9 +90,7 @@ class Sample:
     def of(cls, questions: Questions, n_resamples: int, seed: int) -> "Sample":
         """Ask the questions."""
         logits = questions.logits()
-        weights = np.concatenate(
-            [np.ones((1, len(questions))), bootstrap_weights(questions.clusters, n_resamples, seed)]
-        )
+        weights = with_resamples(questions.clusters, n_resamples, seed)
         confusion = Confusion.of(questions.gold, logits.argmax(1), len(questions.labels))
         independent = len(set(questions.clusters)) / len(questions)
         drawn = confusion.recall_draws(n_resamples, seed, independent)
@@ -146,16 +148,11 @@ def false_discovery_rates(differences: Sequence[Floats]) -> Floats:
     from scipy.stats import false_discovery_control
 
     found = np.full(len(differences), np.nan)
-    p = [_two_sided(draws[1:][np.isfinite(draws[1:])]) for draws in differences]
+    p = [two_sided(draws[1:]) for draws in differences]
     defined = np.isfinite([draws[0] for draws in differences])
     if defined.any():
         found[defined] = false_discovery_control(np.array(p)[defined])
     return found
-
-
-def _two_sided(draws: Floats) -> float:
-    rarer = min((draws <= 0).sum(), (draws >= 0).sum())
-    return min(1.0, float(2 * (rarer + 1) / (len(draws) + 1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +191,7 @@ def spread(
     curves: list[tuple[Sequence[int], Floats]] = []
     for label, chosen in enumerate(features):
         rows = sample.rows(label)
-        sizes = steps(len(chosen)) if curve else steps(len(chosen))[-1:]
+        sizes = doubling(len(chosen)) if curve else doubling(len(chosen))[-1:]
         fall = sample.mean(sample.falls(dictionary, chosen, sizes, rows), rows)
         curves.append((sizes, fall))
         values[TOTAL][:, label] = fall[:, -1] if sizes else 0
@@ -251,5 +248,5 @@ class Traced:
 
 def _totals(sample: Sample, dictionary: Dictionary, features: Features) -> Iterator[float]:
     for label, chosen in enumerate(features):
-        fall = sample.falls(dictionary, chosen, steps(len(chosen))[-1:], sample.rows(label))
+        fall = sample.falls(dictionary, chosen, doubling(len(chosen))[-1:], sample.rows(label))
         yield float(fall.mean()) if len(fall) else 0.0

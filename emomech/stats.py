@@ -85,6 +85,23 @@ def bootstrap_weights(clusters: Sequence[str], n_resamples: int, seed: int) -> F
     return drawn[:, member].astype(float)
 
 
+def with_resamples(clusters: Sequence[str], n_resamples: int, seed: int) -> Floats:
+    """The examples as they are, and then as `bootstrap_weights` draws them (1 + resample, example)."""
+    return np.concatenate([np.ones((1, len(clusters))), bootstrap_weights(clusters, n_resamples, seed)])
+
+
+def estimated(values: Floats, n: int) -> Estimate:
+    """Make an estimate of a value, which is the first, from its resamples, which are the others."""
+    return interval(float(values[0]), values[1:], n)
+
+
+def two_sided(draws: Floats) -> float:
+    """p-value that a value is zero: twice the share of its draws on the rarer side, never below 2 / (draws + 1)."""
+    usable = draws[np.isfinite(draws)]
+    rarer = min(int((usable <= 0).sum()), int((usable >= 0).sum()))
+    return min(1.0, 2 * (rarer + 1) / (len(usable) + 1))
+
+
 def mean_estimate(values: Floats, weights: Floats) -> Estimate:
     """Mean over examples with its bootstrap interval; weights (resample, example) are those of `bootstrap_weights`."""
     return ratio_estimate(values, np.ones_like(values), weights)
@@ -151,6 +168,18 @@ class Confusion:
         support = self.counts.sum(-1) + self.counts.sum(-2)
         f1 = _ratio(2 * np.diagonal(self.counts, axis1=-2, axis2=-1), support)
         return _ratio(np.nansum(f1, -1), np.isfinite(f1).sum(-1))
+
+
+def standing(gold: Ints, predicted: Ints, n_classes: int, clusters: Sequence[str], seed: int) -> Estimate:
+    """Balanced accuracy with the interval of its posterior, clusters counted as one (see `Confusion.recall_draws`)."""
+    found = Confusion.of(gold, predicted, n_classes)
+    drawn = np.nanmean(found.recall_draws(2000, seed, len(set(clusters)) / len(gold)), 1)
+    return posterior_interval(float(found.balanced_accuracy()[0]), drawn, len(gold))
+
+
+def doubling(n: int) -> list[int]:
+    """Sizes to try of up to n things: powers of two, and all; none of nothing."""
+    return [*(2**i for i in range(n.bit_length()) if 2**i < n), n] if n else []
 
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:

@@ -6,23 +6,22 @@ them: dimensions as an encoder [I, -I], class means as the projections on the sp
 needs no label of the text (difference of means: Wu et al., 2025, arXiv:2501.17148).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from emomech.activations import collect
 from emomech.errors import UsageError
 from emomech.questions import Questions
 from emomech.readout import label_tokens
-from emomech.saes import Sae
+from emomech.saes import signed_directions
 from emomech.stats import Floats, Ints
 from emomech.steer import Support, Units
 from emomech.study import Study
 from emomech.tokens import tokenize
-from emomech.vocab import FeatureId, HookPoint
+from emomech.vocab import FeatureId
 
 _RIDGE = 0.01
 """Keeps a bias finite where the labelled texts are all right."""
@@ -30,34 +29,17 @@ _UNSUPPORTIVE = 0.1
 """Share of the weakest chosen support up to which a selective feature counts as one without a causal effect."""
 
 
-def directions_as_sae(point: HookPoint, rows: Tensor, centre: Tensor) -> Sae:
-    """Read an activation along orthonormal directions (n, d_in) from a centre; each has a feature for either sign."""
-    both = torch.cat([rows, -rows])
-    return Sae(point, both.T.contiguous(), torch.zeros(len(both)), both, centre, "relu", name="directions")
-
-
-def dimensions(points: Iterable[HookPoint], d_in: int) -> dict[HookPoint, Sae]:
-    """Read the dimensions of the residual stream as they are."""
-    return {point: directions_as_sae(point, torch.eye(d_in), torch.zeros(d_in)) for point in points}
-
-
 def class_means(units: Units, labelled: Questions, tune: Questions) -> Units:
     """Take the space that the labels' mean activations span, where the nearest mean tells most `tune` texts right."""
-    known, asked = (at_answers(questions, units) for questions in (labelled, tune))
+    known, asked = (questions.activations(list(units.saes), "answer") for questions in (labelled, tune))
     means = {point: _means(x, labelled.gold) for point, x in known.items()}
     point = max(means, key=lambda p: float((_nearest(asked[p], means[p]) == tune.gold).mean()))
     centre = means[point].mean(0)
     span = torch.linalg.svd(means[point] - centre, full_matrices=False)[2][: len(means[point]) - 1]
-    sae = directions_as_sae(point, span, centre)
+    sae = signed_directions(point, span, centre)
     usual = replace(units.usual[point], peak=torch.ones(sae.d_sae))
     every = tuple(FeatureId(point, i) for i in range(sae.d_sae))
     return Units({point: sae}, {point: usual}, (every,) * len(tune.labels))
-
-
-def at_answers(questions: Questions, units: Units) -> dict[HookPoint, Tensor]:
-    """Read the activations at the last token of each question, at every hook point (text, d_in)."""
-    ends = [[len(text.ids) - 1] for text in questions.texts]
-    return dict(collect(questions.lm, list(units.saes), questions.texts, ends))
 
 
 def _means(x: Tensor, gold: Ints) -> Tensor:
@@ -73,7 +55,8 @@ def selective(units: Units, support: Support, labelled: Questions, n_features: i
 
     Best: the mean over its texts exceeds that over the others by the largest share of the feature's peak.
     """
-    values = {point: units.saes[point].encode(x).numpy() for point, x in at_answers(labelled, units).items()}
+    read = labelled.activations(list(units.saes), "answer")
+    values = {point: units.saes[point].encode(x).numpy() for point, x in read.items()}
     taken, of = set(units.all), []
     for label in range(len(labelled.labels)):
         own = labelled.gold == label

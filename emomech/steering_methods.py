@@ -15,7 +15,7 @@ from emomech.errors import UsageError
 from emomech.models import randomised
 from emomech.recognition import Change, Texts, accuracy
 from emomech.reference import Reference, references
-from emomech.saes import Sae
+from emomech.saes import Sae, dimensions
 from emomech.stats import Floats, Ints
 from emomech.steer import (
     DOSES,
@@ -33,7 +33,7 @@ from emomech.steer import (
     tried,
     uniform,
 )
-from emomech.steering_baselines import class_means, dimensions, few_shot, logit_bias, selective
+from emomech.steering_baselines import class_means, few_shot, logit_bias, selective
 from emomech.study import Study
 from emomech.vocab import HookPoint
 

@@ -66,10 +66,9 @@ class StudySpec:
     @property
     def control_specs(self) -> "list[StudySpec]":
         """What is asked of the same model beside the emotion. Raises UsageError for a corpus that does not exist."""
-        named = presets.corpus(self.corpus).controls if self.controls == AUTO else self.controls.split(",")
-        names = [name.strip() for name in named if name.strip() not in ("", NONE)]
+        named = presets.corpus(self.corpus).controls if self.controls == AUTO else presets.listed(self.controls)
         asked = {"emotions": AUTO, "prompt": AUTO, "controls": NONE}
-        return [replace(self, corpus=name, **asked) for name in names]
+        return [replace(self, corpus=name, **asked) for name in named if name != NONE]
 
     @property
     def sae_name(self) -> str:

@@ -6,6 +6,7 @@ gradient screen of `attribution`, for more than chance: one-sided t-test over te
 label: moving it to zero would change nothing, and so it is left out.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -108,15 +109,15 @@ class Chosen:
 
 def ranked(support: Floats, candidates: Bools) -> Ints:
     """Rank the candidates (feature) whose mean support (text, feature) is above chance, the strongest first."""
-    from scipy.stats import false_discovery_control
-    from scipy.stats import t as student
+    from scipy.stats import false_discovery_control, ttest_1samp
 
-    mean, error = support.mean(0), support.std(0, ddof=1) / np.sqrt(len(support))
+    mean = support.mean(0)
     tested = np.flatnonzero(candidates & (mean != 0))
     if not len(tested):
         return tested
-    with np.errstate(divide="ignore"):
-        chance = student.sf(mean[tested] / error[tested], len(support) - 1)
+    # a support that is the same in all texts has no error
+    with np.errstate(divide="ignore"), warnings.catch_warnings(action="ignore"):
+        chance = np.asarray(ttest_1samp(support[:, tested], 0, alternative="greater"))[1]
     kept = tested[(false_discovery_control(chance) <= FALSE_DISCOVERIES) & (mean[tested] > 0)]
     return kept[np.argsort(-mean[kept], kind="stable")]
 

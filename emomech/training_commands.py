@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from emomech.errors import UsageError
-from emomech.parameters import listed
+from emomech.presets import listed
 
 Format: TypeAlias = Literal["table", "json"]
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]

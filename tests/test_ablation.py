@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.stats import ttest_1samp
 
-from emomech.ablation import Asked, MoveFeaturesAndError, Parts, reached, sizes
+from emomech.ablation import Asked, MoveFeaturesAndError, Parts, reached
 from emomech.questions import Questions
 from emomech.reference import by_point
 from emomech.single_effects import p_values, rank_correlation
@@ -62,10 +62,6 @@ def test_dimensions_are_reconstructed_and_ablated_to_the_mean(questions: Questio
     expected[:, one.index] = usual.mean[one.index]
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
     assert len(dimensions.alive) <= planted.D_MODEL
-
-
-def test_sizes_are_powers_of_two_and_all() -> None:
-    assert sizes(1) == [1] and sizes(8) == [1, 2, 4, 8] and sizes(11) == [1, 2, 4, 8, 11]
 
 
 def test_the_size_that_reaches_a_level_is_the_first() -> None:

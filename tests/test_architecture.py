@@ -64,6 +64,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "questions",
         "reference",
         "attribution",
+        "label_writing",
         "patching",
         "pooled",
         "belonging",
@@ -209,6 +210,7 @@ TESTED_WITH |= {"charts.learning": "organism_charts", "charts.organism": "organi
 TESTED_WITH |= {"rules.ruling": "rules.behaviour"}
 TESTED_WITH |= {
     "ablation_curves": "analyses.tracing",
+    "label_writing": "analyses.tracing",
     "single_effects": "ablation",
     "analyses.phases": "analyses.tracing",
 }

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from emomech import corpus
-from emomech.corpus import Example
+from emomech.corpus import Example, divisions
 from emomech.errors import UsageError
 
 ROWS = pd.DataFrame({"text": ["It broke.", "It works!", "It's here"], "label": ["sad", "glad", "sad"]})
@@ -105,3 +105,18 @@ def test_a_text_keeps_its_split_whatever_stands_beside_it() -> None:
     one, two, three = Example("a", "x"), Example("b", "y"), Example("c", "x")
     small, large = corpus.make("s", [one, two]), corpus.make("l", [three, two, one])
     assert small.split(small.examples[0], 0) == large.split(large.examples[2], 0)
+
+
+def test_examples_are_divided_by_what_is_known_of_them() -> None:
+    texts = [Example(str(i), "joy", item_type=t, style=s, shift=h) for i, (t, s, h) in enumerate(KNOWN)]
+    assert divisions(texts) == [
+        ("item type", "pair", [0, 2]),
+        ("style", "diary", [0]),
+        ("style", "story", [1, 2]),
+        ("distribution", "as in training", [0, 1, 2]),
+        ("distribution", "new verbs", [3]),
+    ]
+    assert divisions([Example("a", "joy")]) == []
+
+
+KNOWN = [("pair", "diary", ""), ("", "story", ""), ("pair", "story", ""), ("pair", "diary", "new verbs")]

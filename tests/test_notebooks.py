@@ -84,7 +84,7 @@ def test_it_ends_with_a_verdict_what_could_be_wrong_tasks_and_where_it_comes_fro
     assert boxes[-1:] == ([] if name in APPENDIX | SUMMARY else ["notebook.verdict_box(verdict)"])
     assert "**What could still be wrong.**" in prose(notebook)
     assert "**Try it.**" in prose(notebook)
-    source = "ledger.provenance(parameters.listed(models), first, others, ledger.chosen(claims))"
+    source = "ledger.provenance(presets.listed(models), first, others, ledger.chosen(claims))"
     assert notebook.cells[-1].source == f"notebook.footer({source if name in SUMMARY else 'run.provenance'})"
 
 

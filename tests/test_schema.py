@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from emomech.errors import EmomechError
-from emomech.schema import MAX_ROWS, Schema, checked, number, schemas
+from emomech.schema import INTERVAL, MAX_ROWS, Schema, checked, filled, frame, number, schemas
+from emomech.stats import Estimate
 
 SCHEMA = Schema(keys={"layer": "which"}, values={"share": "how much"})
 
@@ -17,20 +18,20 @@ class Result:
     table: Annotated[pd.DataFrame, SCHEMA]
 
 
-def frame(**columns: list[object]) -> pd.DataFrame:
+def made(**columns: list[object]) -> pd.DataFrame:
     return pd.DataFrame({"layer": [0, 1], "share": [0.5, 0.25]} | columns)
 
 
 def test_a_table_that_keeps_its_schema_is_returned() -> None:
-    table = frame()
+    table = made()
     assert checked(Result(table)).table is table
 
 
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (frame(extra=[1, 2]), r"'Result.table': has columns \['layer', 'share', 'extra'\], expected"),
-        (frame(layer=[3, 3]), r"row {'layer': 3} stands twice"),
+        (made(extra=[1, 2]), r"'Result.table': has columns \['layer', 'share', 'extra'\], expected"),
+        (made(layer=[3, 3]), r"row {'layer': 3} stands twice"),
         (pd.DataFrame({"layer": range(MAX_ROWS + 1), "share": 0.0}), r"has 5001 rows, at most 5000"),
     ],
 )
@@ -60,7 +61,7 @@ def test_number_reads_value_and_interval_of_one_row() -> None:
 
 
 def test_number_without_interval_has_an_undefined_one() -> None:
-    assert number(frame(), "share", layer=1).low != number(frame(), "share", layer=1).low
+    assert number(made(), "share", layer=1).low != number(made(), "share", layer=1).low
 
 
 @pytest.mark.parametrize("who", ["nobody", "twice"])
@@ -68,3 +69,21 @@ def test_number_wants_one_row(who: str) -> None:
     table = pd.DataFrame({"who": ["twice", "twice"], "score": [1.0, 2.0]})
     with pytest.raises(EmomechError, match="rows of the table are so named, expected one"):
         number(table, "score", who=who)
+
+
+def test_an_estimate_fills_three_columns_and_tables_without_rows_are_there() -> None:
+    schema = Schema(keys={"name": "who"}, values={"share": "how much", **INTERVAL, "n": "how many"})
+    found = frame(schema, [("a", Estimate(0.5, 0.4, 0.6, 9), 9)])
+    assert found.to_dict("records") == [{"name": "a", "share": 0.5, "low": 0.4, "high": 0.6, "n": 9}]
+    assert list(frame(schema).columns) == list(schema.columns) and not len(frame(schema))
+
+
+@dataclass(frozen=True)
+class Two:
+    first: Annotated[pd.DataFrame, Schema(keys={"a": "one"})]
+    second: Annotated[pd.DataFrame, Schema(keys={"b": "two"})]
+
+
+def test_a_result_is_filled_up_with_empty_tables() -> None:
+    result = checked(filled(Two, second=pd.DataFrame({"b": [1]})))
+    assert not len(result.first) and len(result.second) == 1

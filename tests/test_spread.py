@@ -17,7 +17,6 @@ from emomech.spread import (
     false_discovery_rates,
     features_to,
     spread,
-    steps,
 )
 from emomech.support import Dictionary
 from emomech.vocab import FeatureId, HookPoint
@@ -67,10 +66,6 @@ def test_texts_of_one_cluster_are_no_pair() -> None:
 
 def test_what_supports_nothing_has_no_number() -> None:
     assert np.isnan(effective_number(-np.ones((6, 3)), names(6), np.ones((1, 6)))[0])
-
-
-def test_steps_are_powers_of_two_and_the_whole() -> None:
-    assert [steps(n) for n in (0, 1, 2, 8, 11)] == [[], [1], [1, 2], [1, 2, 4, 8], [1, 2, 4, 8, 11]]
 
 
 @pytest.mark.parametrize(

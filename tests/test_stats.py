@@ -13,6 +13,8 @@ from emomech.stats import (
     bootstrap_weights,
     calibration_error,
     centre_of_gravity,
+    doubling,
+    estimated,
     interval,
     mcnemar,
     mean_estimate,
@@ -22,7 +24,10 @@ from emomech.stats import (
     reliability,
     segment,
     standard_interval,
+    standing,
     step_error,
+    two_sided,
+    with_resamples,
 )
 
 
@@ -194,3 +199,30 @@ def test_mcnemar_is_the_exact_test_of_a_fair_coin(right: int, wrong: int) -> Non
     after = np.array([True] * right + [False] * wrong + [True] * 7)
     expected = min(1.0, 2 * binom(right + wrong, 0.5).cdf(min(right, wrong))) if right + wrong else 1.0
     assert mcnemar(before, after) == pytest.approx(expected)
+
+
+def test_sizes_to_try_are_powers_of_two_and_the_whole() -> None:
+    assert [doubling(n) for n in (0, 1, 2, 8, 11)] == [[], [1], [1, 2], [1, 2, 4, 8], [1, 2, 4, 8, 11]]
+
+
+def test_the_first_row_of_resamples_is_the_examples_themselves() -> None:
+    clusters = ["a", "a", "b", "c"]
+    found = with_resamples(clusters, 50, 3)
+    assert (found[0] == 1).all() and (found[:, 0] == found[:, 1]).all()
+    np.testing.assert_array_equal(found[1:], bootstrap_weights(clusters, 50, 3))
+    values = found @ np.array([1.0, 1.0, 2.0, 4.0])
+    assert estimated(values, 3) == interval(values[0], values[1:], 3)
+
+
+@pytest.mark.parametrize(("draws", "p"), [([1.0] * 99, 0.02), ([-1.0] * 10 + [1.0] * 89, 0.22), ([0.0] * 9, 1.0)])
+def test_a_p_value_of_draws_is_never_below_what_their_number_allows(draws: list[float], p: float) -> None:
+    assert two_sided(np.array([*draws, np.nan])) == pytest.approx(p)
+    assert two_sided(-np.array(draws)) == pytest.approx(p)
+
+
+def test_standing_is_balanced_accuracy_with_dependent_texts_counted_as_one(rng: np.random.Generator) -> None:
+    gold, predicted = rng.integers(0, 3, 120), rng.integers(0, 3, 120)
+    alone = standing(gold, predicted, 3, list(map(str, range(120))), 0)
+    paired = standing(gold, predicted, 3, [str(i // 2) for i in range(120)], 0)
+    assert alone.value == paired.value == pytest.approx(balanced_accuracy_score(gold, predicted))
+    assert paired.high - paired.low > 1.2 * (alone.high - alone.low)

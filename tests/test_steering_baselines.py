@@ -10,8 +10,9 @@ from emomech.errors import UsageError
 from emomech.questions import Questions, balanced
 from emomech.recognition import accuracy
 from emomech.reference import references
+from emomech.saes import dimensions
 from emomech.steer import Move, Units, strongest, support
-from emomech.steering_baselines import class_means, dimensions, few_shot, logit_bias, selective
+from emomech.steering_baselines import class_means, few_shot, logit_bias, selective
 from emomech.vocab import HookPoint
 
 

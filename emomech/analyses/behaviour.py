@@ -14,11 +14,11 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from emomech.corpus import Corpus, Example
+from emomech.corpus import Corpus, Example, divisions
 from emomech.errors import UsageError
 from emomech.models import randomised
 from emomech.readout import label_log_probs, label_probabilities
-from emomech.schema import Schema
+from emomech.schema import INTERVAL, Schema, frame
 from emomech.stats import (
     Confusion,
     Estimate,
@@ -33,21 +33,18 @@ from emomech.stats import (
 from emomech.study import Study
 
 MODEL = "model"
-AS_TRAINED = "as in training"
-DISTRIBUTION = "distribution"
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+")
 
 MIN_TEXTS = 20
 """Fewer reported texts than this say nothing about a classifier."""
 
-_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
 _SCORED = {"predictor": "who predicts: the model, or what it has to beat"}
 
 ACCURACY = Schema(
     keys=_SCORED | {"breakdown": "all texts, or one way to divide them", "group": "which part of them"},
     values={
         "balanced_accuracy": "mean recall over the emotions that occur",
-        **_INTERVAL,
+        **INTERVAL,
         "macro_f1": "mean F1 over the emotions that occur or are predicted",
         "chance": "balanced accuracy of guessing among the emotions that occur",
         "n": "texts",
@@ -55,13 +52,13 @@ ACCURACY = Schema(
 )
 ADVANTAGE = Schema(
     keys={"baseline": "what the model is compared with"},
-    values={"difference": "the model's balanced accuracy less the baseline's, same texts", **_INTERVAL, "n": "texts"},
+    values={"difference": "the model's balanced accuracy less the baseline's, same texts", **INTERVAL, "n": "texts"},
 )
 EMOTIONS = Schema(
     keys=_SCORED | {"emotion": "gold emotion"},
     values={
         "recall": "share of its texts that are recognised",
-        **_INTERVAL,
+        **INTERVAL,
         "precision": "share of its predictions that are right",
         "n": "texts",
     },
@@ -75,13 +72,13 @@ CALIBRATION = Schema(
     values={
         "confidence": "mean probability of the chosen label, among the labels",
         "accuracy": "share of right choices",
-        **_INTERVAL,
+        **INTERVAL,
         "n": "texts",
     },
 )
 MEASURES = Schema(
     keys={"measure": "what is measured of the model"},
-    values={"value": "its value", **_INTERVAL, "n": "texts or pairs"},
+    values={"value": "its value", **INTERVAL, "n": "texts or pairs"},
 )
 
 
@@ -183,30 +180,16 @@ def _last_sentence(example: Example) -> str:
 
 def _accuracy(scored: _Scored) -> pd.DataFrame:
     rows = []
+    everything = ("all", "all texts", list(range(len(scored.examples))))
     for predictor in scored.predicted:
-        for breakdown, group, texts in _groups(scored.examples):
+        for breakdown, group, numbers in [everything, *divisions(scored.examples)]:
+            texts = np.array(numbers)
             here, recall = scored.recall(predictor, texts)
             estimate = posterior_interval(here.balanced_accuracy()[0], np.nanmean(recall, 1), len(texts))
             chance = 1 / len(np.unique(scored.gold[texts]))
             scores = (estimate.value, estimate.low, estimate.high, here.macro_f1()[0], chance, len(texts))
             rows.append((predictor, breakdown, group, *scores))
-    return pd.DataFrame(rows, columns=list(ACCURACY.columns))
-
-
-def _groups(examples: Sequence[Example]) -> list[tuple[str, str, Ints]]:
-    """List all texts, and those of each item type, style and distribution: (breakdown, group, which texts).
-
-    Item types and styles are of the texts that are as in training, where the corpus knows which those are.
-    """
-    shift = np.array([example.shift for example in examples])
-    found: list[tuple[str, str, Ints]] = [("all", "all texts", np.arange(len(examples)))]
-    for breakdown, attribute in (("item type", "item_type"), ("style", "style")):
-        names = np.where(shift == "", [getattr(example, attribute) for example in examples], "")
-        found += [(breakdown, str(name), np.flatnonzero(names == name)) for name in np.unique(names) if name]
-    if (shift != "").any():
-        named = np.where(shift == "", AS_TRAINED, shift)
-        found += [(DISTRIBUTION, name, np.flatnonzero(named == name)) for name in dict.fromkeys(map(str, named))]
-    return found
+    return frame(ACCURACY, rows)
 
 
 def _advantage(scored: _Scored) -> pd.DataFrame:
@@ -216,7 +199,7 @@ def _advantage(scored: _Scored) -> pd.DataFrame:
         other, other_resampled = (c.balanced_accuracy() for c in scored.confusion(baseline))
         gain = interval((model - other)[0], resampled - other_resampled, len(scored.gold))
         rows.append((baseline, gain.value, gain.low, gain.high, gain.n))
-    return pd.DataFrame(rows, columns=list(ADVANTAGE.columns))
+    return frame(ADVANTAGE, rows)
 
 
 def _emotions(scored: _Scored) -> pd.DataFrame:
@@ -227,7 +210,7 @@ def _emotions(scored: _Scored) -> pd.DataFrame:
             recall = posterior_interval(here.recall()[0, i], drawn[:, i], int((scored.gold == i).sum()))
             values = (recall.value, recall.low, recall.high, here.precision()[0, i], recall.n)
             rows.append((predictor, emotion, *values))
-    return pd.DataFrame(rows, columns=list(EMOTIONS.columns))
+    return frame(EMOTIONS, rows)
 
 
 def _confusion(scored: _Scored) -> pd.DataFrame:
@@ -237,7 +220,7 @@ def _confusion(scored: _Scored) -> pd.DataFrame:
         for g, gold in enumerate(scored.labels)
         for p, predicted in enumerate(scored.labels)
     ]
-    return pd.DataFrame(rows, columns=list(CONFUSION.columns))
+    return frame(CONFUSION, rows)
 
 
 def _calibration(scored: _Scored, confidence: Floats) -> pd.DataFrame:
@@ -248,7 +231,7 @@ def _calibration(scored: _Scored, confidence: Floats) -> pd.DataFrame:
     for number, found in enumerate(reliability(confidence, correct)):
         wilson = binomtest(round(found.accuracy * found.n), found.n).proportion_ci(method="wilson")
         rows.append((number + 1, found.confidence, found.accuracy, wilson.low, wilson.high, found.n))
-    return pd.DataFrame(rows, columns=list(CALIBRATION.columns))
+    return frame(CALIBRATION, rows)
 
 
 def _measures(scored: _Scored, confidence: Floats) -> pd.DataFrame:
@@ -262,7 +245,7 @@ def _measures(scored: _Scored, confidence: Floats) -> pd.DataFrame:
         shares = (weight @ both) / np.maximum(weight.sum(1), 1)
         estimates["both of a minimal pair right"] = interval(both.mean(), shares, len(pairs))
     rows = [(name, e.value, e.low, e.high, e.n) for name, e in estimates.items()]
-    return pd.DataFrame(rows, columns=list(MEASURES.columns))
+    return frame(MEASURES, rows)
 
 
 def _pairs(examples: Sequence[Example]) -> list[list[int]]:

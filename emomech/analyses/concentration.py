@@ -6,7 +6,7 @@ strongly they fire; features chosen for shuffled labels; and random directions i
 Interference is what ablating, or doubling, the first features of one emotion does to texts of another.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
@@ -17,7 +17,7 @@ from emomech.interference import changes, coactivation
 from emomech.models import randomised
 from emomech.reference import matched, references
 from emomech.saes import random_sae
-from emomech.schema import Schema, schemas
+from emomech.schema import DEPTH, INTERVAL, Schema, filled, frame
 from emomech.spread import (
     EFFECTIVE,
     RECALL,
@@ -42,7 +42,6 @@ LOG_ODDS = "log-odds"
 N_CHOOSE = 20
 """Texts per emotion on which the hook point is chosen."""
 
-_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
 _MEASURED = {
     "condition": "whose features: the emotion's, or a control's",
     "place": "the hook point that was chosen, or all together",
@@ -50,39 +49,38 @@ _MEASURED = {
     "measure": "effective number of features; how many reach half and nine tenths of the total effect; total effect, "
     "in nats of the log-odds; recall",
 }
-_DEPTH = "0 at the embedding, 1 after the last block"
 
 SETTING = Schema(
     keys={"emotion": "the emotion that the claim is about"},
     values={
         "rival": "the emotion that is said to overshadow it",
         "hook_point": "where the features are counted, as chosen on other texts",
-        "depth": _DEPTH,
+        "depth": DEPTH,
         "accuracy": "balanced accuracy of the model",
-        **_INTERVAL,
+        **INTERVAL,
         "chance": "balanced accuracy of guessing",
         "n": "texts of each emotion",
         "n_top": "first features that are ablated or doubled to see interference",
         "untested": "why these texts cannot speak about the claim; empty if they can",
     },
 )
-EMOTIONS = Schema(keys=_MEASURED, values={"value": "the measure's value", **_INTERVAL, "n": "texts"})
+EMOTIONS = Schema(keys=_MEASURED, values={"value": "the measure's value", **INTERVAL, "n": "texts"})
 CONTRASTS = Schema(
     keys=_MEASURED,
     values={
         "difference": "the emotion's value less the mean of the others'",
-        **_INTERVAL,
+        **INTERVAL,
         "q": "false discovery rate at which it would count, among the emotions of this measure",
         "n": "texts of the emotion",
     },
 )
 DEPTHS = Schema(
     keys={"hook_point": "where in the model", "emotion": _MEASURED["emotion"], "measure": _MEASURED["measure"]},
-    values={"depth": _DEPTH, "value": "the measure's value", **_INTERVAL, "n": "texts"},
+    values={"depth": DEPTH, "value": "the measure's value", **INTERVAL, "n": "texts"},
 )
 CURVES = Schema(
     keys={"condition": _MEASURED["condition"], "emotion": "whose texts", "k": "first features ablated together"},
-    values={"fall": "fall of the log-odds, in nats", **_INTERVAL, "n": "texts"},
+    values={"fall": "fall of the log-odds, in nats", **INTERVAL, "n": "texts"},
 )
 INTERFERENCE = Schema(
     keys={
@@ -92,17 +90,17 @@ INTERFERENCE = Schema(
         "affected": "emotion of the texts",
         "measure": "log-odds of their emotion in nats, or its recall",
     },
-    values={"change": "change of the measure by the edit", **_INTERVAL, "n": "texts"},
+    values={"change": "change of the measure by the edit", **INTERVAL, "n": "texts"},
 )
 CONFUSIONS = Schema(
     keys={"gold": "emotion of the text", "predicted": "emotion that the model chooses"},
-    values={"share": "share of the texts", **_INTERVAL, "n": "texts"},
+    values={"share": "share of the texts", **INTERVAL, "n": "texts"},
 )
 COACTIVATION = Schema(
     keys={"emotion": "whose first features", "other": "and whose"},
     values={
         "correlation": "over all texts, of the strength of the features that the two do not share",
-        **_INTERVAL,
+        **INTERVAL,
         "shared": "features among the first of both, left out",
         "n": "texts",
     },
@@ -156,13 +154,13 @@ def concentration(
     depth = traced.point.depth(study.lm.n_layers)
     return Concentration(
         setting=_setting(**setting, hook_point=str(traced.point), depth=depth),
-        emotions=_frame(EMOTIONS, _emotions(sample, found)),
-        contrasts=_frame(CONTRASTS, _contrasts(sample, found)),
-        depths=_frame(DEPTHS, _depths(traced, found[ITS, ONE])),
-        curves=_frame(CURVES, _curves(sample, found)),
-        interference=_frame(INTERFERENCE, _interference(traced, tops, seed)),
-        confusions=_frame(CONFUSIONS, _confusions(sample)),
-        coactivation=_frame(COACTIVATION, _coactivation(traced, tops)),
+        emotions=frame(EMOTIONS, _emotions(sample, found)),
+        contrasts=frame(CONTRASTS, _contrasts(sample, found)),
+        depths=frame(DEPTHS, _depths(traced, found[ITS, ONE])),
+        curves=frame(CURVES, _curves(sample, found)),
+        interference=frame(INTERFERENCE, _interference(traced, tops, seed)),
+        confusions=frame(CONFUSIONS, _confusions(sample)),
+        coactivation=frame(COACTIVATION, _coactivation(traced, tops)),
     )
 
 
@@ -188,14 +186,10 @@ def _random(m: Traced, n_resamples: int, seed: int) -> tuple[Sample, Dictionary,
     lm, usual = randomised(m.sample.questions.lm, seed), m.dictionary.usual[m.point]
     discover = m.discover.on(lm)
     drawn = references(discover, {m.point: m.dictionary.saes[m.point]}, seed=seed)[m.point].drawn
-    sae = random_sae(m.point, drawn, m.dictionary.saes[m.point].d_sae, max(1, round(float(usual.fires.sum()))), seed)
+    sae = random_sae(m.point, drawn, m.dictionary.saes[m.point].d_sae, float(usual.fires.sum()), seed)
     dictionary = Dictionary({m.point: sae}, references(discover, {m.point: sae}, seed=seed))
     features = Chosen.of(dictionary, discover).by_label()
     return Sample.of(m.sample.questions.on(lm), n_resamples, seed), dictionary, features
-
-
-def _frame(schema: Schema, rows: Iterable[tuple[object, ...]] = ()) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=list(schema.columns))
 
 
 def _setting(**found: object) -> pd.DataFrame:
@@ -205,8 +199,7 @@ def _setting(**found: object) -> pd.DataFrame:
 
 def _untested(setting: Mapping[str, object], reason: str) -> Concentration:
     """Say why nothing can be said."""
-    empty = {name: _frame(schema) for name, schema in schemas(Concentration).items()}
-    return Concentration(**empty | {"setting": _setting(**setting, untested=reason)})
+    return filled(Concentration, setting=_setting(**setting, untested=reason))
 
 
 def _row(draws: Floats, n: int) -> tuple[float, float, float]:

@@ -23,8 +23,8 @@ from emomech.depths import Lead, difference, holm, lead, summaries
 from emomech.errors import UsageError
 from emomech.pooled import PLACES
 from emomech.questions import Questions, balanced
-from emomech.schema import Schema
-from emomech.stats import Confusion, Floats, bootstrap_weights, interval
+from emomech.schema import DEPTH, INTERVAL, Schema, frame
+from emomech.stats import Confusion, Floats, estimated, with_resamples
 from emomech.study import Study
 from emomech.vocab import HookPoint
 
@@ -39,9 +39,7 @@ MIN_TEXTS = 8
 MIN_RESAMPLES = 800
 """The least p-value is 2 / (draws + 1), and there are up to 20 differences at a place."""
 
-_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
 _N = "texts that it is measured on"
-_DEPTH = "0 at the embedding, 1 after the last block"
 _TASK = {"task": "what is asked of the model"}
 _PLACE = {"where": "at the text's tokens, or at the answer"}
 _MEASURE = {"measure": "what is measured"}
@@ -52,8 +50,8 @@ _P = {
 }
 
 PROFILE = Schema(
-    keys={"condition": "the trained model, or a control", **_TASK, **_PLACE, **_MEASURE, "depth": _DEPTH},
-    values={"value": "0: chance or no effect; 1: all", **_INTERVAL, "n": _N},
+    keys={"condition": "the trained model, or a control", **_TASK, **_PLACE, **_MEASURE, "depth": DEPTH},
+    values={"value": "0: chance or no effect; 1: all", **INTERVAL, "n": _N},
 )
 LEADS = Schema(
     keys=_TASK | _PLACE | _MEASURE,
@@ -69,22 +67,22 @@ LEADS = Schema(
 )
 SUMMARIES = Schema(
     keys=_TASK | _PLACE | _MEASURE | _SUMMARY,
-    values={"depth": "of the profile above both controls; undefined where there is none", **_INTERVAL, "n": _N},
+    values={"depth": "of the profile above both controls; undefined where there is none", **INTERVAL, "n": _N},
 )
 MEASURE_DIFFERENCES = Schema(
     keys=_TASK | _PLACE | _SUMMARY | {"first": "one measure", "second": "and another"},
-    values={"difference": "how much deeper the first lies, in model depths", **_INTERVAL, **_P, "n": "texts"},
+    values={"difference": "how much deeper the first lies, in model depths", **INTERVAL, **_P, "n": "texts"},
 )
 TASK_DIFFERENCES = Schema(
     keys=_PLACE | _SUMMARY | _MEASURE | _TASK,
-    values={"difference": "how much deeper it lies than for emotion, in model depths", **_INTERVAL, **_P, "n": "texts"},
+    values={"difference": "how much deeper it lies than for emotion, in model depths", **INTERVAL, **_P, "n": "texts"},
 )
 SETTING = Schema(
     keys=_TASK,
     values={
         "labels": "how many answers there are",
         "accuracy": "balanced accuracy of the model's own answers",
-        **_INTERVAL,
+        **INTERVAL,
         "chance": "balanced accuracy of a guess",
         "n_discover": "texts that probes, features and attribution learn from",
         "n": "texts that are reported on",
@@ -139,16 +137,12 @@ def depth(
     summarised = _summarised(at, tasks, measured, leads)
     return Depth(
         profile=_profile(at, tasks, measured),
-        leads=_frame(LEADS, _lead_rows(at, leads)),
-        summaries=_frame(SUMMARIES, [(*key, *_ends(draws, n)) for key, (draws, n) in summarised.items()]),
+        leads=frame(LEADS, _lead_rows(at, leads)),
+        summaries=frame(SUMMARIES, [(*key, estimated(draws, n), n) for key, (draws, n) in summarised.items()]),
         measure_differences=_measure_differences(summarised, list(tasks)),
         task_differences=_task_differences(summarised, [name for name in tasks if name != EMOTION]),
-        setting=_frame(SETTING, setting),
+        setting=frame(SETTING, setting),
     )
-
-
-def _frame(schema: Schema, rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(schema.columns))
 
 
 def _task(study: Study, points: Sequence[HookPoint], sizes: tuple[int, int, int, int], seed: int) -> Task | str:
@@ -164,8 +158,7 @@ def _task(study: Study, points: Sequence[HookPoint], sizes: tuple[int, int, int,
         discover, report = (Questions.of(study, rows) for rows in sides)
     except UsageError as error:
         return str(error)
-    drawn = bootstrap_weights(report.clusters, n_resamples, seed)
-    weights = np.concatenate([np.ones((1, len(report))), drawn])
+    weights = with_resamples(report.clusters, n_resamples, seed)
     return Task(discover, report, max(1, n_edited // n_labels), n_features, weights, seed)
 
 
@@ -177,7 +170,7 @@ def _setting(task: Task) -> tuple[object, ...]:
     """How well the model does the task, and whether that is better than chance: a row of the setting."""
     gold, n = task.report.gold, len(task.report.labels)
     draws = Confusion.of(gold, task.report.logits().argmax(1), n, task.weights).balanced_accuracy()
-    found = interval(float(draws[0]), draws[1:], len(gold))
+    found = estimated(draws, len(gold))
     at_chance = f"the model's answers are no better than chance: {found} against {1 / n:.2f}"
     untested = "" if found.low > 1 / n else at_chance
     counts = (len(task.discover), len(gold), len(task.edited))
@@ -189,19 +182,15 @@ def _n(task: Task, measure: str) -> int:
     return len(task.edited) if measure.startswith("effect") else len(task.report)
 
 
-def _ends(draws: Floats, n: int) -> tuple[float, float, float, int]:
-    found = interval(float(draws[0]), draws[1:], n)
-    return found.value, found.low, found.high, found.n
-
-
 def _profile(at: Floats, tasks: Mapping[str, Task], measured: Mapping[str, Profiles]) -> pd.DataFrame:
     rows = [
-        (condition, name, where, measure, at[i], *_ends(draws[:, i], _n(tasks[name], measure)))
+        (condition, name, where, measure, at[i], estimated(draws[:, i], n), n)
         for name, here in measured.items()
         for (condition, where, measure), draws in here.items()
+        for n in [_n(tasks[name], measure)]
         for i in range(len(at))
     ]
-    return _frame(PROFILE, rows)
+    return frame(PROFILE, rows)
 
 
 def _measured_at(here: Profiles) -> Iterator[tuple[str, Measure, Floats, Floats]]:

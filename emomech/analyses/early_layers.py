@@ -18,8 +18,8 @@ from emomech.errors import UsageError
 from emomech.language_modelling import language_shift
 from emomech.models import LanguageModel
 from emomech.questions import Questions, balanced
-from emomech.schema import Schema, schemas
-from emomech.stats import Confusion, Estimate, Floats, bootstrap_weights, interval
+from emomech.schema import INTERVAL, Schema, filled, frame
+from emomech.stats import Confusion, Floats, estimated, with_resamples
 from emomech.study import Study
 from emomech.weight_edits import Method, at_change, matrices, relative_change, skip, thirds
 
@@ -37,7 +37,6 @@ MIN_TEXTS = 8
 """Fewer texts of a label say nothing about its recall."""
 EARLY_LESS = {"early less middle": "middle", "early less late": "late"}
 
-_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
 _EDIT = {
     "third": "which third of the blocks is edited",
     "method": "what is done to its matrices; mean: of the methods that came near the change in every third",
@@ -51,7 +50,7 @@ SETTING = Schema(
     keys=_TASK,
     values={
         "accuracy": "balanced accuracy of the model as it is",
-        **_INTERVAL,
+        **INTERVAL,
         "chance": "accuracy of guessing",
         "n": "texts",
         "untested": "why nothing can be said; empty if something can",
@@ -63,19 +62,19 @@ BLOCKS = Schema(
 )
 LOSSES = Schema(
     keys=_EDIT | _TASK,
-    values=_CHANGE | {"loss": "balanced accuracy lost, same texts", **_INTERVAL, "n": "texts"},
+    values=_CHANGE | {"loss": "balanced accuracy lost, same texts", **INTERVAL, "n": "texts"},
 )
 LANGUAGE = Schema(
-    keys=_EDIT, values=_CHANGE | {"rise": "relative rise of the next-token loss", **_INTERVAL, "n": "texts"}
+    keys=_EDIT, values=_CHANGE | {"rise": "relative rise of the next-token loss", **INTERVAL, "n": "texts"}
 )
 CONTRASTS = Schema(
     keys={"target": _EDIT["target"], "contrast": "which third's loss less which"} | _TASK,
-    values={"difference": "difference of the accuracy lost, mean of the methods", **_INTERVAL, "n": "texts"},
+    values={"difference": "difference of the accuracy lost, mean of the methods", **INTERVAL, "n": "texts"},
 )
 SPECIAL = Schema(
     keys={"target": _EDIT["target"], "contrast": "loss of the early third, or less that of another"}
     | {"control": "the task that is no emotion"},
-    values={"difference": "the emotion's less the control task's", **_INTERVAL, "n": "texts of the emotion"},
+    values={"difference": "the emotion's less the control task's", **INTERVAL, "n": "texts of the emotion"},
 )
 
 
@@ -107,8 +106,7 @@ class _Task:
             found = len(rows) // len(study.corpus.labels)
             raise UsageError(f"{found} texts of each label report, {MIN_TEXTS} are needed. Take more texts.")
         questions = Questions.of(study, rows)
-        drawn = bootstrap_weights(questions.clusters, n_resamples, seed)
-        weights = np.concatenate([np.ones((1, len(questions))), drawn])
+        weights = with_resamples(questions.clusters, n_resamples, seed)
         return cls(questions, weights, _accuracy(questions, weights))
 
     def lost(self, edited: LanguageModel) -> Floats:
@@ -155,11 +153,10 @@ def early_layers(study: Study, *, most: int = 30, n_language: int = 40, n_resamp
         setting.append(row)
         tasks |= {name: task} if task is not None else {}
     if EMOTION not in tasks:
-        return EarlyLayers(_frame(SETTING, setting), *(_frame(s, []) for s in list(schemas(EarlyLayers).values())[1:]))
+        return filled(EarlyLayers, setting=frame(SETTING, setting))
     texts = (study.controls[0] if study.controls else study).prompts[:n_language]
     parts = thirds(study.lm.n_layers)
-    drawn = bootstrap_weights([str(i) for i in range(len(texts))], n_resamples, study.spec.seed)
-    weights = np.concatenate([np.ones((1, len(texts))), drawn])
+    weights = with_resamples([str(i) for i in range(len(texts))], n_resamples, study.spec.seed)
 
     def lost(edited: LanguageModel) -> dict[str, Floats]:
         rise = language_shift(study.lm, texts, {}, edited=edited).means(weights)["loss"]
@@ -173,23 +170,16 @@ def early_layers(study: Study, *, most: int = 30, n_language: int = 40, n_resamp
     n = {name: len(task.questions) for name, task in tasks.items()} | {LANGUAGE_LOSS: len(texts)}
     average = {(edit.third, edit.target): edit.lost for edit in found if edit.method == AVERAGE}
     return EarlyLayers(
-        setting=_frame(SETTING, setting),
+        setting=frame(SETTING, setting),
         blocks=_blocks(study.lm, parts),
-        losses=_frame(LOSSES, [(*e.key, t, e.change, *_ends(e.lost[t], n[t])) for e in found for t in tasks]),
-        language=_frame(LANGUAGE, [(*e.key, e.change, *_ends(e.lost[LANGUAGE_LOSS], n[LANGUAGE_LOSS])) for e in found]),
+        losses=frame(LOSSES, [(*e.key, t, e.change, estimated(e.lost[t], n[t]), n[t]) for e in found for t in tasks]),
+        language=frame(
+            LANGUAGE,
+            [(*e.key, e.change, estimated(e.lost[LANGUAGE_LOSS], n[LANGUAGE_LOSS]), n[LANGUAGE_LOSS]) for e in found],
+        ),
         contrasts=_contrasts(average, n),
         special=_special(average, n),
     )
-
-
-def _frame(schema: Schema, rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=list(schema.columns))
-
-
-def _ends(values: Floats, n: int) -> tuple[float, float, float, int]:
-    """Value in the texts themselves, and its interval over the resamples."""
-    found = interval(float(values[0]), values[1:], n)
-    return found.value, found.low, found.high, n
 
 
 def _asked(name: str, study: Study, most: int, n_resamples: int, seed: int) -> tuple[_Task | None, tuple[object, ...]]:
@@ -200,7 +190,7 @@ def _asked(name: str, study: Study, most: int, n_resamples: int, seed: int) -> t
     except UsageError as error:
         return None, (name, *[float("nan")] * 4, 0, str(error))
     chance = 1 / len(task.questions.labels)
-    found = Estimate(*_ends(task.before, len(task.questions)))
+    found = estimated(task.before, len(task.questions))
     untested = "" if found.low > chance else f"the model's answers are no better than chance: {found}"
     return None if untested else task, (name, found.value, found.low, found.high, chance, found.n, untested)
 
@@ -240,7 +230,7 @@ def _blocks(lm: LanguageModel, parts: Mapping[str, Sequence[int]]) -> pd.DataFra
     for third, blocks in parts.items():
         n_weights = sum(weight.numel() for weight in matrices(lm, blocks))
         rows.append((third, ", ".join(map(str, blocks)), len(blocks), n_weights))
-    return _frame(BLOCKS, rows)
+    return frame(BLOCKS, rows)
 
 
 _Averages: TypeAlias = Mapping[tuple[str, float], Mapping[str, Floats]]
@@ -261,8 +251,8 @@ def _contrasts(average: _Averages, n: Mapping[str, int]) -> pd.DataFrame:
     for target in CHANGES:
         for contrast, by_task in _compared(average, target).items():
             for task, values in by_task.items():
-                rows += [(target, contrast, task, *_ends(values, n[task]))] if task != LANGUAGE_LOSS else []
-    return _frame(CONTRASTS, rows)
+                rows += [(target, contrast, task, estimated(values, n[task]), n[task])] if task != LANGUAGE_LOSS else []
+    return frame(CONTRASTS, rows)
 
 
 def _special(average: _Averages, n: Mapping[str, int]) -> pd.DataFrame:
@@ -272,5 +262,5 @@ def _special(average: _Averages, n: Mapping[str, int]) -> pd.DataFrame:
         for contrast, by_task in {"early": average["early", target], **_compared(average, target)}.items():
             for task, values in by_task.items():
                 if task not in (EMOTION, LANGUAGE_LOSS):
-                    rows.append((target, contrast, task, *_ends(by_task[EMOTION] - values, n[EMOTION])))
-    return _frame(SPECIAL, rows)
+                    rows.append((target, contrast, task, estimated(by_task[EMOTION] - values, n[EMOTION]), n[EMOTION]))
+    return frame(SPECIAL, rows)

@@ -23,7 +23,7 @@ from emomech.errors import UsageError
 from emomech.gate import Quality, qualities
 from emomech.models import randomised
 from emomech.saes import random_sae
-from emomech.schema import Schema
+from emomech.schema import DEPTH, INTERVAL, Schema, frame
 from emomech.stats import Estimate, Floats
 from emomech.study import Study
 from emomech.tokens import tokenize
@@ -39,32 +39,30 @@ MIN_VALUE = 20
 """A value with fewer texts in either split is left out."""
 N_GATE_TEXTS = 100
 
-_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
 _LATENT = {"family": "label family", "value": "which of its values is told from the others"}
-_DEPTH = "0 at the embedding, 1 after the last block"
 _SCORES = {
     "auroc": "area under the ROC curve, other texts than it was chosen on",
-    **_INTERVAL,
+    **INTERVAL,
     "f1": "F1 at the threshold that was best where it was chosen",
     "n": "texts of the value",
 }
 
 DETECTION = Schema(
     keys={"reader": "what is read", "hook_point": "where in the model", **_LATENT},
-    values={"depth": _DEPTH, **_SCORES},
+    values={"depth": DEPTH, **_SCORES},
 )
 ADVANTAGE = Schema(
     keys={"baseline": "what the SAE features are compared with", **_LATENT},
-    values={"difference": "the best feature's AUROC less the baseline's best, same texts", **_INTERVAL, "n": "texts"},
+    values={"difference": "the best feature's AUROC less the baseline's best, same texts", **INTERVAL, "n": "texts"},
 )
 BEST = Schema(
     keys={"reader": "what is read", **_LATENT},
-    values={"hook_point": "where it reads best, as chosen", "depth": _DEPTH, **_SCORES},
+    values={"hook_point": "where it reads best, as chosen", "depth": DEPTH, **_SCORES},
 )
 QUALITY = Schema(
     keys={"dictionary": "the SAE, or random directions in its place", "hook_point": "where it stands"},
     values={
-        "depth": _DEPTH,
+        "depth": DEPTH,
         "l0": "active features per token",
         "fvu": "fraction of variance unexplained",
         "dead": "share of features that never fire here",
@@ -148,13 +146,13 @@ def fidelity(study: Study, *, n_resamples: int = 400) -> Fidelity:
     found: dict[tuple[str, HookPoint], list[_Found]] = {}
     random = {}
     for measured in quality:
-        point, sae, k = measured.point, saes[measured.point], max(1, round(measured.l0))
-        random[point] = random_sae(point, activations[point], sae.d_sae, k, seed)
+        point, sae, l0 = measured.point, saes[measured.point], measured.l0
+        random[point] = random_sae(point, activations[point], sae.d_sae, l0, seed)
         units: dict[Reader, torch.Tensor] = {
             "SAE features": sae.encode(activations[point]),
             "random directions": random[point].encode(activations[point]),
             "residual dimensions": activations[point],
-            "random weights": random_sae(point, untrained[point], sae.d_sae, k, seed).encode(untrained[point]),
+            "random weights": random_sae(point, untrained[point], sae.d_sae, l0, seed).encode(untrained[point]),
         }
         for reader in get_args(Reader):
             read = _probe_scores(activations[point], latents) if reader == "linear probe" else None
@@ -230,7 +228,7 @@ def _detection(found: _Places, depth: Mapping[HookPoint, float]) -> pd.DataFrame
         for (reader, point), here in found.items()
         for one in here
     ]
-    return pd.DataFrame(rows, columns=list(DETECTION.columns))
+    return frame(DETECTION, rows)
 
 
 _Chosen: TypeAlias = Mapping[tuple[str, str, str], tuple[HookPoint, _Found]]
@@ -250,7 +248,7 @@ def _chosen(found: _Places) -> _Chosen:
 
 def _best(chosen: _Chosen, depth: Mapping[HookPoint, float]) -> pd.DataFrame:
     rows = [(*key, str(point), depth[point], *one.scores) for key, (point, one) in chosen.items()]
-    return pd.DataFrame(rows, columns=list(BEST.columns))
+    return frame(BEST, rows)
 
 
 def _advantage(chosen: _Chosen, n_resamples: int, seed: int) -> pd.DataFrame:
@@ -260,7 +258,7 @@ def _advantage(chosen: _Chosen, n_resamples: int, seed: int) -> pd.DataFrame:
             one = chosen[FEATURES, latent[0], latent[1]][1]
             gain = auroc_difference(one.told, other.told, one.member, n_resamples, seed)
             rows.append((reader, *latent, gain.value, gain.low, gain.high, gain.n))
-    return pd.DataFrame(rows, columns=list(ADVANTAGE.columns))
+    return frame(ADVANTAGE, rows)
 
 
 def _quality(saes: Sequence[Quality], random: Sequence[Quality], depth: Mapping[HookPoint, float]) -> pd.DataFrame:
@@ -269,4 +267,4 @@ def _quality(saes: Sequence[Quality], random: Sequence[Quality], depth: Mapping[
         for name, found in (("SAE", saes), ("random directions", random))
         for q in found
     ]
-    return pd.DataFrame(rows, columns=list(QUALITY.columns))
+    return frame(QUALITY, rows)

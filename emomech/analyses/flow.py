@@ -21,7 +21,7 @@ from emomech.models import LanguageModel, randomised
 from emomech.profiles import Profiles, Reads, Resamples, measure, with_labels_shuffled
 from emomech.readings import Reading, Untested, readings, stage_of
 from emomech.saes import Sae, random_sae
-from emomech.schema import Schema
+from emomech.schema import DEPTH, INTERVAL, Schema, frame
 from emomech.stats import Floats, ramp_error, segment, standard_interval, step_error
 from emomech.study import Study
 from emomech.tokens import tokenize
@@ -44,35 +44,33 @@ _PLACE = {
     "condition": "the trained model with its SAEs, or a control",
     "where": "read at the words that carry a family's tags, or at the answer",
 }
-_DEPTH = "0 at the embedding, 1 after the last block"
-_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
 
 PROFILE = Schema(
     keys=_PLACE | {"hook_point": "where in the model", "family": "label family"},
     values={
         "stage": "stage that the family stands for",
-        "depth": _DEPTH,
+        "depth": DEPTH,
         "n_selective": "features selective above the null; by chance one cell in twenty shows one or more",
         "n_active": "features that fire on any read",
         "share": "selective among active",
-        **_INTERVAL,
+        **INTERVAL,
     },
 )
 STAGE_PROFILE = Schema(
-    keys=_PLACE | {"stage": "mean of its families", "depth": _DEPTH},
-    values={"share": "selective among active features", **_INTERVAL},
+    keys=_PLACE | {"stage": "mean of its families", "depth": DEPTH},
+    values={"share": "selective among active features", **INTERVAL},
 )
 CENTRES = Schema(
     keys=_PLACE | {"stage": "mean of its families"},
     values={
         "centre": "depth centre of gravity of its profile; undefined where it shows no more features than chance",
-        **_INTERVAL,
+        **INTERVAL,
         "n": "reads per family",
     },
 )
 DIFFERENCES = Schema(
     keys=_PLACE | {"contrast": "which stage lies deeper than which"},
-    values={"difference": "difference of the centres, in model depths", **_INTERVAL, "n": "reads per family"},
+    values={"difference": "difference of the centres, in model depths", **INTERVAL, "n": "reads per family"},
 )
 PHASES = Schema(
     keys=_PLACE | {"form": "constant runs of layers, or a straight line in depth"},
@@ -93,7 +91,7 @@ FAMILIES = Schema(
 QUALITY = Schema(
     keys={"hook_point": "where the SAE stands"},
     values={
-        "depth": _DEPTH,
+        "depth": DEPTH,
         "l0": "active features per token",
         "fvu": "fraction of variance unexplained",
         "dead": "share of features that never fire here",
@@ -154,10 +152,6 @@ def _random(reads: Reads, sae: Sae, k: int, seed: int) -> Sae:
     return random_sae(sae.point, reads.activations[sae.point], sae.d_sae, k, seed)
 
 
-def _frame(schema: Schema, rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(schema.columns))
-
-
 def _ends(values: Floats, least: float = 0) -> tuple[float, float, float]:
     """Value in all texts, and its interval from `least` to 1 over the bootstrap draws, of values by resample (row)."""
     found = standard_interval(values[0], Resamples.draws(values), 0, (least, 1))
@@ -173,7 +167,7 @@ def _profile(found: Mapping[Condition, Sequence[Profiles]], points: Sequence[Hoo
                     counts = (int(f.n_selective[0, layer]), int(f.n_active[layer]))
                     place = (condition, at.where, str(point), _words(f.family), stage_of(f.family), at.depth[layer])
                     rows.append((*place, *counts, *_ends(f.share[:, layer])))
-    return _frame(PROFILE, rows)
+    return frame(PROFILE, rows)
 
 
 def _stages(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
@@ -183,7 +177,7 @@ def _stages(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
             for stage, shares in at.stages().items():
                 for layer, depth in enumerate(at.depth):
                     rows.append((condition, at.where, stage, depth, *_ends(shares[:, layer])))
-    return _frame(STAGE_PROFILE, rows)
+    return frame(STAGE_PROFILE, rows)
 
 
 def _centres(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
@@ -191,7 +185,7 @@ def _centres(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
     for condition, places in found.items():
         for at in places:
             rows += [(condition, at.where, stage, *_ends(c), at.n_reads) for stage, c in at.centres().items()]
-    return _frame(CENTRES, rows)
+    return frame(CENTRES, rows)
 
 
 def _differences(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
@@ -203,7 +197,7 @@ def _differences(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
                 if later in centres and earlier in centres:
                     values = _ends(centres[later] - centres[earlier], least=-1)
                     rows.append((condition, at.where, contrast, *values, at.n_reads))
-    return _frame(DIFFERENCES, rows)
+    return frame(DIFFERENCES, rows)
 
 
 def _phases(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
@@ -212,7 +206,7 @@ def _phases(found: Mapping[Condition, Sequence[Profiles]]) -> pd.DataFrame:
         for at in places:
             for form, error, starts in _forms(at):
                 rows.append((condition, at.where, form, error, starts))
-    return _frame(PHASES, rows)
+    return frame(PHASES, rows)
 
 
 def _forms(at: Profiles) -> list[tuple[str, float, str]]:
@@ -246,7 +240,7 @@ def _families(tested: Sequence[Reading], untested: Sequence[Untested]) -> pd.Dat
         (r.where, _words(r.family), stage_of(r.family), len(r.text), _words(", ".join(r.classes)), "") for r in tested
     ]
     rows += [(u.where, _words(u.family), stage_of(u.family), 0, "", u.reason) for u in untested]
-    return _frame(FAMILIES, rows)
+    return frame(FAMILIES, rows)
 
 
 def _words(name: str) -> str:
@@ -256,4 +250,4 @@ def _words(name: str) -> str:
 
 def _quality(found: Sequence[Quality], lm: LanguageModel) -> pd.DataFrame:
     rows = [(str(q.point), q.point.depth(lm.n_layers), q.l0, q.fvu, q.dead, q.loss_recovered) for q in found]
-    return _frame(QUALITY, rows)
+    return frame(QUALITY, rows)

@@ -14,7 +14,7 @@ from emomech import presets, sae_sweep
 from emomech.errors import UsageError
 from emomech.organism import inventory, records
 from emomech.organism.lexicon import parts_of_speech
-from emomech.schema import Schema
+from emomech.schema import Schema, frame
 from emomech.study import Study
 
 FACTS = Schema(keys={"fact": "what is told of the model"}, values={"value": "its number"})
@@ -98,4 +98,4 @@ def _facts(record: records.Record, n_texts: int, n_forms: int) -> pd.DataFrame:
         "features per SAE": recipe["d_sae"],
     }
     rows = [(name, float(value)) for name, value in facts.items()]
-    return pd.DataFrame(rows, columns=list(FACTS.columns))
+    return frame(FACTS, rows)

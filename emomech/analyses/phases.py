@@ -15,7 +15,7 @@ import pandas as pd
 from emomech.ablation import Parts, ranked
 from emomech.ablation_curves import FEATURES, MATCHED, Reported, matched_sets
 from emomech.questions import Questions, balanced
-from emomech.schema import Schema
+from emomech.schema import Schema, frame
 from emomech.study import Study
 from emomech.vocab import FeatureId
 
@@ -84,4 +84,4 @@ def phases(
                 expected = k * there[number] / there.sum()
                 place = (number + 1, condition, start, *counts, expected)
                 rows.append((*place, found.value, found.low, found.high, len(loss), share))
-    return Phases(pd.DataFrame(rows, columns=list(PHASES.columns)))
+    return Phases(frame(PHASES, rows))

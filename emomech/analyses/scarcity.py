@@ -9,7 +9,7 @@ the emotion; and, in the same models, the emotions whose share hardly changes.
 Seeds are the unit: every draw takes seeds again, with replacement, and within them the texts.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -19,7 +19,7 @@ import pandas as pd
 from emomech import presets
 from emomech.errors import UsageError
 from emomech.organism import records
-from emomech.schema import Schema
+from emomech.schema import INTERVAL, Schema, frame
 from emomech.spread import MEASURES, Sample, Spread, Traced, estimate
 from emomech.stats import Floats
 from emomech.study import AUTO, Study
@@ -37,7 +37,6 @@ ALL_MODELS = ",".join(
     for seed in ("", "-seed1", "-seed2")
 )
 
-_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
 _MEASURE = "effective number of features; how many reach half and nine tenths of the total effect; total effect, in "
 _MEASURE += "nats of the log-odds; recall"
 
@@ -58,7 +57,7 @@ MODELS = Schema(
         "share": "of the claim's emotion among the answers",
         "seed": "of weights and lessons",
         "accuracy": "balanced accuracy",
-        **_INTERVAL,
+        **INTERVAL,
         "n": "texts of each emotion",
         "untested": "why it is not measured; empty if it is",
     },
@@ -68,7 +67,7 @@ VALUES = Schema(
     values={
         "share": "of this emotion among the answers in training",
         "value": "the measure's value; undefined for an emotion that the model does not recognise",
-        **_INTERVAL,
+        **INTERVAL,
         "n": "texts",
     },
 )
@@ -82,7 +81,7 @@ CONTRASTS = Schema(
     values={
         "frequent": "its share in the models that they are compared with",
         "difference": "mean over the models where it is scarce, less the mean over the others",
-        **_INTERVAL,
+        **INTERVAL,
         "n": "models where it is scarce",
     },
 )
@@ -129,7 +128,7 @@ def scarcity(
     """
     if state and state != records.state():
         raise UsageError(f"state {state!r}: is not that of the records that are there, {records.state()!r}.")
-    names = [name.strip() for name in models.split(",") if name.strip()]
+    names = presets.listed(models)
     told: dict[str, str] = {}
     traced: list[tuple[Opened, Traced]] = []
     for name in names:
@@ -149,10 +148,10 @@ def scarcity(
     groups = _groups([one for one, _ in traced], emotion, rival)
     setting = (emotion, rival, str(point or ""), len(traced), measured[0][1].n if measured else 0)
     return Scarcity(
-        setting=_frame(SETTING, [(*setting, _reason(emotion, groups, told))]),
-        models=_frame(MODELS, _models(names, measured, emotion, told)),
-        values=_frame(VALUES, _values(measured)),
-        contrasts=_frame(CONTRASTS, _contrasts(measured, groups, study.spec.seed)),
+        setting=frame(SETTING, [(*setting, _reason(emotion, groups, told))]),
+        models=frame(MODELS, _models(names, measured, emotion, told)),
+        values=frame(VALUES, _values(measured)),
+        contrasts=frame(CONTRASTS, _contrasts(measured, groups, study.spec.seed)),
     )
 
 
@@ -213,10 +212,6 @@ def _reason(emotion: str, groups: _Groups, told: Mapping[str, str]) -> str:
 
 
 _Measured = Sequence[tuple[Opened, Sample, Spread]]
-
-
-def _frame(schema: Schema, rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=list(schema.columns))
 
 
 def _models(

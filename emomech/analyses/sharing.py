@@ -22,8 +22,8 @@ from emomech.detection import Bools
 from emomech.dictionaries import TRAINED, Condition, conditions, one_per_cluster
 from emomech.errors import UsageError
 from emomech.questions import Questions
-from emomech.schema import Schema, schemas
-from emomech.stats import Confusion, posterior_interval
+from emomech.schema import INTERVAL, Schema, filled, frame
+from emomech.stats import standing
 from emomech.study import Study
 from emomech.vocab import HookPoint
 
@@ -40,7 +40,6 @@ MIN_EMOTIONS = 3
 MOST_LISTED = 1000
 """Features that are listed, of each kind of evidence."""
 
-_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
 _COUNTED = {
     "evidence": "selective: ranks higher on an emotion's texts; stepwise: also on another's, the first put aside; "
     "supporting: to move it to the usual would lower the label's odds",
@@ -48,7 +47,7 @@ _COUNTED = {
     "features": "all that fire at the answer, or those that write no label word",
 }
 _READ = {name: _COUNTED[name] for name in ("evidence", "condition")}
-_SHARE = {"share": "share of the features that fire", **_INTERVAL}
+_SHARE = {"share": "share of the features that fire", **INTERVAL}
 
 NUMBERS = Schema(
     keys=_COUNTED | {"emotions": "to how many emotions a feature belongs"},
@@ -65,12 +64,12 @@ SPECIFIC = Schema(
 )
 SHARING = Schema(
     keys=_COUNTED,
-    values={"excess": "share of features of two emotions or more, less that expected", **_INTERVAL, "n": "features"},
+    values={"excess": "share of features of two emotions or more, less that expected", **INTERVAL, "n": "features"},
 )
 ADVANTAGE = Schema(
     keys={name: _COUNTED[name] for name in ("evidence", "features")}
     | {"baseline": "what is compared with", "quantity": "the pool, or the features of one emotion alone"},
-    values={"difference": "the trained model's share less the control's", **_INTERVAL, "n": "features that fire"},
+    values={"difference": "the trained model's share less the control's", **INTERVAL, "n": "features that fire"},
 )
 DEPTHS = Schema(
     keys=_READ | {"kind": "of one emotion or of several", "hook_point": "where in the model"},
@@ -82,13 +81,13 @@ PAIRS = Schema(
         "valence": "whether the circumplex puts both on one side",
         "jaccard": "features of both among features of either",
         "excess": "the same less that expected under independent assignment",
-        **_INTERVAL,
+        **INTERVAL,
         "n": "features of both",
     },
 )
 VALENCE_PAIRS = Schema(
     keys=_READ | {"pairs": "which pairs of emotions"},
-    values={"excess": "mean overlap of the pairs beyond the expected", **_INTERVAL, "n": "pairs"},
+    values={"excess": "mean overlap of the pairs beyond the expected", **INTERVAL, "n": "pairs"},
 )
 AXES = Schema(
     keys=_READ | {"axis": "axis of the circumplex"},
@@ -115,7 +114,7 @@ SETTING = Schema(
     keys={"model": "the model that is asked"},
     values={
         "accuracy": "balanced accuracy on the texts that report",
-        **_INTERVAL,
+        **INTERVAL,
         "chance": "accuracy of guessing",
         "n_discover": "texts that choose",
         "n": "texts on which it has to show again",
@@ -157,11 +156,11 @@ def sharing(
     """
     try:
         chosen, again = (Questions.of(study, one_per_cluster(study, split, most)) for split in ("discover", "report"))
-        setting = _setting(chosen, again, n_resamples, study.spec.seed)
+        setting = _setting(chosen, again, study.spec.seed)
     except UsageError as error:
-        setting = _frame(SETTING, [(study.lm.name, *[float("nan")] * 4, 0, 0, str(error))])
+        setting = frame(SETTING, [(study.lm.name, *[float("nan")] * 4, 0, 0, str(error))])
     if setting.untested[0]:
-        return Sharing(setting, *(_frame(schema, []) for schema in list(schemas(Sharing).values())[1:]))
+        return filled(Sharing, setting=setting)
     seed = study.spec.seed
     sides = [Side.of(q, study.saes, n_resamples, seed + i) for i, q in enumerate((chosen, again))]
     found: dict[_Key, _Read] = {}
@@ -191,32 +190,26 @@ def sharing(
         pairs=_pairs(counted, chosen.labels),
         valence_pairs=_valence_pairs(counted, chosen.labels),
         axes=_axes(found, chosen.labels),
-        features=_frame(FEATURES, rows),
+        features=frame(FEATURES, rows),
     )
 
 
-def _frame(schema: Schema, rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=list(schema.columns))
-
-
-def _setting(chosen: Questions, again: Questions, n: int, seed: int) -> pd.DataFrame:
+def _setting(chosen: Questions, again: Questions, seed: int) -> pd.DataFrame:
     """Say how well the model tells the emotions, and whether these texts can speak."""
     n_labels = len(chosen.labels)
     fewest = min(np.bincount(q.gold, minlength=n_labels).min() for q in (chosen, again))
     if n_labels < MIN_EMOTIONS or fewest < MIN_TEXTS:
         reason = f"{n_labels} emotions with at least {fewest} independent texts each on either side; "
         raise UsageError(f"{reason}{MIN_EMOTIONS} emotions with {MIN_TEXTS} texts are needed. Take more texts.")
-    right = Confusion.of(again.gold, again.logits().argmax(1), n_labels)
-    drawn = np.nanmean(right.recall_draws(max(n, 200), seed), 1)
-    found = posterior_interval(float(right.balanced_accuracy()[0]), drawn, len(again))
+    found = standing(again.gold, again.logits().argmax(1), n_labels, again.clusters, seed)
     untested = "" if found.low > 1 / n_labels else "the model does not recognise the emotions better than chance"
     scores = (found.value, found.low, found.high, 1 / n_labels)
-    return _frame(SETTING, [(chosen.lm.name, *scores, len(chosen), len(again), untested)])
+    return frame(SETTING, [(chosen.lm.name, *scores, len(chosen), len(again), untested)])
 
 
 def _by_count(schema: Schema, counted: _Counted, rows: Callable[[Counts], _Rows]) -> pd.DataFrame:
     """Make a table from what each condition's counts say."""
-    return _frame(schema, [(*key, *row) for key, one in counted.items() for row in rows(one)])
+    return frame(schema, [(*key, *row) for key, one in counted.items() for row in rows(one)])
 
 
 def _advantage(counted: _Counted, labels: Sequence[str]) -> pd.DataFrame:
@@ -228,7 +221,7 @@ def _advantage(counted: _Counted, labels: Sequence[str]) -> pd.DataFrame:
             both = [np.column_stack([one.excess(), one.specific()]) for one in (trained, control)]
             for quantity, values in zip((SHARED, *labels), (both[0] - both[1]).T, strict=True):
                 rows.append((evidence, kept, condition, quantity, *ends(values, trained.n_active)))
-    return _frame(ADVANTAGE, rows)
+    return frame(ADVANTAGE, rows)
 
 
 def _depths(found: Mapping[_Key, _Read], n_layers: int) -> pd.DataFrame:
@@ -239,7 +232,7 @@ def _depths(found: Mapping[_Key, _Read], n_layers: int) -> pd.DataFrame:
             for kind, is_so in (("of one emotion", numbers == 1), ("of several", numbers > 1)):
                 share = is_so.sum(1) / max(1, len(one.feature))
                 rows.append((*key, kind, str(point), point.depth(n_layers), *ends(share, int(is_so[0].sum()), 0)))
-    return _frame(DEPTHS, rows)
+    return frame(DEPTHS, rows)
 
 
 def _features(evidence: Evidence, places: _Read, wrote: Mapping[HookPoint, Bools], labels: Sequence[str]) -> _Rows:
@@ -261,7 +254,7 @@ def _pairs(counted: _Counted, labels: Sequence[str]) -> pd.DataFrame:
             for a, b, *values in one.pair_rows():
                 where = "" if side is None else SAME if side[a] == side[b] else DIFFERENT
                 rows.append((evidence, condition, labels[a], labels[b], where, *values))
-    return _frame(PAIRS, rows)
+    return frame(PAIRS, rows)
 
 
 def _valence_pairs(counted: _Counted, labels: Sequence[str]) -> pd.DataFrame:
@@ -269,7 +262,7 @@ def _valence_pairs(counted: _Counted, labels: Sequence[str]) -> pd.DataFrame:
     side = axes(labels).get("valence")
     rows: _Rows = []
     if side is None:
-        return _frame(VALENCE_PAIRS, rows)
+        return frame(VALENCE_PAIRS, rows)
     pairs = np.triu_indices(len(labels), 1)
     same = side[pairs[0]] == side[pairs[1]]
     for (evidence, condition, kept), one in counted.items():
@@ -279,7 +272,7 @@ def _valence_pairs(counted: _Counted, labels: Sequence[str]) -> pd.DataFrame:
             means[CONTRAST] = means[SAME] - means[DIFFERENT]
             n = {SAME: int(same.sum()), DIFFERENT: int((~same).sum()), CONTRAST: len(same)}
             rows += [(evidence, condition, kind, *ends(values, n[kind])) for kind, values in means.items()]
-    return _frame(VALENCE_PAIRS, rows)
+    return frame(VALENCE_PAIRS, rows)
 
 
 def _axes(found: Mapping[_Key, _Read], labels: Sequence[str]) -> pd.DataFrame:
@@ -294,4 +287,4 @@ def _axes(found: Mapping[_Key, _Read], labels: Sequence[str]) -> pd.DataFrame:
             one = fit(shared, known[name])
             why = "" if len(shared) else "no feature is shared"
             rows.append((*key, name, one.value, one.low, one.high, one.p, one.least_p, len(shared), why))
-    return _frame(AXES, rows)
+    return frame(AXES, rows)

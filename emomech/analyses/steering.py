@@ -13,11 +13,11 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from emomech.corpus import Example
+from emomech.corpus import Example, divisions
 from emomech.errors import UsageError
 from emomech.language_modelling import LanguageShift, language_shift
 from emomech.recognition import ACCURACY, F1, Change, Texts
-from emomech.schema import Schema, schemas
+from emomech.schema import INTERVAL, Schema, filled, frame, schemas
 from emomech.stats import Estimate, Floats, bootstrap_weights, interval
 from emomech.steer import best
 from emomech.steering_methods import BIAS, FEATURES, MATCHED, SIZES, Experiment, Method, doses_shown
@@ -28,7 +28,6 @@ N_LANGUAGE = 80
 """Texts on which the language model is measured."""
 RECOGNITION, LANGUAGE_MODELLING = "recognition", "language modelling"
 
-_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
 _FLIPS = {
     "put_right": "texts that were wrong and are now right",
     "put_wrong": "texts that were right and are now wrong",
@@ -40,7 +39,7 @@ SETTING = Schema(
     values={
         "texts": "on which texts",
         "balanced_accuracy": "of the model as it is",
-        **_INTERVAL,
+        **INTERVAL,
         "chance": "balanced accuracy of guessing",
         "n": "texts",
         "untested": "why it cannot be tested here; empty where it can",
@@ -54,7 +53,7 @@ METHODS = Schema(
         "dose": "as chosen on the tune split",
         "displacement": _DISPLACED,
         "balanced_accuracy": "with it",
-        **_INTERVAL,
+        **INTERVAL,
         "macro_f1": "with it",
         "f1_low": "lower end of its 95 % interval",
         "f1_high": "upper end of its 95 % interval",
@@ -66,14 +65,14 @@ METHODS = Schema(
 )
 DIFFERENCES = Schema(
     keys={"method": "what is done", "versus": "what it is compared with", "measure": "balanced accuracy or macro-F1"},
-    values={"difference": "of the gains, same texts", **_INTERVAL, "n": "texts"},
+    values={"difference": "of the gains, same texts", **INTERVAL, "n": "texts"},
 )
 EMOTIONS = Schema(
     keys={"method": "what is done", "emotion": "gold emotion"},
     values={
         "recall": "of the model as it is",
         "change": "rise of recall",
-        **_INTERVAL,
+        **INTERVAL,
         "said_before": "share of all texts that are said to be of this emotion",
         "said_after": "the same with it",
         "n": "texts",
@@ -84,7 +83,7 @@ ITEMS = Schema(
     values={
         "accuracy": "of the model as it is",
         "change": "rise of accuracy",
-        **_INTERVAL,
+        **INTERVAL,
         **_FLIPS,
         "n": "texts",
     },
@@ -97,7 +96,7 @@ TRIALS = Schema(
         "tune_accuracy": "balanced accuracy where the dose is chosen, so no result",
         "chosen": "whether it is the best of its operation",
         "gain": "of the chosen: rise of balanced accuracy on the reported texts",
-        **_INTERVAL,
+        **INTERVAL,
     },
 )
 LANGUAGE = Schema(
@@ -105,7 +104,7 @@ LANGUAGE = Schema(
     values={
         "displacement": _DISPLACED,
         "loss": "rise of the next-token loss on neutral text, relative",
-        **_INTERVAL,
+        **INTERVAL,
         "kl": "divergence of the predictions from the unsteered model's, nats per token",
         "agreement": "share of tokens with the same likeliest next token",
         "gain": "rise of balanced accuracy on the reported texts",
@@ -117,7 +116,7 @@ LANGUAGE = Schema(
 )
 EFFICIENCY = Schema(
     keys={"method": "what is done", "n_labelled": "labelled texts of each emotion"},
-    values={"dose": "as chosen on the tune split", "gain": "rise of balanced accuracy", **_INTERVAL, "n": "texts"},
+    values={"dose": "as chosen on the tune split", "gain": "rise of balanced accuracy", **INTERVAL, "n": "texts"},
 )
 CHOSEN = Schema(
     keys={"emotion": "which it supports", "rank": "by its support"},
@@ -185,29 +184,22 @@ def steering(
 
 def _tables(setting: Sequence[tuple], **rows: Sequence[tuple]) -> Steering:
     """Make the tables from their rows; those without are empty."""
-    found = {"setting": setting, **rows}
-    made = {
-        name: pd.DataFrame(list(found.get(name, ())), columns=list(s.columns)) for name, s in schemas(Steering).items()
-    }
-    return Steering(**made)
+    known = schemas(Steering)
+    return filled(Steering, **{name: frame(known[name], found) for name, found in {"setting": setting, **rows}.items()})
 
 
 def _setting(study: Study, untested: str, texts: Texts | None = None) -> tuple:
     if texts is None or not len(texts.report):
         return (RECOGNITION, study.corpus.name, *(np.nan,) * 4, 0, untested)
     standing = texts.standing()
-    return (RECOGNITION, study.corpus.name, *_ends(standing), 1 / len(texts.report.labels), standing.n, untested)
-
-
-def _ends(estimate: Estimate) -> tuple[float, float, float]:
-    return estimate.value, estimate.low, estimate.high
+    return (RECOGNITION, study.corpus.name, standing, 1 / len(texts.report.labels), standing.n, untested)
 
 
 def _method(texts: Texts, method: Method) -> tuple:
     what = (method.name, method.operation, method.positions, method.dose, method.displacement)
     if method.change is None:
         return (*what, *(np.nan,) * 6, 0, 0, np.nan, len(texts.report), method.untested)
-    scores = [end for measure in (ACCURACY, F1) for end in _ends(method.change.score(measure))]
+    scores = [method.change.score(measure) for measure in (ACCURACY, F1)]
     return (*what, *scores, *method.change.flips, len(texts.report), "")
 
 
@@ -217,10 +209,10 @@ def _differences(methods: Sequence[Method]) -> Iterator[tuple]:
     for measure in (ACCURACY, F1):
         for name, change in done:
             gain = change.gain(measure)
-            yield (name, NONE, measure, *_ends(gain), gain.n)
+            yield (name, NONE, measure, gain, gain.n)
         for name, change in done[1:]:
             lead = done[0][1].beyond(change, measure)
-            yield (FEATURES, name, measure, *_ends(lead), lead.n)
+            yield (FEATURES, name, measure, lead, lead.n)
 
 
 def _shown(methods: Sequence[Method]) -> list[tuple[str, Change]]:
@@ -234,22 +226,15 @@ def _emotions(methods: Sequence[Method], labels: Sequence[str]) -> Iterator[tupl
             here = change.take(np.flatnonzero(change.gold == i))
             before, rise = here.rise()
             said = [float((logits.argmax(1) == i).mean()) for logits in (change.before, change.after)]
-            yield (name, emotion, before, *_ends(rise), *said, len(here.gold))
+            yield (name, emotion, before, rise, *said, len(here.gold))
 
 
 def _items(methods: Sequence[Method], examples: Sequence[Example]) -> Iterator[tuple]:
-    """Item types and styles are of the texts that are as in training, where the corpus knows which those are."""
-    usual = np.array([not example.shift for example in examples])
-    shift = np.array([example.shift or "as in training" for example in examples])
-    divided = [("item type", np.array([e.item_type for e in examples]), usual)]
-    divided.append(("style", np.array([e.style for e in examples]), usual))
-    divided += [("distribution", shift, np.ones(len(examples), dtype=bool))] if not usual.all() else []
     for name, change in _shown(methods):
-        for breakdown, value, among in divided:
-            for group in [str(one) for one in np.unique(value[among]) if one]:
-                here = change.take(np.flatnonzero((value == group) & among))
-                before, rise = here.rise()
-                yield (name, breakdown, group, before, *_ends(rise), *here.flips[:2], len(here.gold))
+        for breakdown, group, rows in divisions(examples):
+            here = change.take(np.array(rows))
+            before, rise = here.rise()
+            yield (name, breakdown, group, before, rise, *here.flips[:2], len(rows))
 
 
 def _trials(found: Experiment) -> Iterator[tuple]:
@@ -257,7 +242,7 @@ def _trials(found: Experiment) -> Iterator[tuple]:
         taken = best(trials)
         for number, one in enumerate(trials):
             what = (operation, number, one.move.dose, found.units.displacement(one.move), one.accuracy, one is taken)
-            gain = _ends(found.by_operation(operation).gain()) if one is taken else (np.nan,) * 3
+            gain = [found.by_operation(operation).gain()] if one is taken else [np.nan] * 3
             yield (*what, *gain)
 
 
@@ -274,15 +259,15 @@ def _language(study: Study, found: Experiment) -> tuple[str, list[tuple]]:
             move = found.chosen.at(dose)
             shift = language_shift(study.lm, texts, units.edits(move))
             gain = found.change(units, move).gain()
-            told = (*_cost(shift, weights), *_ends(gain), bool(dose == found.chosen.dose), len(texts))
+            told = (*_cost(shift, weights), gain, bool(dose == found.chosen.dose), len(texts))
             rows.append((name, dose, units.displacement(move), *told))
     return f"{corpus.name}, the question included" if study.controls else f"{corpus.name}, the reported texts", rows
 
 
-def _cost(shift: LanguageShift, weights: Floats) -> tuple[float, ...]:
+def _cost(shift: LanguageShift, weights: Floats) -> tuple[Estimate, float, float]:
     here, drawn = shift.means(), shift.means(weights)
     loss = interval(float(here["loss"][0]), drawn["loss"], weights.shape[1])
-    return (*_ends(loss), float(here["kl"][0]), float(here["agreement"][0]))
+    return (loss, float(here["kl"][0]), float(here["agreement"][0]))
 
 
 def _efficiency(found: Experiment) -> Iterator[tuple]:
@@ -290,7 +275,7 @@ def _efficiency(found: Experiment) -> Iterator[tuple]:
     curves += [(BIAS, size, *found.bias(size)) for size in found.sizes]
     for name, size, dose, change in curves:
         gain = change.gain()
-        yield (name, size, dose, *_ends(gain), gain.n)
+        yield (name, size, dose, gain, gain.n)
 
 
 def _chosen(found: Experiment) -> Iterator[tuple]:

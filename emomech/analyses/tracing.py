@@ -28,9 +28,8 @@ from emomech.ablation_curves import (
 )
 from emomech.errors import UsageError
 from emomech.questions import Questions, balanced
-from emomech.schema import Schema, schemas
+from emomech.schema import DEPTH, INTERVAL, Schema, filled, frame
 from emomech.single_effects import LEVEL, SingleEffect, by_layer, corrected, single_effects
-from emomech.stats import Estimate
 from emomech.study import Study
 from emomech.vocab import HookPoint
 
@@ -42,15 +41,14 @@ MIN_TEXTS = 5
 MOST_LISTED = 200
 """Features of the ranking that are named one by one."""
 
-_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
-_DEPTH = {"depth": "0 at the embedding, 1 after the last block"}
-_LOST = {"loss": "log-odds of the own label that are lost, in nats, mean over the texts", **_INTERVAL, "n": "texts"}
+_DEPTH = {"depth": DEPTH}
+_LOST = {"loss": "log-odds of the own label that are lost, in nats, mean over the texts", **INTERVAL, "n": "texts"}
 
 SETTING = Schema(
     keys={"model": "the model that is asked"},
     values={
         "accuracy": "balanced accuracy on the texts that report",
-        **_INTERVAL,
+        **INTERVAL,
         "chance": "accuracy of guessing",
         "log_odds": "mean log-odds of the own label, in nats, unedited",
         "n_alive": "features that fire on the texts that choose",
@@ -66,11 +64,11 @@ CURVES = Schema(
         "measure": "log-odds in nats, or as a share of what ablating all parts of the kind takes",
         "k": "how many parts, of all hook points together",
     },
-    values={"value": "lost where they are ablated, kept where they are kept alone", **_INTERVAL, "n": "texts"},
+    values={"value": "lost where they are ablated, kept where they are kept alone", **INTERVAL, "n": "texts"},
 )
 HEADLINE = Schema(
     keys={"texts": "all that report, or those that the unedited model gets right", "measure": "what is measured"},
-    values={"value": "its value", **_INTERVAL, "n": "texts"},
+    values={"value": "its value", **INTERVAL, "n": "texts"},
 )
 ADVANTAGE = Schema(
     keys={"texts": HEADLINE.keys["texts"], "baseline": "what the features are compared with"},
@@ -79,7 +77,7 @@ ADVANTAGE = Schema(
         "features": "log-odds lost without the features, in nats",
         "other": "log-odds lost without the others",
         "difference": "the features' loss less the other's, same texts",
-        **_INTERVAL,
+        **INTERVAL,
         "n": "texts",
     },
 )
@@ -170,7 +168,7 @@ def tracing(
     depth = {point: point.depth(study.lm.n_layers) for point in study.saes}
     stands = (accuracy, 1 / len(questions.labels), reported.asked.base.mean(), found.features.n)
     return Tracing(
-        setting=_frame(SETTING, [(study.lm.name, *stands, len(chooses), len(questions), "")]),
+        setting=frame(SETTING, [(study.lm.name, *stands, len(chooses), len(questions), "")]),
         headline=_headline(reported, lines, k, found.features.n),
         advantage=_advantage(reported, lines, k),
         curves=_curves(reported, list(lines.values())),
@@ -183,19 +181,8 @@ def tracing(
 
 def _untested(study: Study, reason: str) -> Tracing:
     """Say why nothing can be said."""
-    empty = {name: _frame(schema, []) for name, schema in schemas(Tracing).items()}
     nothing = [float("nan")] * (len(SETTING.columns) - 2)
-    return Tracing(**empty | {"setting": _frame(SETTING, [(study.lm.name, *nothing, reason)])})
-
-
-def _frame(schema: Schema, rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
-    """Make a table; an estimate fills three columns, its value and the ends of its interval."""
-    spread = [[part for cell in row for part in _cells(cell)] for row in rows]
-    return pd.DataFrame(spread, columns=list(schema.columns))
-
-
-def _cells(cell: object) -> tuple[object, ...]:
-    return (cell.value, cell.low, cell.high) if isinstance(cell, Estimate) else (cell,)
+    return filled(Tracing, setting=frame(SETTING, [(study.lm.name, *nothing, reason)]))
 
 
 def _headline(reported: Reported, lines: Lines, k: int, n_alive: int) -> pd.DataFrame:
@@ -209,7 +196,7 @@ def _headline(reported: Reported, lines: Lines, k: int, n_alive: int) -> pd.Data
             AT_SIZE: reported.ratio(ablated.at(k), ablated.whole, among),
         }
         rows += [(texts, measure, value, len(among)) for measure, value in values.items()]
-    return _frame(HEADLINE, rows)
+    return frame(HEADLINE, rows)
 
 
 def _advantage(reported: Reported, lines: Lines, k: int) -> pd.DataFrame:
@@ -221,7 +208,7 @@ def _advantage(reported: Reported, lines: Lines, k: int) -> pd.DataFrame:
             other = line.at(k) if k in line.ks else np.full(len(ours), np.nan)
             means = ours[among].mean(), other[among].mean()
             rows.append((texts, condition, k, *means, reported.mean(ours - other, among), len(among)))
-    return _frame(ADVANTAGE, rows)
+    return frame(ADVANTAGE, rows)
 
 
 def _curves(reported: Reported, lines: Sequence[Line]) -> pd.DataFrame:
@@ -232,7 +219,7 @@ def _curves(reported: Reported, lines: Sequence[Line]) -> pd.DataFrame:
             rows.append((*place, "nats", k, reported.mean(nats), len(nats)))
             if line.condition != UNTRAINED:
                 rows.append((*place, "share", k, reported.ratio(nats, line.whole), len(nats)))
-    return _frame(CURVES, rows)
+    return frame(CURVES, rows)
 
 
 def _singles(reported: Reported, singles: Sequence[SingleEffect], depth: Mapping[HookPoint, float]) -> pd.DataFrame:
@@ -240,7 +227,7 @@ def _singles(reported: Reported, singles: Sequence[SingleEffect], depth: Mapping
     for one, value in zip(singles, q, strict=True):
         place = (str(one.part.point), one.part.index, depth[one.part.point], one.kind, one.rank, one.estimate)
         rows.append((*place, reported.mean(one.loss), len(one.loss), value, one.zero, one.resample))
-    return _frame(SINGLES, rows)
+    return frame(SINGLES, rows)
 
 
 def _layers(reported: Reported, singles: Sequence[SingleEffect], depth: Mapping[HookPoint, float]) -> pd.DataFrame:
@@ -249,7 +236,7 @@ def _layers(reported: Reported, singles: Sequence[SingleEffect], depth: Mapping[
         point, at = (str(found.point), depth[found.point]) if found.point else (EVERYWHERE, float("nan"))
         counts = (found.n, found.n_nominal, LEVEL * found.n, found.n_found, found.n_needed)
         rows.append((point, found.kind, at, *counts, found.agreement, found.same_sign, found.zero, found.resample))
-    return _frame(LAYERS, rows)
+    return frame(LAYERS, rows)
 
 
 def _nodes(reported: Reported, found: Contest, depth: Mapping[HookPoint, float]) -> pd.DataFrame:
@@ -260,7 +247,7 @@ def _nodes(reported: Reported, found: Contest, depth: Mapping[HookPoint, float])
         places = [*((str(point), at) for point, at in depth.items()), (EVERYWHERE, float("nan"))]
         for (point, at), loss in zip(places, losses, strict=True):
             rows.append((point, node, at, reported.mean(loss), len(loss)))
-    return _frame(NODES_LOST, rows)
+    return frame(NODES_LOST, rows)
 
 
 def _first(found: Contest, k: int, depth: Mapping[HookPoint, float]) -> pd.DataFrame:
@@ -269,4 +256,4 @@ def _first(found: Contest, k: int, depth: Mapping[HookPoint, float]) -> pd.DataF
     for i, part in enumerate(found.ranking.parts[: min(k, MOST_LISTED, len(found.labels))]):
         where = (str(part.point), part.index, depth[part.point])
         rows.append((i + 1, *where, found.ranking.loss[i], place[part], found.labels[i]))
-    return _frame(FIRST, rows)
+    return frame(FIRST, rows)

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from emomech.errors import UsageError
+from emomech.presets import listed
 from emomech.recognition import Change, Texts, accuracy
 from emomech.reference import references
-from emomech.schema import Schema, schemas
+from emomech.schema import INTERVAL, Schema, frame
 from emomech.stats import Floats, bootstrap_weights, interval
 from emomech.steer import DOSES, Move, Units, ascent, best, strongest, support, tried, uniform
 from emomech.steering_baselines import logit_bias
@@ -29,7 +30,6 @@ N_FEATURES, N_TUNE = 5, 12
 LEAST_TEXTS = 40
 """A style or item type with fewer texts of some emotion is no set of its own."""
 
-_INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
 _UNTESTED = {"untested": "why it cannot be tested here; empty where it can"}
 
 SETS = Schema(
@@ -37,7 +37,7 @@ SETS = Schema(
     values={
         "kind": "what makes it another set",
         "balanced_accuracy": "of the model as it is",
-        **_INTERVAL,
+        **INTERVAL,
         "chance": "balanced accuracy of guessing",
         "n": "reported texts",
         "operation": "that was best on it",
@@ -49,7 +49,7 @@ CELLS = Schema(
     keys={"method": "what is done", "source": "where it was chosen", "target": "where it is used"},
     values={
         "gain": "rise of balanced accuracy",
-        **_INTERVAL,
+        **INTERVAL,
         "put_right": "texts that were wrong and are now right",
         "put_wrong": "texts that were right and are now wrong",
         "n": "texts",
@@ -60,7 +60,7 @@ MEANS = Schema(
     keys={"method": "what is done", "targets": "where it is used"},
     values={
         "gain": "mean rise of balanced accuracy",
-        **_INTERVAL,
+        **INTERVAL,
         "kept": "share of the pairs of sets that do not lose",
         "n": "pairs of sets",
     },
@@ -129,7 +129,7 @@ def transfer(
     A set on which the model is at chance, or leaves no room, says so and is no target. Raises UsageError for a preset
     that does not exist.
     """
-    asked = text_sets(study, _listed(prompts), _listed(words), LEAST_TEXTS)
+    asked = text_sets(study, listed(prompts), listed(words), LEAST_TEXTS)
     sides = [_side(one, n_labelled, n_report, n_resamples) for one in asked]
     weights = _weights(sides, n_resamples, study.spec.seed)
     changes = {
@@ -139,18 +139,11 @@ def transfer(
         for target in sides
         if source.source is not None and target.texts is not None and not target.untested
     }
-    rows = {
-        "sets": [_set(one) for one in sides],
-        "cells": list(_cells(sides, changes)),
-        "means": list(_means(changes)),
-    }
     return Transfer(
-        **{name: pd.DataFrame(rows[name], columns=list(s.columns)) for name, s in schemas(Transfer).items()}
+        sets=frame(SETS, map(_set, sides)),
+        cells=frame(CELLS, _cells(sides, changes)),
+        means=frame(MEANS, _means(changes)),
     )
-
-
-def _listed(text: str) -> list[str]:
-    return [part for part in map(str.strip, text.split(",")) if part]
 
 
 def _side(about: TextSet, n_labelled: int, n_report: int, n_resamples: int) -> _Side:
@@ -184,7 +177,7 @@ def _set(side: _Side) -> tuple:
     if side.texts is None or not len(side.texts.report):
         return (*what, *(np.nan,) * 4, 0, "", np.nan, side.untested)
     standing, source = side.texts.standing(), side.source
-    told = (standing.value, standing.low, standing.high, 1 / len(side.texts.report.labels), standing.n)
+    told = (standing, 1 / len(side.texts.report.labels), standing.n)
     chosen = ("", np.nan) if source is None else (source.move.operation, source.move.dose)
     return (*what, *told, *chosen, side.untested)
 
@@ -196,7 +189,7 @@ def _cells(sides: Sequence[_Side], changes: Mapping[tuple[str, str, str], Change
                 key = (method, source.about.name, target.about.name)
                 if key in changes:
                     gain = changes[key].gain()
-                    yield (*key, gain.value, gain.low, gain.high, *changes[key].flips[:2], gain.n, "")
+                    yield (*key, gain, *changes[key].flips[:2], gain.n, "")
                 else:
                     why = target.untested or f"nothing was chosen on the source: {source.untested}"
                     yield (*key, *(np.nan,) * 3, 0, 0, 0, why)
@@ -210,4 +203,4 @@ def _means(changes: Mapping[tuple[str, str, str], Change]) -> Iterator[tuple]:
             if here:
                 value = np.array([change.gains()[0] for change in here])
                 mean = interval(float(value.mean()), np.mean([c.gains(c.weights) for c in here], 0), len(here))
-                yield (method, targets, mean.value, mean.low, mean.high, float((value >= 0).mean()), mean.n)
+                yield (method, targets, mean, float((value >= 0).mean()), mean.n)

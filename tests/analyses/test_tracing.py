@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from emomech import corpus, verdicts
-from emomech.ablation import Asked, Parts, ranked, written_labels
+from emomech.ablation import Asked, Parts, ranked
 from emomech.ablation_curves import ALL_TEXTS, FEATURES, MATCHED, SILENT, UNTRAINED
 from emomech.analyses.phases import PHASES, phases
 from emomech.analyses.tracing import (
@@ -20,6 +20,7 @@ from emomech.analyses.tracing import (
     Tracing,
     tracing,
 )
+from emomech.label_writing import written_labels
 from emomech.questions import Questions, balanced
 from emomech.schema import checked, number
 from emomech.single_effects import by_layer, single_effects
