@@ -37,8 +37,6 @@ Saes: TypeAlias = Mapping[HookPoint, Sae]
 Profiles: TypeAlias = dict[tuple[Condition, Where, Measure], Floats]
 """Each an array (draw, hook point); the first draw is all texts."""
 
-ANSWER_ALONE: tuple[Measure, ...] = ("read-out", "effect of activation")
-"""What can be measured only where every text has one token."""
 _FIT_TEXTS = 64
 """Texts from which the mean and the sparsity of random dictionaries are taken."""
 
