@@ -32,7 +32,7 @@ MATRIX = Schema(
         "statement": "what is claimed",
         "page": "the page that tests it",
         "outcome": "what came of it here",
-        "reason": "why, by a rule that was fixed before",
+        "reason": "why, by the rule of the claim",
         "estimate": "the deciding estimates with their 95 % intervals",
         "control": "the same in the control, or what had to be beaten",
     },

@@ -1,4 +1,4 @@
-"""What a result says of a claim, by a rule that was fixed before the result was seen.
+"""What a result says of a claim, by a rule that stands in a file of its own.
 
 Each rule reads the tables of one analysis. It asks for the claimed sign with a 95 % interval that excludes zero, and
 that no control shows the same; where the texts cannot speak about a claim it says why.
