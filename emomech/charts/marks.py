@@ -11,6 +11,9 @@ import pandas as pd
 
 from emomech.errors import UsageError
 
+_LONG = "length(datum.label) > 16 && indexof(datum.label, ', ') < 0"
+_IN_LINES = f"split({_LONG} ? replace(datum.label, /^(.{{6,}}?) /, '$1, ') : datum.label, ', ')"
+
 Layered = alt.LayerChart | alt.FacetChart
 """What Altair calls the result of `alt.layer`."""
 
@@ -39,8 +42,8 @@ def intervals(
 
 
 def rows(column: str, order: list[str]) -> alt.Y:
-    """Rows named on the left; a name goes on in a second line after its comma."""
-    axis = alt.Axis(labelLimit=190, labelExpr="split(datum.label, ', ')")
+    """Rows named on the left; a name goes on in a second line after its comma, a long one without after a word."""
+    axis = alt.Axis(labelLimit=190, labelExpr=_IN_LINES)
     return alt.Y(f"{column}:N", sort=order, title=None, axis=axis)
 
 

@@ -21,11 +21,12 @@ def matrix(table: pd.DataFrame, method: str) -> Layered:
         y=alt.Y("source:N", sort=order, title=None, axis=alt.Axis(labelLimit=110)),
         tooltip=["source", "target", *map(number, ("gain", "low", "high")), "put_right", "put_wrong", "n", "untested"],
     )
-    legend = alt.Legend(title="rise of balanced accuracy", format="+.2f", gradientLength=140)
+    legend = alt.Legend(title="rise of balanced accuracy, %", format="+.0%", gradientLength=140)
     scale = alt.Scale(scheme="blueorange", domain=[-far, far], domainMid=0, reverse=True)
     tested = base.transform_filter(alt.datum.n > 0)
     cells = tested.mark_rect(stroke="white").encode(color=alt.Color("gain:Q", scale=scale, legend=legend))
-    text = tested.mark_text(fontSize=11, color="black").encode(text=alt.Text("gain:Q", format="+.2f"))
+    points = tested.transform_calculate(points="100 * datum.gain")
+    text = points.mark_text(fontSize=10, color="black").encode(text=alt.Text("points:Q", format="+.1f"))
     missing = base.transform_filter(alt.datum.n == 0).mark_text(fontSize=12).encode(text=alt.value("–"))
     return alt.layer(cells, text, missing.encode(color=alt.value(_GREY))).properties(
         width="container",

@@ -35,7 +35,7 @@ def test_it_is_valid_says_what_it_shows_and_draws(name: str) -> None:
 
 def test_every_pair_has_a_number_or_a_dash() -> None:
     drawn = svg(DRAWN["matrix"])
-    assert drawn.count(">+0.10<") >= 6
+    assert drawn.count(">+10.0<") >= 6
     assert drawn.count(">–<") == 3
 
 
