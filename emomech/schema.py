@@ -50,11 +50,15 @@ class Schema:
 
 
 def frame(schema: Schema, rows: Iterable[Sequence[object]] = ()) -> "pd.DataFrame":
-    """Make a table from its rows; an estimate in a row fills three columns, its value and the ends of its interval."""
+    """Make a table from its rows; an estimate in a row fills three columns, its value and the ends of its interval.
+
+    A table without rows has text in its keys and numbers in its values, so that what reads it meets the types it knows.
+    """
     import pandas as pd
 
     cells = [[part for cell in row for part in _cells(cell)] for row in rows]
-    return pd.DataFrame(cells, columns=list(schema.columns))
+    made = pd.DataFrame(cells, columns=list(schema.columns))
+    return made if cells else made.astype(dict.fromkeys(schema.keys, "str") | dict.fromkeys(schema.values, "float64"))
 
 
 def _cells(cell: object) -> tuple[object, ...]:

@@ -87,3 +87,8 @@ class Two:
 def test_a_result_is_filled_up_with_empty_tables() -> None:
     result = checked(filled(Two, second=pd.DataFrame({"b": [1]})))
     assert not len(result.first) and len(result.second) == 1
+
+
+def test_a_table_without_rows_has_types() -> None:
+    found = frame(SCHEMA)
+    assert found.share.dtype == "float64" and found.layer.dtype == "str"
