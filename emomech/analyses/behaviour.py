@@ -187,7 +187,7 @@ def _accuracy(scored: _Scored) -> pd.DataFrame:
             here, recall = scored.recall(predictor, texts)
             estimate = posterior_interval(here.balanced_accuracy()[0], np.nanmean(recall, 1), len(texts))
             chance = 1 / len(np.unique(scored.gold[texts]))
-            scores = (estimate.value, estimate.low, estimate.high, here.macro_f1()[0], chance, len(texts))
+            scores = (estimate, here.macro_f1()[0], chance, len(texts))
             rows.append((predictor, breakdown, group, *scores))
     return frame(ACCURACY, rows)
 
@@ -198,7 +198,7 @@ def _advantage(scored: _Scored) -> pd.DataFrame:
     for baseline in list(scored.predicted)[1:]:
         other, other_resampled = (c.balanced_accuracy() for c in scored.confusion(baseline))
         gain = interval((model - other)[0], resampled - other_resampled, len(scored.gold))
-        rows.append((baseline, gain.value, gain.low, gain.high, gain.n))
+        rows.append((baseline, gain, gain.n))
     return frame(ADVANTAGE, rows)
 
 
@@ -208,7 +208,7 @@ def _emotions(scored: _Scored) -> pd.DataFrame:
         here, drawn = scored.recall(predictor, np.arange(len(scored.gold)))
         for i, emotion in enumerate(scored.labels):
             recall = posterior_interval(here.recall()[0, i], drawn[:, i], int((scored.gold == i).sum()))
-            values = (recall.value, recall.low, recall.high, here.precision()[0, i], recall.n)
+            values = (recall, here.precision()[0, i], recall.n)
             rows.append((predictor, emotion, *values))
     return frame(EMOTIONS, rows)
 
@@ -244,7 +244,7 @@ def _measures(scored: _Scored, confidence: Floats) -> pd.DataFrame:
         weight = np.stack([scored.weights[:, rows[0]] for rows in pairs], 1)
         shares = (weight @ both) / np.maximum(weight.sum(1), 1)
         estimates["both of a minimal pair right"] = interval(both.mean(), shares, len(pairs))
-    rows = [(name, e.value, e.low, e.high, e.n) for name, e in estimates.items()]
+    rows = [(name, e, e.n) for name, e in estimates.items()]
     return frame(MEASURES, rows)
 
 

@@ -30,7 +30,6 @@ from emomech.spread import (
     false_discovery_rates,
     spread,
 )
-from emomech.stats import Floats
 from emomech.study import Study
 from emomech.support import Chosen, Dictionary, asked, with_labels_shuffled
 
@@ -202,16 +201,11 @@ def _untested(setting: Mapping[str, object], reason: str) -> Concentration:
     return filled(Concentration, setting=_setting(**setting, untested=reason))
 
 
-def _row(draws: Floats, n: int) -> tuple[float, float, float]:
-    found = estimate(draws, n)
-    return found.value, found.low, found.high
-
-
 def _emotions(sample: Sample, found: Mapping[tuple[str, str], Spread]) -> Iterator[tuple[object, ...]]:
     for (condition, place), one in found.items():
         for measure, values in one.values.items():
             for label, name in enumerate(sample.labels):
-                yield condition, place, name, measure, *_row(values[:, label], sample.n), sample.n
+                yield condition, place, name, measure, estimate(values[:, label], sample.n), sample.n
 
 
 def _contrasts(sample: Sample, found: Mapping[tuple[str, str], Spread]) -> Iterator[tuple[object, ...]]:
@@ -220,7 +214,7 @@ def _contrasts(sample: Sample, found: Mapping[tuple[str, str], Spread]) -> Itera
             differences = [one.contrast(measure, label) for label in range(len(sample.labels))]
             rates = false_discovery_rates(differences)
             for name, draws, q in zip(sample.labels, differences, rates, strict=True):
-                yield condition, place, name, measure, *_row(draws, sample.n), q, sample.n
+                yield condition, place, name, measure, estimate(draws, sample.n), q, sample.n
 
 
 def _depths(m: Traced, chosen: Spread) -> Iterator[tuple[object, ...]]:
@@ -230,14 +224,14 @@ def _depths(m: Traced, chosen: Spread) -> Iterator[tuple[object, ...]]:
         for measure in (EFFECTIVE, TOTAL):
             for label, name in enumerate(m.sample.labels):
                 draws = one.values[measure][:, label]
-                yield str(point), name, measure, depth, *_row(draws, m.sample.n), m.sample.n
+                yield str(point), name, measure, depth, estimate(draws, m.sample.n), m.sample.n
 
 
 def _curves(sample: Sample, found: Mapping[tuple[str, str], Spread]) -> Iterator[tuple[object, ...]]:
     for condition in (ITS, MATCHED):
         for name, (sizes, fall) in zip(sample.labels, found[condition, ONE].curves, strict=True):
             for column, k in enumerate(sizes):
-                yield condition, name, k, *_row(fall[:, column], sample.n), sample.n
+                yield condition, name, k, estimate(fall[:, column], sample.n), sample.n
 
 
 def _interference(m: Traced, tops: Features, seed: int) -> Iterator[tuple[object, ...]]:
@@ -253,8 +247,8 @@ def _interference(m: Traced, tops: Features, seed: int) -> Iterator[tuple[object
             for measure, change in zip((LOG_ODDS, RECALL), changes(m.sample, edits), strict=True):
                 for label, affected in enumerate(m.sample.labels):
                     rows = m.sample.rows(label)
-                    values = _row(m.sample.mean(change[rows], rows), m.sample.n)
-                    yield name, edit, condition, affected, measure, *values, m.sample.n
+                    value = estimate(m.sample.mean(change[rows], rows), m.sample.n)
+                    yield name, edit, condition, affected, measure, value, m.sample.n
 
 
 def _confusions(sample: Sample) -> Iterator[tuple[object, ...]]:
@@ -273,4 +267,4 @@ def _coactivation(m: Traced, tops: Features) -> Iterator[tuple[object, ...]]:
     names, n = m.sample.labels, len(m.sample.questions)
     for (a, b), (draws, shared) in coactivation(m.sample, m.dictionary, tops).items():
         for one, other in ((a, b), (b, a)):
-            yield names[one], names[other], *_row(draws, n), shared, n
+            yield names[one], names[other], estimate(draws, n), shared, n

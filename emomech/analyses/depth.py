@@ -174,7 +174,7 @@ def _setting(task: Task) -> tuple[object, ...]:
     at_chance = f"the model's answers are no better than chance: {found} against {1 / n:.2f}"
     untested = "" if found.low > 1 / n else at_chance
     counts = (len(task.discover), len(gold), len(task.edited))
-    return (n, found.value, found.low, found.high, 1 / n, *counts, untested)
+    return (n, found, 1 / n, *counts, untested)
 
 
 def _n(task: Task, measure: str) -> int:
@@ -211,7 +211,7 @@ def _lead_rows(at: Floats, leads: Mapping[str, Mapping[tuple[str, str], Lead]]) 
     for name, here in leads.items():
         for (where, measure), found in here.items():
             gain = found.difference
-            values = (at[found.at], found.trained, found.control, gain.value, gain.low, gain.high, gain.n)
+            values = (at[found.at], found.trained, found.control, gain, gain.n)
             rows.append((name, where, measure, *values))
     return rows
 

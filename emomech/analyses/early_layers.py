@@ -192,7 +192,7 @@ def _asked(name: str, study: Study, most: int, n_resamples: int, seed: int) -> t
     chance = 1 / len(task.questions.labels)
     found = estimated(task.before, len(task.questions))
     untested = "" if found.low > chance else f"the model's answers are no better than chance: {found}"
-    return None if untested else task, (name, found.value, found.low, found.high, chance, found.n, untested)
+    return None if untested else task, (name, found, chance, found.n, untested)
 
 
 def _edits(

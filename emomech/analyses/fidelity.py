@@ -257,7 +257,7 @@ def _advantage(chosen: _Chosen, n_resamples: int, seed: int) -> pd.DataFrame:
         if reader != FEATURES:
             one = chosen[FEATURES, latent[0], latent[1]][1]
             gain = auroc_difference(one.told, other.told, one.member, n_resamples, seed)
-            rows.append((reader, *latent, gain.value, gain.low, gain.high, gain.n))
+            rows.append((reader, *latent, gain, gain.n))
     return frame(ADVANTAGE, rows)
 
 

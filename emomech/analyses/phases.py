@@ -83,5 +83,5 @@ def phases(
                 counts = (int(there[number]), float(np.mean([len(one) for one in here])))
                 expected = k * there[number] / there.sum()
                 place = (number + 1, condition, start, *counts, expected)
-                rows.append((*place, found.value, found.low, found.high, len(loss), share))
+                rows.append((*place, found, len(loss), share))
     return Phases(frame(PHASES, rows))

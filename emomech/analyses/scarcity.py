@@ -222,7 +222,7 @@ def _models(
         if name in known:
             one, sample = known[name]
             accuracy = sample.accuracy
-            scores = (accuracy.value, accuracy.low, accuracy.high, sample.n)
+            scores = (accuracy, sample.n)
             yield name, ", ".join(one.scarce), one.shares.get(emotion, np.nan), one.seed, *scores, ""
         else:
             yield name, "", np.nan, 0, np.nan, np.nan, np.nan, 0, told.get(name, "")
@@ -234,7 +234,7 @@ def _values(measured: _Measured) -> Iterator[tuple[object, ...]]:
             for label, name in enumerate(sample.labels):
                 value = estimate(found.values[measure][:, label], sample.n)
                 share = one.shares.get(name, np.nan)
-                yield one.name, name, measure, share, value.value, value.low, value.high, sample.n
+                yield one.name, name, measure, share, value, sample.n
 
 
 def _contrasts(measured: _Measured, groups: _Groups, seed: int) -> Iterator[tuple[object, ...]]:
@@ -252,7 +252,7 @@ def _contrasts(measured: _Measured, groups: _Groups, seed: int) -> Iterator[tupl
             own, rest = difference_over_seeds(itself, seed), difference_over_seeds(others, seed)
             for who, draws in ((SCARCE, own), (OTHERS, rest), (LESS, own - rest)):
                 value = estimate(draws, len(scarce))
-                yield emotion, share, who, measure, frequent, value.value, value.low, value.high, value.n
+                yield emotion, share, who, measure, frequent, value, value.n
 
 
 def _mean(values: Floats) -> Floats:

@@ -203,7 +203,7 @@ def _setting(chosen: Questions, again: Questions, seed: int) -> pd.DataFrame:
         raise UsageError(f"{reason}{MIN_EMOTIONS} emotions with {MIN_TEXTS} texts are needed. Take more texts.")
     found = standing(again.gold, again.logits().argmax(1), n_labels, again.clusters, seed)
     untested = "" if found.low > 1 / n_labels else "the model does not recognise the emotions better than chance"
-    scores = (found.value, found.low, found.high, 1 / n_labels)
+    scores = (found, 1 / n_labels)
     return frame(SETTING, [(chosen.lm.name, *scores, len(chosen), len(again), untested)])
 
 
