@@ -19,7 +19,7 @@ check: .venv/complete
 
 # The figure that README shows, from the book as it stands.
 picture: book
-	$(BIN)/python -c 'from pathlib import Path; from emomech.book import picture; picture("flow", 2, Path("book/flow.svg"))'
+	$(BIN)/python -c 'from pathlib import Path; from emomech.book import picture; from emomech.edition import Edition; picture(Edition(), "flow", 2, Path("book/flow.svg"))'
 
 .venv/complete: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or sys.exit(f"$(PYTHON) is Python {v}, 3.11 or newer is needed. Name another: make PYTHON=python3.12 ...")'

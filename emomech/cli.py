@@ -19,6 +19,10 @@ from emomech.training_commands import Format, organism, sae, say
 Listed: TypeAlias = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms", "notebooks"]
 Profile: TypeAlias = Literal["full", "quick"]
 
+ParameterOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter; once for each.")
+]
+OutputOption: TypeAlias = Annotated[Path | None, typer.Option(help="The folder of a book with other parameters.")]
 ProfileOption: TypeAlias = Annotated[Profile, typer.Option(help="The paper, or a fast look at it on fewer texts.")]
 DEBUG = "EMOMECH_DEBUG"
 INTERRUPTED = 130
@@ -93,16 +97,14 @@ def _echo_rows(heading: str, rows: Sequence[tuple[str, str]]) -> None:
 @app.command()
 def run(
     notebook: Annotated[str, typer.Argument(help="Its name; `emomech list notebooks` knows them.")],
-    parameter: Annotated[
-        list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter; once for each.")
-    ] = None,
+    parameter: ParameterOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the notebook and its page.")] = None,
 ) -> None:
     """Execute one notebook with your parameters and make a page of it; the paper's book stays as it is."""
-    from emomech import book, runner
+    from emomech import book, parameters, runner
     from emomech.presets import PACKAGE
 
-    planned = runner.prepare(notebook, _assignments(parameter or []))
+    planned = runner.prepare(notebook, parameters.assignments(parameter or []))
     folder = out or PACKAGE.parent / "book" / "_build" / "single" / f"{notebook}-{planned.key[:8]}"
     executed, html = folder / f"{notebook}.ipynb", folder / "html"
     page = html / f"{notebook}.html"
@@ -118,41 +120,35 @@ def run(
     typer.echo(book.render_single(executed, html))
 
 
-def _assignments(given: Sequence[str]) -> dict[str, str]:
-    """Take `NAME=VALUE` apart. Raises UsageError for another form, and for a name that is given twice."""
-    found: dict[str, str] = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            raise UsageError(f"-p {one!r}: expected NAME=VALUE, such as -p seed=1.")
-        if name in found:
-            raise UsageError(f"-p {name}: is given twice, as {found[name]!r} and {value!r}.")
-        found[name] = value
-    return found
-
-
 @app.command("book")
-def book_(profile: ProfileOption = "full") -> None:
-    """Bring the whole book up to date: what is missing or stale is executed, and pages are made."""
-    from emomech import book
+def book_(profile: ProfileOption = "full", parameter: ParameterOption = None, output: OutputOption = None) -> None:
+    """Bring the whole book up to date: what is missing or stale is executed, and pages are made.
 
-    typer.echo(book.build(profile, say=say))
+    With parameters, such as another model, it is a book of its own in the folder `--output`.
+    """
+    from emomech import book, edition, parameters
+
+    given = parameters.assignments(parameter or [])
+    if given and output is None:
+        raise UsageError("a book with other parameters stands in a folder of its own: name one with --output.")
+    typer.echo(book.build(edition.Edition(profile, given, output and output.absolute()), say=say))
 
 
 @app.command()
-def status(profile: ProfileOption = "full") -> None:
+def status(profile: ProfileOption = "full", output: OutputOption = None) -> None:
     """Say how each part of the book stands: fresh, stale, missing or broken."""
-    from emomech import book
+    from emomech import book, edition
 
-    _echo_rows(f"profile {profile}", list(book.status(profile).items()))
+    found = edition.opened(output.absolute()) if output else edition.Edition(profile)
+    _echo_rows(f"profile {found.profile}", list(book.status(found).items()))
 
 
 @app.command()
-def check(profile: ProfileOption = "full") -> None:
+def check(profile: ProfileOption = "full", output: OutputOption = None) -> None:
     """Say what is wrong with the book as it stands; exits with 1 if anything is."""
-    from emomech import book
+    from emomech import book, edition
 
-    if problems := book.check(profile):
+    if problems := book.check(edition.opened(output.absolute()) if output else edition.Edition(profile)):
         raise EmomechError("\n".join(["the book is not whole:", *problems]))
     typer.echo("the book is whole")
 
@@ -162,13 +158,16 @@ def verdicts_(
     model: Annotated[
         list[str] | None, typer.Option(help="A model preset or folder; once for each. The book's, if none is named.")
     ] = None,
+    parameter: ParameterOption = None,
     profile: ProfileOption = "full",
     format: Annotated[Format, typer.Option(help="How to print them.")] = "table",
 ) -> None:
-    """Print what came of every claim; what the book has computed is read back, the rest is computed."""
-    from emomech import ledger
+    """Print what came of every claim; what a book has computed is read back, the rest is computed."""
+    from emomech import ledger, parameters
 
-    found = ledger.matrix(model or ledger.book_models(), first=profile, others="quick", n_jobs=ledger.at_once())
+    settings = parameters.assignments(parameter or [])
+    models = model or ([settings["model"]] if "model" in settings else ledger.book_models())
+    found = ledger.matrix(models, profile, settings=settings, n_jobs=ledger.at_once())
     if format == "json":
         typer.echo(json.dumps(found.to_dict("records"), indent=1, ensure_ascii=False))
         return

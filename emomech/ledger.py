@@ -4,14 +4,15 @@ A verdict follows from an analysis whose arguments are those of the page, as the
 verdicts are read back from its runs and never computed twice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from inspect import signature
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
-from emomech import book, parameters, presets, runner, verdicts
-from emomech.book import Profile
+from emomech import book, edition, parameters, presets, runner, verdicts
+from emomech.edition import Profile
 from emomech.errors import UsageError, unknown
 from emomech.organism import records
 from emomech.rules.ruling import Verdict
@@ -55,19 +56,23 @@ class Claim:
         """The function of the page's name."""
         return getattr(import_module(f"emomech.analyses.{self.page}"), self.page)
 
-    def run(self, model: str = "", profile: Profile = "full") -> Run[Any]:
+    def run(
+        self, model: str = "", profile: Profile = "full", settings: Mapping[str, str] = MappingProxyType({})
+    ) -> Run[Any]:
         """Give the run of the page, of another model if one is named, with the SAEs that belong to that."""
-        spec, arguments = _asked(self.page, profile)
+        spec, arguments = _asked(self.page, profile, settings)
         if model not in ("", spec.model):
             spec = replace(spec, model=model, sae=spec.sae and AUTO)
         if "state" in signature(self.analysis).parameters:  # it reads the records of models that it names
             arguments |= {"state": records.state()}
         return Run(self.analysis, spec, arguments)
 
-    def verdict(self, model: str = "", profile: Profile = "full") -> Verdict:
+    def verdict(
+        self, model: str = "", profile: Profile = "full", settings: Mapping[str, str] = MappingProxyType({})
+    ) -> Verdict:
         """Decide the claim. Where the analysis cannot be made of a model, the verdict says why."""
         try:
-            return self.rule(self.run(model, profile).result())
+            return self.rule(self.run(model, profile, settings).result())
         except UsageError as error:
             return Verdict(self.name, "", "cannot be tested here", str(error), "", "")
 
@@ -89,11 +94,11 @@ CLAIMS: tuple[Claim, ...] = (
 """All claims, in the order of the ledger."""
 
 
-def _asked(page: str, profile: Profile) -> tuple[StudySpec, dict[str, object]]:
-    """Study and arguments that a page of the book has: its own, as `book/runs.toml` and the profile change them."""
-    entry = next((one for one in book.runs() if one.notebook == page), None)
-    declared = parameters.read(runner.find(page))
-    values = parameters.validate(declared, entry.overrides(profile) if entry else {}, page)
+def _asked(page: str, profile: Profile, settings: Mapping[str, str]) -> tuple[StudySpec, dict[str, object]]:
+    """Study and arguments that a page has in the edition of a profile and settings."""
+    asked = edition.Edition(profile, settings)
+    overrides = next((asked.overrides(entry) for entry in asked.entries if entry.notebook == page), {})
+    values = parameters.validate(parameters.read(runner.find(page)), overrides, page)
     of_study = {f.name for f in fields(StudySpec)}
     spec: dict[str, Any] = {"sae": None} | {name: value for name, value in values.items() if name in of_study}
     rest: dict[str, object] = {name: value for name, value in values.items() if name not in of_study}
@@ -115,11 +120,13 @@ def matrix(
     first: Profile = "full",
     others: Profile = "quick",
     claims: Sequence[Claim] = CLAIMS,
+    settings: Mapping[str, str] = MappingProxyType({}),
     n_jobs: int = 1,
 ) -> "pd.DataFrame":
     """Decide every claim on every model: the first in one profile of the book, the others in another.
 
-    `n_jobs` are decided side by side. Raises UsageError for a model that does not exist.
+    `settings` are parameters of the whole book; `n_jobs` are decided side by side. Raises UsageError for a model that
+    does not exist.
     """
     import pandas as pd
     from joblib import Parallel, delayed
@@ -130,7 +137,10 @@ def matrix(
         StudySpec(model=model, sae=None).validate()
     pages = {claim.page: [one for one in claims if one.page == claim.page] for claim in claims}
     asked = [(page, model) for page in pages for model in (models if pages[page][0].every_model else models[:1])]
-    jobs = (delayed(_decided)(pages[page], model, others if model != models[0] else first) for page, model in asked)
+    jobs = (
+        delayed(_decided)(pages[page], model, others if model != models[0] else first, settings)
+        for page, model in asked
+    )
     decided = cast(list[list[Verdict]], Parallel(n_jobs=n_jobs)(jobs))
     found = {
         (claim.name, model): verdict
@@ -145,9 +155,9 @@ def matrix(
     return MATRIX.check(pd.DataFrame(rows, columns=list(MATRIX.columns)), "matrix")
 
 
-def _decided(claims: Sequence[Claim], model: str, profile: Profile) -> list[Verdict]:
+def _decided(claims: Sequence[Claim], model: str, profile: Profile, settings: Mapping[str, str]) -> list[Verdict]:
     """Decide the claims of one page, which share a run."""
-    return [claim.verdict(model, profile) for claim in claims]
+    return [claim.verdict(model, profile, settings) for claim in claims]
 
 
 def _told(found: Verdict) -> tuple[str, str, str, str]:
@@ -175,7 +185,9 @@ def counts(matrix: "pd.DataFrame") -> str:
     return ", ".join(text.format(found[name]) for name, text in words.items() if name in found)
 
 
-def provenance(models: Sequence[str], first: Profile, others: Profile, claims: Sequence[Claim]) -> dict[str, object]:
+def provenance(
+    models: Sequence[str], first: Profile, others: Profile, claims: Sequence[Claim], settings: Mapping[str, str]
+) -> dict[str, object]:
     """Name the runs from which a matrix follows."""
-    runs = {claim.name: claim.run(models[0], first).key for claim in claims}
+    runs = {claim.name: claim.run(models[0], first, settings).key for claim in claims}
     return {"models": ", ".join(models), "profiles": f"{first}, {others}", "commit": commit(), "runs": runs}

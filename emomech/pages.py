@@ -23,6 +23,8 @@ from urllib.parse import unquote, urlsplit
 from emomech.errors import EmomechError, UsageError
 from emomech.sphinx_vega import MIME
 
+RESULTS = Path("book/results")
+"""Where, inside a book, its executed notebooks stand."""
 STAMP = ".emomech-key"
 """File beside the pages that holds the key of what they were made from."""
 
@@ -63,10 +65,11 @@ def _walk(node: Any) -> Iterator[str]:
                 yield from _walk(child)
 
 
-def book_sources(root: Path) -> dict[str, Path]:
+def book_sources(root: Path, results: Path) -> dict[str, Path]:
     """Collect the files of the book at `root`: its configuration, its pages, and what else stands in `book/`.
 
-    Raises EmomechError for a page of the contents that does not exist.
+    The executed notebooks, `book/results/` of the contents, are those of the folder `results`. Raises
+    EmomechError for a page of the contents that does not exist.
     """
     files = [root / "_config.yml", root / "_toc.yml"]
     files += [
@@ -74,12 +77,15 @@ def book_sources(root: Path) -> dict[str, Path]:
         for file in sorted((root / "book").rglob("*"))
         if file.is_file() and not _NOT_SOURCES & set(file.relative_to(root / "book").parts)
     ]
+    found = {file.relative_to(root).as_posix(): file for file in files}
     for page in toc_files(root):
-        found = [file for suffix in (".md", ".ipynb") if (file := root / f"{page}{suffix}").exists()]
-        if not found:
-            raise EmomechError(f"_toc.yml: {page}: there is neither {page}.md nor {page}.ipynb.")
-        files += found
-    return {file.relative_to(root).as_posix(): file for file in files}
+        executed = Path(page).parent == RESULTS
+        name = f"{page}.ipynb" if executed else f"{page}.md"
+        file = results / Path(name).name if executed else root / name
+        if not file.exists():
+            raise EmomechError(f"_toc.yml: {page}: there is no {file}.")
+        found[name] = file
+    return found
 
 
 def single_sources(root: Path, executed: Path, into: Path) -> dict[str, Path]:

@@ -11,7 +11,7 @@ import io
 import math
 import re
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -211,3 +211,16 @@ def validate(
                 f"{notebook_name}: {name}: found {value!r}, expected {parameters[name].expected}."
             ) from error
     return values
+
+
+def assignments(given: Iterable[str]) -> dict[str, str]:
+    """Take texts such as `seed=1` apart. Raises UsageError for another form, and for a name that is given twice."""
+    found: dict[str, str] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            raise UsageError(f"-p {one!r}: expected NAME=VALUE, such as -p seed=1.")
+        if name in found:
+            raise UsageError(f"-p {name}: is given twice, as {found[name]!r} and {value!r}.")
+        found[name] = value
+    return found

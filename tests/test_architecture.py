@@ -103,7 +103,18 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "analyses.phases",
     ),
     "keep and show": ("run", "palette", "verdicts", "organism_story", *CHARTS, *RULES),
-    "shell": ("parameters", "runner", "notebook", "sphinx_vega", "pages", "book", "ledger", "matrix", *MAKING),
+    "shell": (
+        "parameters",
+        "runner",
+        "notebook",
+        "sphinx_vega",
+        "pages",
+        "edition",
+        "book",
+        "ledger",
+        "matrix",
+        *MAKING,
+    ),
     "door": ("training_commands", "cli", "__main__"),
 }
 """Bottom up. A module imports modules of lower layers; inside `words`, `cause`, `fit`, `keep and show`, `shell` and `organism` also its neighbours."""

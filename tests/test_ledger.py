@@ -81,6 +81,11 @@ def test_the_first_model_is_studied_as_on_its_page_and_the_others_quickly() -> N
     assert set(found.statement) == {"It is so & so."}
 
 
+def test_settings_of_the_whole_book_reach_every_model() -> None:
+    ledger.matrix(MODELS[:2], claims=[CLAIM], settings={"limit": "30", "n_edited": "8"})  # the latter is another page's
+    assert [(spec.model, spec.limit) for spec, _ in ASKED] == [("organism", 30), ("organism-seed1", 30)]
+
+
 def test_a_claim_about_certain_models_is_not_asked_of_others() -> None:
     found = ledger.matrix(MODELS, claims=[Faked("C0", "behaviour", rule, every_model=False)])
     assert found.model.tolist() == ["organism"]
@@ -122,7 +127,7 @@ def test_counts_are_of_the_first_model_in_words() -> None:
 
 def test_the_command_prints_what_the_page_shows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr(ledger, "CLAIMS", (CLAIM,))
-    monkeypatch.setattr(ledger.matrix, "__defaults__", ("full", "quick", (CLAIM,), 1))
+    monkeypatch.setattr(ledger.matrix, "__defaults__", ("full", "quick", (CLAIM,), {}, 1))
     monkeypatch.setattr(ledger, "at_once", lambda: 1)
     with pytest.raises(SystemExit) as ended:
         cli.main(["verdicts", "--format", "json", "--model", "organism", "--model", "organism-seed1"])
