@@ -48,6 +48,8 @@ ENOUGH = 0.8
 """Share of the joint effect of all features that the first k must have to count as carrying it."""
 _N_DRAWS = 2
 """Sets of matched features, of which the mean is taken."""
+_N_EXCHANGED = 4
+"""Rankings for exchanged labels, of which the mean is taken."""
 _SPARE = 8
 """Features are matched as long as there are so many times as many to choose from."""
 _N_READ = 512
@@ -153,8 +155,8 @@ class Contest:
 
     parts: Parts = field(repr=False)
     ranking: Ranking = field(repr=False)
-    shuffled: Ranking = field(repr=False)
-    """The same features as ranked for exchanged labels."""
+    shuffled: Sequence[Ranking] = field(repr=False)
+    """The same features as ranked for labels that were exchanged, once for each draw."""
     labels: Sequence[str] = field(repr=False)
     """Label that each of the first features of the ranking writes, empty for none."""
     contenders: Mapping[Condition, Contender]
@@ -169,7 +171,8 @@ def contest(chooses: Questions, reports: Asked, saes: Mapping[HookPoint, Sae], s
     """Rank features, and what they are compared with, on one split, to be ablated on another."""
     parts = Parts.of(chooses, saes)
     ranking = ranked(chooses, parts)
-    shuffled = ranked(chooses, parts, np.random.default_rng(seed).permutation(chooses.gold))
+    rng = np.random.default_rng(seed)
+    shuffled = [ranked(chooses, parts, rng.permutation(chooses.gold)) for _ in range(_N_EXCHANGED)]
     labels = written_labels(chooses, saes, ranking.parts[:_N_READ])
     silent = [part for part, label in zip(ranking.parts, labels) if not label]
     either = [ranking.parts[i] for i in np.argsort(-np.abs(ranking.loss), kind="stable")]
@@ -182,7 +185,7 @@ def contest(chooses: Questions, reports: Asked, saes: Mapping[HookPoint, Sae], s
     found = [
         from_model(FEATURES, lambda k: [ranking.parts[:k]], n),
         from_model(MATCHED, lambda k: matched_sets(ranking.parts[:k], parts, seed), n // _SPARE),
-        from_model("shuffled labels", lambda k: [shuffled.parts[:k]], n),
+        from_model("shuffled labels", lambda k: [one.parts[:k] for one in shuffled], n),
         from_model(SILENT, lambda k: [silent[:k]], len(silent)),
         from_model(EITHER_SIGN, lambda k: [either[:k]], n),
         _by_itself("residual dimensions", chooses, reports, Parts.dimensions(chooses, saes)),

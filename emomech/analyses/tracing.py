@@ -117,7 +117,7 @@ FIRST = Schema(
         "feature": "its number",
         **_DEPTH,
         "estimate": "log-odds that it costs by the screen, in nats",
-        "rank_shuffled": "its place in the ranking that exchanged labels give",
+        "rank_shuffled": "its place in the rankings that exchanged labels give, their median",
         "writes": "label that it writes; empty for none",
     },
 )
@@ -251,9 +251,10 @@ def _nodes(reported: Reported, found: Contest, depth: Mapping[HookPoint, float])
 
 
 def _first(found: Contest, k: int, depth: Mapping[HookPoint, float]) -> pd.DataFrame:
-    place = {part: rank for rank, part in enumerate(found.shuffled.parts, 1)}
+    places = [{part: rank for rank, part in enumerate(one.parts, 1)} for one in found.shuffled]
     rows = []
     for i, part in enumerate(found.ranking.parts[: min(k, MOST_LISTED, len(found.labels))]):
         where = (str(part.point), part.index, depth[part.point])
-        rows.append((i + 1, *where, found.ranking.loss[i], place[part], found.labels[i]))
+        exchanged = float(np.median([place[part] for place in places]))
+        rows.append((i + 1, *where, found.ranking.loss[i], exchanged, found.labels[i]))
     return frame(FIRST, rows)
