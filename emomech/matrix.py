@@ -49,3 +49,17 @@ def _cell(row: Mapping[Hashable, str]) -> str:
         f'<td class="emo-outcome-cell emo-{outcome.replace(" ", "-")}"><details><summary>{shape} '
         f"{escape(outcome)}</summary>{listing}</details></td>"
     )
+
+
+def negative(matrix: "pd.DataFrame", pages: str = "") -> HTML:
+    """List the claims that do not replicate on the first model, with reason, estimates and control."""
+    found = matrix[(matrix.model == matrix.model.iloc[0]) & (matrix.outcome == "does not replicate")].astype(str)
+    if found.empty:
+        return HTML("<p>On this model no claim fails to replicate.</p>")
+    items = "".join(
+        f'<li><p><strong>{escape(row.claim)}</strong> <a href="{escape(pages)}{escape(row.page)}.html">'
+        f"{escape(row.statement)}</a> {escape(row.reason)}</p>"
+        f"<p>{escape(row.estimate)}. Control: {escape(row.control)}.</p></li>"
+        for row in found.itertuples()
+    )
+    return HTML(f'<ul class="emo">{items}</ul>')

@@ -33,6 +33,8 @@ _NOT_SOURCES = {"_build", "results", ".ipynb_checkpoints"}
 _SOURCE_KEY = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "embed": "src"}
 _NAVIGATION = {"canonical", "next", "prev", "search", "index", "author", "copyright", "help", "license"}
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
+"""What sets colours on a terminal; Sphinx writes it anywhere."""
 _MAX_LINES = 20
 
 Sources = Mapping[str, Path]
@@ -96,6 +98,7 @@ def single_sources(root: Path, executed: Path, into: Path) -> dict[str, Path]:
     return {
         "_toc.yml": toc,
         "_config.yml": root / "_config.yml",
+        "book/references.bib": root / "book" / "references.bib",
         f"{executed.stem}.ipynb": executed,
         **{file.relative_to(root).as_posix(): file for file in assets},
     }
@@ -156,7 +159,7 @@ def _jupyter_book(source: Path, output: Path) -> None:
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(source), *options]
     plain = os.environ | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(command, capture_output=True, encoding="utf-8", env=plain, check=False)
-    said = (done.stdout + done.stderr).replace(f"{source}{os.sep}", "")
+    said = _COLOURS.sub("", done.stdout + done.stderr).replace(f"{source}{os.sep}", "")
     complaints = [line for line in said.splitlines() if re.search(r"WARNING|ERROR|CRITICAL|^\w+Error: \S", line)]
     if done.returncode or complaints or not (output / "_build" / "html").is_dir():
         lines = complaints or said.strip().splitlines()[-_MAX_LINES:]

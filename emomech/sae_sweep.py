@@ -2,9 +2,8 @@
 
 An SAE is judged by what it leaves unexplained, by what it costs the model (SAEBench: Karvonen et al. 2025,
 arXiv:2503.09532), by the features that never fire, and by whether another seed finds the same features. The last is
-by no means given: Paulo & Belrose 2025 (*Sparse autoencoders trained on the same data learn different features*,
-arXiv:2501.16615) match the features of two seeds one to one by the cosine of their decoder rows, and call those above
-0.7 shared; wider and sparser SAEs share fewer.
+by no means given: Paulo and Belrose (2025, arXiv:2501.16615) match the features of two seeds one to one by the cosine
+of their decoder rows, and call those above 0.7 shared; wider and sparser SAEs share fewer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +27,7 @@ from emomech.schema import Schema
 from emomech.vocab import HookPoint
 
 SHARED = 0.7
-"""Cosine of two decoder rows from which on they are the same feature (Paulo & Belrose 2025)."""
+"""Cosine of two decoder rows from which on they are the same feature (Paulo and Belrose, 2025)."""
 MAX_HELD_OUT = 500
 """Texts, at most a fifth of all, that no SAE learns from."""
 N_LOSS = 200

@@ -115,6 +115,15 @@ def test_the_table_shows_every_cell_with_its_reason_in_words() -> None:
     assert str(matrix.table(once).data).count("not asked of this model") == 2
 
 
+def test_what_does_not_replicate_is_listed_with_its_reason_and_control() -> None:
+    found = ledger.matrix(MODELS[:1], claims=[CLAIM])
+    assert "no claim fails to replicate" in str(matrix.negative(found).data)
+    listed = str(matrix.negative(found.assign(outcome="does not replicate"), pages="../results/").data)
+    assert (
+        '<a href="../results/behaviour.html">It is so &amp; so.</a> Because.' in listed and "Control: nothing" in listed
+    )
+
+
 def other_claim() -> pd.DataFrame:
     one = ledger.matrix(MODELS, claims=[Faked("C0", "behaviour", rule, every_model=False)])
     return one.assign(claim="C9")

@@ -1,0 +1,38 @@
+"""Every work that a page or a docstring names stands in the bibliography."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pybtex.database import parse_file
+
+ROOT = Path(__file__).parents[1]
+ENTRIES = parse_file(str(ROOT / "book" / "references.bib")).entries
+KNOWN = {
+    (person.last_names[-1].replace("{\\'a}", "á"), entry.fields["year"])
+    for entry in ENTRIES.values()
+    for person in entry.persons["author"]
+}
+NAMED = re.compile(r"([A-Z][\wá’']+)(?: and [A-Z][\w’']+| et al\.)?,? \(?((?:19|20)\d\d)\b")
+NO_NAMES = {"Copyright", "Ltd", "January", "Version"}
+
+
+def named() -> Iterator[tuple[str, str, str]]:
+    """Author, year and file of every citation in the text of the book and of the package."""
+    files = [*(ROOT / "emomech").rglob("*.py"), *(ROOT / "notebooks").glob("*.md"), *(ROOT / "book").glob("**/*.md")]
+    files += (ROOT / "emomech" / "presets").glob("*.toml")
+    for file in files:
+        if "_build" not in file.parts:
+            text = re.sub(r"\s+", " ", file.read_text(encoding="utf-8"))
+            yield from ((match[1], match[2], file.name) for match in NAMED.finditer(text) if match[1] not in NO_NAMES)
+
+
+def test_every_work_that_is_named_stands_in_the_bibliography() -> None:
+    unknown = [one for one in named() if one[:2] not in KNOWN]
+    assert not unknown
+
+
+def test_every_entry_says_where_it_appeared() -> None:
+    for key, entry in ENTRIES.items():
+        where = {"journal", "booktitle", "publisher", "note"} & set(entry.fields)
+        assert where and entry.fields["title"] and key.endswith(entry.fields["year"]), key
