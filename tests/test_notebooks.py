@@ -88,8 +88,8 @@ def test_it_ends_with_a_verdict_what_could_be_wrong_tasks_and_where_it_comes_fro
     assert boxes[-1:] == ([] if name in APPENDIX | SUMMARY else ["notebook.verdict_box(verdict)"])
     assert "**What could still be wrong.**" in prose(notebook)
     assert "**Try it.**" in prose(notebook)
-    source = "ledger.provenance(presets.listed(models), first, others, ledger.chosen(claims))"
-    assert notebook.cells[-1].source == f"notebook.footer({source if name in SUMMARY else 'run.provenance'})"
+    source = "ledger.provenance(*asked)" if name in SUMMARY else "run.provenance"
+    assert notebook.cells[-1].source == f"notebook.footer({source})"
 
 
 def test_no_figure_of_a_result_is_typed_into_prose(notebook: NotebookNode) -> None:
