@@ -4,7 +4,7 @@ from string import Formatter
 
 from emomech.corpus import Example
 from emomech.errors import UsageError
-from emomech.presets import PromptPreset
+from emomech.preset_kinds import PromptPreset
 
 _FIELDS = {"text", "person"}
 

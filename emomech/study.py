@@ -13,6 +13,7 @@ from emomech import corpus as corpora
 from emomech import presets
 from emomech.corpus import Corpus, Example
 from emomech.errors import UsageError
+from emomech.preset_kinds import CorpusPreset, Preset, PromptPreset
 from emomech.prompts import answer, ask
 
 if TYPE_CHECKING:
@@ -81,10 +82,10 @@ class StudySpec:
             raise UsageError(f"sae: for the model {self.model!r} no SAEs are known; name some, or `emomech sae train`.")
         return found
 
-    def _presets(self) -> dict[str, presets.Preset]:
+    def _presets(self) -> dict[str, Preset]:
         corpus = presets.corpus(self.corpus)
         emotions = corpus.emotions if self.emotions == AUTO else self.emotions
-        found: dict[str, presets.Preset] = {
+        found: dict[str, Preset] = {
             "model": presets.model(self.model),
             "corpus": corpus,
             "prompt": presets.prompt(corpus.prompt if self.prompt == AUTO else self.prompt),
@@ -160,7 +161,7 @@ class Study:
         name = self.spec.corpus if not preset.path else Path(preset.path).name
         return corpora.make(name, self._examples(preset), self._emotion_words)
 
-    def _examples(self, preset: presets.CorpusPreset) -> list[Example]:
+    def _examples(self, preset: CorpusPreset) -> list[Example]:
         if preset.path:
             return corpora.read(Path(preset.path), self.spec.limit, self.spec.seed)
         from emomech.organism.tasks import TASKS
@@ -169,7 +170,7 @@ class Study:
         return list(islice(TASKS[preset.grammar](self.spec.seed), n_texts))
 
     @cached_property
-    def _prompt(self) -> presets.PromptPreset:
+    def _prompt(self) -> PromptPreset:
         name = presets.corpus(self.spec.corpus).prompt if self.spec.prompt == AUTO else self.spec.prompt
         return presets.prompt(name)
 

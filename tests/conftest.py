@@ -4,7 +4,7 @@ import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,9 @@ from emomech.models import LanguageModel
 
 torch.set_num_threads(1)
 
+BESIDE = Path(__file__).parents[2] / "shared" / "data"
+"""Public data that no checkout contains; see its README."""
+
 
 @pytest.fixture(autouse=True)
 def seeded() -> Iterator[None]:
@@ -23,6 +26,19 @@ def seeded() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """Find a folder of public data that lies beside the checkout; skip the test where there is none."""
+
+    def find(name: str) -> Path:
+        folder = BESIDE / name
+        if not folder.is_dir():
+            pytest.skip(f"{folder}: there is no such folder")
+        return folder
+
+    return find
 
 
 @pytest.fixture(params=tiny.FAMILIES)

@@ -6,7 +6,8 @@ import pytest
 
 from emomech import presets
 from emomech.errors import EmomechError, UsageError
-from emomech.presets import KINDS, ModelPreset, PromptPreset
+from emomech.preset_kinds import ModelPreset, PromptPreset, SaePreset
+from emomech.presets import KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -33,7 +34,7 @@ def test_every_organism_has_a_model_and_saes_and_a_command_that_makes_them() -> 
         model = "organism" if name == "default" else f"organism-{name}"
         for kind, part in (("models", "model"), ("saes", "saes")):
             entry = presets.table(kind)[model]
-            assert isinstance(entry, presets.ModelPreset | presets.SaePreset)
+            assert isinstance(entry, ModelPreset | SaePreset)
             assert entry.path == f"organism/weights/{name}/{part}"
             assert entry.made_by == f"emomech organism train --preset {name}"
             assert organism.summary
@@ -66,7 +67,7 @@ def test_files_that_are_not_there_are_named_with_what_makes_them(monkeypatch: py
 
 def test_release_ids_name_a_layer() -> None:
     for sae in presets.table("saes").values():
-        assert isinstance(sae, presets.SaePreset)
+        assert isinstance(sae, SaePreset)
         assert bool(sae.path) != bool(sae.release)
         assert not sae.release or ("{layer}" in sae.sae_id and sae.layers > 0)
 

@@ -4,7 +4,7 @@ import pytest
 
 from emomech.corpus import Example
 from emomech.errors import UsageError
-from emomech.presets import PromptPreset
+from emomech.preset_kinds import PromptPreset
 from emomech.prompts import answer, ask
 
 

@@ -27,7 +27,7 @@ from emomech.organism.evaluate import evaluate
 from emomech.organism.recipe import Recipe
 from emomech.organism.records import TRAINING
 from emomech.organism.training import Training
-from emomech.presets import OrganismPreset
+from emomech.preset_kinds import OrganismPreset
 from emomech.sae_training import SaeRecipe, default_points, train_saes
 from emomech.study import Study, StudySpec
 
