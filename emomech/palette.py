@@ -4,10 +4,19 @@ Colours are Okabe and Ito's (2008), which hold for colour-blind readers, and mea
 stage, one for the model and one per thing it is compared with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import altair as alt
 
+EMOTION_COLOURS: Mapping[str, str] = {
+    "joy": "#e69f00",
+    "sadness": "#0072b2",
+    "anger": "#d55e00",
+    "fear": "#7b5ea7",
+    "disgust": "#009e73",
+    "surprise": "#cc79a7",
+    "calm": "#56a9d9",
+}
 STAGE_COLOURS: Mapping[str, str] = {
     "lexical": "#8c8c8c",
     "syntax": "#3a9bdc",
@@ -90,6 +99,13 @@ SCARCITY_COLOURS: Mapping[str, str] = {
     "the other emotions": "#8c8c8c",
     "the one less the others": "#0072b2",
 }
+
+
+def emotion_colours(labels: Iterable[str]) -> dict[str, str]:
+    """Give every label its emotion's colour; one that is none of these takes a colour that is left, or grey."""
+    names = list(dict.fromkeys(labels))
+    others = iter([colour for emotion, colour in EMOTION_COLOURS.items() if emotion not in names])
+    return {name: EMOTION_COLOURS.get(name) or next(others, "#8c8c8c") for name in names}
 
 
 def theme() -> alt.theme.ThemeConfig:

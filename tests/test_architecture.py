@@ -17,6 +17,7 @@ CARD = ("organism.dataset", "organism.inventory")
 CHARTS = (
     "charts.marks",
     "charts.behaviour",
+    "charts.causal_features",
     "charts.concentration",
     "charts.depth",
     "charts.fidelity",
@@ -89,6 +90,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "compare": ("profiles", "depth_measures", "organism.evaluate", "organism.records"),
     "findings": (
         "analyses.behaviour",
+        "analyses.causal_features",
         "analyses.concentration",
         "analyses.depth",
         "analyses.fidelity",
@@ -107,6 +109,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "parameters",
         "runner",
         "notebook",
+        "feature_cards",
         "sphinx_vega",
         "pages",
         "edition",
@@ -216,6 +219,7 @@ TESTED_WITH |= {
     "charts.behaviour": "charts",
     "charts.fidelity": "charts",
     "charts.flow": "charts",
+    "charts.causal_features": "feature_cards",
 }
 TESTED_WITH |= {"charts.learning": "organism_charts", "charts.organism": "organism_charts"}
 TESTED_WITH |= {"rules.ruling": "rules.behaviour"}

@@ -13,8 +13,8 @@ from emomech import parameters, runner
 
 NOTEBOOKS = runner.notebooks()
 STUDY = {"model", "corpus", "emotions", "prompt", "seed", "limit"}
-APPENDIX = {"organism"}
-"""Pages that describe the instrument: they test no claim, so that they have no verdict, and study the embedded texts alone."""
+APPENDIX = {"organism", "causal_features"}
+"""Pages that show and test no claim, so that they have no verdict."""
 LONG = {"depth", "sharing", "tracing", "steering", "transfer", "early_layers", "scarcity"}
 """Pages that the book executes on its texts, and this test on so few that they have to say why nothing can be said.
 
@@ -35,6 +35,7 @@ FEW = {
     "steering": {"limit": 700, "n_tune": 5, "n_report": 12, "n_resamples": 50},
     "transfer": {"limit": 500, "n_report": 6, "n_resamples": 50, "words": ""},
     "scarcity": {"models": "organism", "limit": 200, "n_texts": 12, "n_resamples": 20},
+    "causal_features": {"limit": 800, "n_features": 1, "n_texts": 12, "n_resamples": 20},
     "organism": {"limit": 200},
     "verdicts": {"models": "organism", "claims": "premise", "first": "quick"},
 }
