@@ -64,6 +64,7 @@
       actions: { export: true, source: false, compiled: false, editor: false },
       downloadFileName: chart.name,
     });
+    mount.querySelector("details > summary")?.setAttribute("aria-label", "Save this figure");
     chart.view = result.view;
     if (kept) await chart.view.setState(kept).runAsync();
     chart.frame.dataset.drawn = "true";

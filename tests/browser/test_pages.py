@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 WIDE, NARROW = 1440, 390
 LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (WIDE, NARROW)]
@@ -72,7 +73,15 @@ def test_every_page_is_whole(context: Any, html: Path) -> None:
         assert wide <= 0, f"{file.name} scrolls sideways by {wide} pixels"
         for figure in visit.page.query_selector_all(".emo-figure"):
             assert_drawn(figure, file.name)
+        if visit.run("matchMedia('(prefers-color-scheme: dark)').matches === innerWidth < 500"):
+            assert barriers(visit.page) == [], file.name  # once in either scheme: it takes its time
         visit.page.close()
+
+
+def barriers(page: Any) -> list[str]:
+    """What axe-core finds against the Web Content Accessibility Guidelines, levels A and AA."""
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}).response["violations"]
+    return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in found]
 
 
 def assert_drawn(figure: Any, name: str) -> None:
