@@ -21,7 +21,7 @@ from emomech import palette, parameters
 from emomech.errors import EmomechError, unknown
 from emomech.presets import PACKAGE
 from emomech.schema import Schema
-from emomech.sphinx_vega import MIME, VEGA_LITE
+from emomech.sphinx_vega import MIME, VEGA_LITE, figure_html
 from emomech.stats import Estimate, decimal
 
 if TYPE_CHECKING:
@@ -67,9 +67,14 @@ class Figure:
     chart: "alt.TopLevelMixin"
     caption: str
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The chart as Vega-Lite, which carries its caption."""
         spec = self.chart.to_dict()
-        return _bundle(spec | {"usermeta": {**spec.get("usermeta", {}), "caption": self.caption}})
+        return spec | {"usermeta": {**spec.get("usermeta", {}), "caption": self.caption}}
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        return _bundle(self.spec)
 
 
 def figure(chart: "alt.TopLevelMixin", caption: str) -> Figure:
@@ -146,6 +151,11 @@ def glue_html(page: str, name: str, shown: HTML) -> None:
     """Name a piece of a page, so that another page can show it as `{glue:any}`; here nothing is shown."""
     metadata = {"scrapbook": {"name": f"{page}.{name}", "mime_prefix": GLUE_PREFIX}}
     display({f"{GLUE_PREFIX}text/html": shown.data}, raw=True, metadata=metadata)
+
+
+def glue_figure(page: str, name: str, shown: Figure) -> None:
+    """Name a figure, so that another page can show it as `{glue:any}`; here nothing is shown."""
+    glue_html(page, name, HTML(figure_html(shown.spec)))
 
 
 def parameters_table(page: str, values: Mapping[str, object]) -> HTML:

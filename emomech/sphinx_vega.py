@@ -35,8 +35,6 @@ class VegaLiteRenderer:
             return None
         from docutils import nodes
 
-        renderer.add_js_file("vega", BUNDLE, {"defer": "defer"})
-        renderer.add_js_file("vega-init", "vega-init.js", {"defer": "defer"})
         spec = cast(Mapping[str, Any], data.content)
         return [nodes.raw(text=figure_html(spec), format="html", classes=["output"])]
 
@@ -119,7 +117,15 @@ def _add_bundle(app: "Sphinx") -> None:
     app.config.html_static_path.append(str(folder))
 
 
+def _add_scripts(app: "Sphinx", page: str, template: str, context: Mapping[str, Any], doctree: object) -> None:
+    """Load the drawing library on pages that have a chart, of their own or of another page, and on no other."""
+    if 'class="emo-vega"' in context.get("body", ""):
+        for script in (BUNDLE, "vega-init.js"):
+            app.add_js_file(script, loading_method="defer")
+
+
 def setup(app: "Sphinx") -> dict[str, object]:
     """Register the drawing library with Sphinx."""
     app.connect("builder-inited", _add_bundle)
+    app.connect("html-page-context", _add_scripts)
     return {"version": VEGA_LITE, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -78,14 +78,26 @@ def test_inline_values_are_data_too() -> None:
 
 
 def test_only_charts_are_rendered_and_only_their_pages_load_the_library() -> None:
-    loaded: list[str] = []
-    renderer: Any = SimpleNamespace(add_js_file=lambda key, uri, kwargs: loaded.append(uri))
+    renderer: Any = None
     other: Any = SimpleNamespace(mime_type="text/html", content="<p>")
-    assert VegaLiteRenderer.handle_mime(renderer, other, False) is None and loaded == []
+    assert VegaLiteRenderer.handle_mime(renderer, other, False) is None
     chart: Any = SimpleNamespace(mime_type=MIME, content=SPEC)
     nodes = VegaLiteRenderer.handle_mime(renderer, chart, False)
     assert nodes and nodes[0].astext() == figure_html(SPEC)
-    assert loaded == [sphinx_vega.BUNDLE, "vega-init.js"]
+    assert scripts_of("<p>") == []
+    assert scripts_of(figure_html(SPEC)) == [sphinx_vega.BUNDLE, "vega-init.js"]
+
+
+def scripts_of(body: str) -> list[str]:
+    """The scripts that a page with this body loads."""
+    connected: dict[str, Any] = {}
+    loaded: list[str] = []
+    app: Any = SimpleNamespace(
+        connect=connected.__setitem__, add_js_file=lambda name, loading_method: loaded.append(name)
+    )
+    sphinx_vega.setup(app)
+    connected["html-page-context"](app, "page", "page.html", {"body": body}, None)
+    return loaded
 
 
 def test_the_library_is_one_closed_script_and_always_the_same() -> None:
