@@ -8,6 +8,15 @@ from collections.abc import Mapping
 
 import altair as alt
 
+EMOTION_COLOURS: Mapping[str, str] = {
+    "joy": "#e69f00",
+    "sadness": "#0072b2",
+    "anger": "#d55e00",
+    "fear": "#7b5ea7",
+    "disgust": "#009e73",
+    "surprise": "#cc79a7",
+    "calm": "#56a9d9",
+}
 STAGE_COLOURS: Mapping[str, str] = {
     "lexical": "#8c8c8c",
     "syntax": "#3a9bdc",
