@@ -64,9 +64,9 @@ def export(folder: Path) -> list[Path]:
     """Write the scripts into a folder, and return them: the model's first, then the SAEs' in order of depth."""
     folder.mkdir(parents=True, exist_ok=True)
     shown = study()
-    questions = _questions(shown)
-    written = [_write(folder / "demo-model.js", "emomech.model", _model(shown, questions))]
-    for point, use in feature_uses(shown, questions).items():
+    asked = questions(shown)
+    written = [_write(folder / "demo-model.js", "emomech.model", _model(shown, asked))]
+    for point, use in feature_uses(shown, asked).items():
         depth = point.resid_index()
         content = _sae(shown.saes[point], use)
         written.append(_write(folder / f"demo-sae-{depth}.js", f"emomech.saes[{depth}]", content))
@@ -80,21 +80,23 @@ def _write(file: Path, name: str, content: Mapping[str, Any]) -> Path:
     return file
 
 
-def _questions(shown: Study) -> "Questions":
+def questions(shown: Study) -> "Questions":
+    """Ask about the texts by which features are described, equally many of every emotion."""
     from emomech.questions import Questions, balanced
 
     return Questions.of(shown, balanced(shown, "discover", N_OF_EACH))
 
 
-def _model(shown: Study, questions: "Questions") -> dict[str, Any]:
+def _model(shown: Study, asked: "Questions") -> dict[str, Any]:
     """Gather what a forward pass needs, the words that the model knows, and examples."""
     from emomech.organism.lexicon import persons, written_forms
     from emomech.palette import EMOTION_COLOURS
 
     lm, tokenizer = shown.lm, shown.lm.tokenizer
     config: Any = lm.module.config
-    seen: Any = tokenizer([" ".join(written_forms()), *(example["text"] for example in examples())], verbose=False)["input_ids"]
-    asked = presets.prompt(presets.corpus(_SPEC.corpus).prompt).template
+    seen: Any = tokenizer([" ".join(written_forms()), *(example["text"] for example in examples())], verbose=False)[
+        "input_ids"
+    ]
     return {
         "layers": config.n_layer,
         "heads": config.n_head,
@@ -104,12 +106,12 @@ def _model(shown: Study, questions: "Questions") -> dict[str, Any]:
         "bos": tokenizer.bos_token_id,
         "vocabulary": tokenizer.convert_ids_to_tokens(list(range(lm.vocab_size))),
         "seen": sorted({token for ids in seen for token in ids}),
-        "template": asked,
-        "labels": dict(zip(questions.labels, questions.label_ids[0].tolist(), strict=True)),
+        "template": presets.prompt(presets.corpus(_SPEC.corpus).prompt).template,
+        "labels": dict(zip(asked.labels, asked.label_ids[0].tolist(), strict=True)),
         "colours": EMOTION_COLOURS,
         "persons": persons(),
         "examples": examples(),
-        "nTexts": len(questions),
+        "texts": len(asked),
         **_packed(shipped_tensors(presets.shipped(presets.model(_SPEC.model).path) / "model.safetensors")),
     }
 
@@ -142,13 +144,13 @@ def _packed(tensors: Mapping[str, "Tensor"]) -> dict[str, Any]:
     }
 
 
-def feature_uses(shown: Study, questions: "Questions") -> dict[HookPoint, FeatureUse]:
+def feature_uses(shown: Study, asked: "Questions") -> dict[HookPoint, FeatureUse]:
     """Find for the SAEs of every hook point what their features fire for at the answer."""
-    found = questions.activations(list(shown.saes), "answer")
-    return {point: _use(sae, found[point], questions) for point, sae in shown.saes.items()}
+    found = asked.activations(list(shown.saes), "answer")
+    return {point: _use(sae, found[point], asked) for point, sae in shown.saes.items()}
 
 
-def _use(sae: "Sae", activations: "Tensor", questions: "Questions") -> FeatureUse:
+def _use(sae: "Sae", activations: "Tensor", asked: "Questions") -> FeatureUse:
     import numpy as np
     import torch
 
@@ -156,14 +158,14 @@ def _use(sae: "Sae", activations: "Tensor", questions: "Questions") -> FeatureUs
     from emomech.selectivity import Selectivity, Strata
 
     fired = encode(sae, activations)
-    tested = Selectivity.of(fired, questions.gold, Strata.of(np.full(len(questions), "")))  # one word is read in all
+    tested = Selectivity.of(fired, asked.gold, Strata.of(np.full(len(asked), "")))  # one word is read in all
     statistic, limit = tested.statistic()[0], tested.null(N_PERMUTATIONS, _SPEC.seed).threshold
     selective = [""] * sae.d_sae
     for feature, values in zip(np.unique(fired.nonzero()[1]).tolist(), statistic.T, strict=True):
         if values.max() > limit:
-            selective[feature] = questions.labels[int(values.argmax())]
+            selective[feature] = asked.labels[int(values.argmax())]
     dense = torch.from_numpy(fired.toarray())
-    means = torch.stack([dense[questions.gold == label].mean(0) for label in range(len(questions.labels))])
+    means = torch.stack([dense[asked.gold == label].mean(0) for label in range(len(asked.labels))])
     return FeatureUse(dense.amax(0), means, tuple(selective))
 
 

@@ -108,6 +108,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "runner",
         "notebook",
         "sphinx_vega",
+        "demo",
         "pages",
         "edition",
         "book",

@@ -24,7 +24,7 @@
     const { model, Tokenizer, Network, Sae } = window.emomech;
     const tokenizer = new Tokenizer(model), network = new Network(model);
     const labels = Object.keys(model.labels), saes = new Map(), loading = new Map();
-    const state = { text: "", person: "", ids: [], depth: 0, depths: [], before: [], moves: new Map(), rows: [], all: false, pair: [] };
+    const state = { text: "", person: "", ids: [], depth: 0, depths: [], before: [], moves: new Map(), fires: [], all: false, pair: [] };
     const colour = (label) => ({ "--emotion": model.colours[label] });
     const place = (depth) => depth === 0 ? "at the embedding" : `after block ${depth}`;
     const told = (label, depth, share) => `${label}, ${place(depth)}: ${percent(share)}`;
@@ -50,7 +50,7 @@
       return found.length ? [...new Set(found)] : ["I"];
     };
 
-    const told_of = (text) => model.examples.flatMap((one) => [one, one.exchanged]).find((one) => one.text === text);
+    const gold = (text) => model.examples.flatMap((one) => [one, one.exchanged]).find((one) => one.text === text);
 
     /* Options of a choice, replaced only when they are others, so that an open list stays open. */
     const offer = (select, options, chosen) => {
@@ -81,7 +81,7 @@
     };
 
     const read = () => {
-      const known = told_of(state.text), names = persons(state.text);
+      const known = gold(state.text), names = persons(state.text);
       if (known) state.pair = Object.keys(known.feels);
       if (!names.includes(state.person)) state.person = names[0];
       offer(at("person"), names.map((name) => [name, name]), state.person);
@@ -121,7 +121,10 @@
       }
       showAnswer(after);
       listFeatures();
-      Object.assign(window.emomech, { shown: { ids: state.ids, depth: state.depth, readOuts: after.map((one) => one.labels), features: state.rows, share: after.at(-1).share } });
+      window.emomech.shown = { // what the page shows, unrounded
+        text: state.text, person: state.person, ids: state.ids, depth: dictionary ? state.depth : null,
+        readOuts: after.map(({ labels: shares }) => shares), features: state.fires,
+      };
     };
 
     const best = (shares) => labels[shares.indexOf(Math.max(...shares))];
@@ -130,8 +133,8 @@
       const before = state.before.at(-1).labels, now = after.at(-1).labels, label = best(now);
       const said = [];
       if (state.moves.size) said.push(`Before features were moved: ${best(before)}, ${percent(Math.max(...before))}.`);
-      const gold = told_of(state.text)?.feels[state.person];
-      if (gold) said.push(`By the rule of the grammar: ${gold}.`);
+      const ruled = gold(state.text)?.feels[state.person];
+      if (ruled) said.push(`By the rule of the grammar: ${ruled}.`);
       if (after.at(-1).share < 0.9) said.push(`Names of emotions have ${percent(after.at(-1).share)} of all words’ probability.`);
       at("answer").replaceChildren(`${state.person} felt `, element("strong", colour(label), label), `, ${percent(Math.max(...now))}`,
         element("small", {}, said.join(" ")));
@@ -176,7 +179,7 @@
       const rows = [...fires, ...silent.map((feature) => [feature, 0])];
       const listed = rows.filter(([feature], i) => state.all || i < SHOWN || state.moves.has(feature));
       const kinds = listed.map(([feature]) => [feature, state.moves.get(feature)?.kind === ADD]);
-      state.rows = rows;
+      state.fires = fires;
       at("more").hidden = fires.length <= SHOWN;
       const list = at("features"), same = JSON.stringify([state.depth, kinds]);
       if (list.dataset.listed !== same) {
