@@ -94,9 +94,8 @@ def _model(shown: Study, asked: "Questions") -> dict[str, Any]:
 
     lm, tokenizer = shown.lm, shown.lm.tokenizer
     config: Any = lm.module.config
-    seen: Any = tokenizer([" ".join(written_forms()), *(example["text"] for example in examples())], verbose=False)[
-        "input_ids"
-    ]
+    words = " ".join(written_forms()).replace(" '", "'")
+    seen: Any = tokenizer([words, *(example["text"] for example in examples())], verbose=False)["input_ids"]
     return {
         "layers": config.n_layer,
         "heads": config.n_head,

@@ -8,7 +8,7 @@
   const ADD = { least: 0, most: 2, step: 0.05, rest: 0, unit: "its maximum" };
 
   const at = (id) => document.getElementById(`demo-${id}`);
-  const percent = (share) => share > 0 && share < 0.005 ? "< 1 %" : share < 1 && share > 0.995 ? "> 99 %" : `${Math.round(100 * share)} %`;
+  const percent = (share) => share > 0 && share < 0.005 ? "< 1\u00a0%" : share < 1 && share > 0.995 ? "> 99\u00a0%" : `${Math.round(100 * share)}\u00a0%`;
 
   const element = (name, attributes = {}, ...children) => {
     const made = document.createElement(name);
@@ -80,6 +80,12 @@
       return state.text.replace(/\p{L}+/gu, (word) => word === pair[0] ? pair[1] : word === pair[1] ? pair[0] : word);
     };
 
+    const shownWord = (word, last) => {
+      const text = word.text.trimStart();
+      if (last) return element("span", { class: "demo-last" }, text);
+      return word.known || !text ? text : element("span", { class: "demo-unknown", title: "not in the model’s vocabulary" }, text);
+    };
+
     const read = () => {
       const known = gold(state.text), names = persons(state.text);
       if (known) state.pair = Object.keys(known.feels);
@@ -89,9 +95,7 @@
       at("exchange").disabled = exchanged() === null;
       const question = model.template.replace("{text}", state.text.trim()).replace("{person}", state.person);
       const words = tokenizer.words(question), unknown = words.filter((word) => !word.known && word.text.trim());
-      at("asked").replaceChildren("The model reads: ", ...words.map((word, i) => i === words.length - 1
-        ? element("span", { class: "demo-last" }, word.text) : word.known || !word.text.trim() ? word.text
-          : element("span", { class: "demo-unknown", title: "not in the model’s vocabulary" }, word.text)), " …");
+      at("asked").replaceChildren("The model reads: ", ...words.flatMap((word, i) => [word.text.match(/^\s*/)[0], shownWord(word, i === words.length - 1)]), " …");
       state.ids = tokenizer.encode(question);
       const long = state.ids.length > model.context;
       const list = [...new Set(unknown.map((word) => word.text.trim()))].slice(0, 6).join(", ");
@@ -131,8 +135,8 @@
 
     const showAnswer = (after) => {
       const before = state.before.at(-1).labels, now = after.at(-1).labels, label = best(now);
-      const said = [];
-      if (state.moves.size) said.push(`Before features were moved: ${best(before)}, ${percent(Math.max(...before))}.`);
+      const first = best(before), i = labels.indexOf(first), nats = (shares) => (Math.log(shares[i]) - Math.log(1 - shares[i])).toFixed(1).replace("-", "−");
+      const said = [state.moves.size ? `Log-odds of ${first}, the answer before: ${nats(before)} → ${nats(now)} nats.` : `Log-odds: ${nats(now)} nats.`];
       const ruled = gold(state.text)?.feels[state.person];
       if (ruled) said.push(`By the rule of the grammar: ${ruled}.`);
       if (after.at(-1).share < 0.9) said.push(`Names of emotions have ${percent(after.at(-1).share)} of all words’ probability.`);
@@ -156,11 +160,13 @@
 
     const makeTable = () => {
       const columns = Array.from({ length: model.layers + 1 }, (_, depth) => depth);
-      at("head").append(element("th", { class: "demo-name", scope: "col" }, element("span", { class: "emo-hidden" }, "Emotion")),
+      at("columns").append(element("col", { class: "demo-name" }), ...columns.map(() => element("col", { class: "demo-column" })),
+        element("col"), element("col", { class: "demo-share" }));
+      at("head").append(element("th", { scope: "col" }, element("span", { class: "emo-hidden" }, "Emotion")),
         ...columns.map((depth) => {
           const button = element("button", { type: "button", "aria-label": `Read ${place(depth)} and list its features`, "aria-pressed": "false" }, String(depth));
           button.addEventListener("click", () => choose(depth));
-          return element("th", { class: "demo-column", scope: "col" }, button);
+          return element("th", { scope: "col" }, button);
         }),
         element("th", { class: "demo-answered", scope: "colgroup", colspan: 2 }, "Answer"));
       at("rows").append(...labels.map((label) => element("tr", colour(label), element("th", { scope: "row" }, label),
@@ -229,7 +235,10 @@
       state.depth = depth;
       at("depth").value = String(depth);
       at("head").querySelectorAll("button").forEach((button, i) => button.setAttribute("aria-pressed", String(i === depth)));
-      await sae(depth).catch((error) => { at("remark").textContent = `The features cannot be shown: ${error.message}.`; });
+      await sae(depth).catch((error) => { 
+        at("remark").textContent = `The features cannot be shown: ${error.message}.`;
+        at("features").replaceChildren();
+      });
       if (state.depth === depth) think();
     };
 
