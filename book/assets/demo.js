@@ -80,10 +80,16 @@
       return state.text.replace(/\p{L}+/gu, (word) => word === pair[0] ? pair[1] : word === pair[1] ? pair[0] : word);
     };
 
-    const shownWord = (word, last) => {
-      const text = word.text.trimStart();
-      if (last) return element("span", { class: "demo-last" }, text);
-      return word.known || !text ? text : element("span", { class: "demo-unknown", title: "not in the model’s vocabulary" }, text);
+    /* Unknown words are underlined behind the text that is typed. */
+    const mark = () => {
+      const text = at("text").value, words = text ? tokenizer.words(text) : [];
+      const added = text.startsWith(" ") ? 0 : 1; // the space that the tokenizer puts before a text
+      at("marks").replaceChildren(...words.flatMap(({ text: word, known }, i) => {
+        const written = i === 0 ? word.slice(added) : word, bare = written.trimStart();
+        const space = written.slice(0, written.length - bare.length);
+        return known || !bare ? [written] : [space, element("span", { class: "demo-unknown" }, bare)];
+      }));
+      at("marks").scrollTop = at("text").scrollTop;
     };
 
     const read = () => {
@@ -94,8 +100,9 @@
       offerExamples();
       at("exchange").disabled = exchanged() === null;
       const question = model.template.replace("{text}", state.text.trim()).replace("{person}", state.person);
-      const words = tokenizer.words(question), unknown = words.filter((word) => !word.known && word.text.trim());
-      at("asked").replaceChildren("The model reads: ", ...words.flatMap((word, i) => [word.text.match(/^\s*/)[0], shownWord(word, i === words.length - 1)]), " …");
+      const unknown = tokenizer.words(question).filter((word) => !word.known && word.text.trim());
+      mark();
+      at("asked").textContent = model.template.replace("{text}", "").replace("{person}", state.person).trim();
       state.ids = tokenizer.encode(question);
       const long = state.ids.length > model.context;
       const list = [...new Set(unknown.map((word) => word.text.trim()))].slice(0, 6).join(", ");
@@ -267,7 +274,9 @@
     };
 
     let pause = 0;
+    at("text").addEventListener("scroll", () => { at("marks").scrollTop = at("text").scrollTop; });
     at("text").addEventListener("input", () => {
+      mark();
       clearTimeout(pause);
       pause = setTimeout(() => {
         state.text = at("text").value;

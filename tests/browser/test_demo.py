@@ -210,6 +210,7 @@ def test_the_roles_of_an_example_are_exchanged_and_back(opened: Demo) -> None:
 def test_unknown_words_and_long_texts_are_named(opened: Demo) -> None:
     opened.ask(*TEXTS[2])
     assert "zebra" in opened.page.inner_text("#demo-remark")
+    assert opened.page.locator("#demo-marks").text_content() == TEXTS[2][0], "marks do not lie under their words"
     assert opened.page.locator(".demo-unknown").first.inner_text().strip() == "zebra"
     opened.page.fill("#demo-text", "The zebra waited. " * 30)
     opened.page.wait_for_function("document.getElementById('demo-remark').textContent.includes('reads 128 at most')")
