@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from emomech import demo
 from emomech.errors import EmomechError, UsageError
 from emomech.sphinx_vega import MIME
 
@@ -110,6 +111,8 @@ def key_of(sources: Sources) -> str:
     own = {name: Path(__file__).with_name(name) for name in ("pages.py", "sphinx_vega.py")}
     for name, file in [*sorted(sources.items()), *own.items()]:
         digest.update(f"{name}\0".encode() + blake2b(file.read_bytes()).digest())
+    if f"{demo.PAGE}.md" in sources:
+        digest.update(demo.key().encode())
     digest.update(json.dumps({tool: metadata.version(tool) for tool in _TOOLS}).encode())
     return digest.hexdigest()
 

@@ -50,7 +50,7 @@ class Run(Generic[R]):
             "analysis": self.analysis.__name__,
             "arguments": self._bound(),
             "study": self.spec.identity(),
-            "sources": _hash_of_sources(self.analysis.__module__),
+            "sources": hash_of_sources(self.analysis.__module__),
         }
         return blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=8).hexdigest()
 
@@ -154,7 +154,7 @@ def _read(file: Path, table: Mapping[str, Any]) -> "pd.DataFrame":
     return pd.read_csv(file, dtype=kinds, keep_default_na=False, na_values=missing)
 
 
-def _hash_of_sources(module: str) -> str:
+def hash_of_sources(module: str) -> str:
     """Hash the source of a module and of all in this package that it imports, with the lexicon they read."""
     digest = blake2b(digest_size=16)
     for file in sorted(_sources(module)):

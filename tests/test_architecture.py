@@ -111,6 +111,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "notebook",
         "feature_cards",
         "sphinx_vega",
+        "demo",
         "pages",
         "edition",
         "book",
