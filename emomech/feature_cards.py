@@ -12,7 +12,7 @@ from IPython.display import HTML
 
 from emomech.analyses.causal_features import CAUSAL, CausalFeatures
 from emomech.charts.causal_features import anchor
-from emomech.notebook import number_text
+from emomech.numerals import number_text
 from emomech.palette import emotion_colours
 from emomech.stats import Estimate
 from emomech.support import FALSE_DISCOVERIES

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from numbers import Integral, Real
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,10 +18,11 @@ from IPython.display import HTML, display
 
 from emomech import palette, parameters
 from emomech.errors import EmomechError, unknown
+from emomech.numerals import number_text
 from emomech.presets import PACKAGE
 from emomech.schema import Schema
 from emomech.sphinx_vega import MIME, VEGA_LITE, figure_html
-from emomech.stats import Estimate, decimal
+from emomech.stats import decimal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,41 +100,6 @@ def _bundle(spec: dict[str, Any]) -> dict[str, object]:
     svg = vl_convert.vegalite_to_svg(static, vl_version=VEGA_LITE)
     text = " ".join(part for part in (str(spec.get("description", "")), caption) if part)
     return {MIME: spec, "image/svg+xml": svg, "text/plain": text}
-
-
-def number_text(value: object) -> str:
-    """Write a value as prose quotes it: an estimate with its interval, a number to two or three significant digits.
-
-    Raises EmomechError for what is neither number nor text.
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Estimate):
-        return str(value).replace(" ", "\u00a0")  # an interval is not broken between lines
-    if isinstance(value, bool) or type(value).__name__ == "bool":
-        return "yes" if value else "no"
-    if isinstance(value, Integral):
-        return f"{int(value):,}".replace("-", "−")
-    if isinstance(value, Real):
-        return _significant(float(value))
-    raise EmomechError(f"{value!r} is a {type(value).__name__}, expected an estimate, a number or text.")
-
-
-def _significant(value: float) -> str:
-    if not math.isfinite(value):
-        return "undefined" if math.isnan(value) else ("−∞" if value < 0 else "∞")
-    size = abs(value)
-    if size >= 100:
-        text = f"{value:,.0f}"
-    elif size >= 10:
-        text = f"{value:.1f}"
-    elif size >= 0.1 or size == 0:
-        text = f"{value:.2f}"
-    elif size >= 0.0001:
-        text = f"{value:.{1 - math.floor(math.log10(size))}f}"
-    else:
-        text = f"{value:.1e}"
-    return text.replace("-", "−")
 
 
 def glue(page: str, numbers: Mapping[str, object]) -> None:

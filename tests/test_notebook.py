@@ -1,4 +1,4 @@
-"""What notebooks show: numbers as prose quotes them, tables, figures and cards that keep data apart from markup."""
+"""What notebooks show: numbers for the prose, tables, figures and cards that keep data apart from markup."""
 
 import json
 import os
@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import altair as alt
-import numpy as np
 import pandas as pd
 import pytest
 from nbformat import v4, validate
@@ -18,7 +17,6 @@ from emomech import notebook
 from emomech.errors import EmomechError, UsageError
 from emomech.schema import Schema
 from emomech.sphinx_vega import MIME
-from emomech.stats import Estimate
 from emomech.verdicts import Outcome, Verdict
 
 SCHEMA = Schema(
@@ -48,36 +46,6 @@ def _setup(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     alt.theme.enable(theme)
     alt.renderers.enable(renderer)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (Estimate(-0.12, -0.2, 0.034, 9), "−0.12\u00a0[−0.20,\u00a00.03]"),
-        ("as it is", "as it is"),
-        (1200, "1,200"),
-        (np.int64(-1200), "−1,200"),
-        (True, "yes"),
-        (np.bool_(False), "no"),
-        (0.0, "0.00"),
-        (0.8349, "0.83"),
-        (-0.5, "−0.50"),
-        (0.0431, "0.043"),
-        (0.00215, "0.0022"),
-        (0.00001234, "1.2e−05"),
-        (np.float32(12.34), "12.3"),
-        (1234.5, "1,234"),
-        (float("nan"), "undefined"),
-        (float("-inf"), "−∞"),
-    ],
-)
-def test_numbers_as_prose_quotes_them(value: object, text: str) -> None:
-    assert notebook.number_text(value) == text
-
-
-def test_what_is_no_number_is_refused() -> None:
-    with pytest.raises(EmomechError, match="list, expected an estimate, a number or text"):
-        notebook.number_text([1])
 
 
 def test_glue_survives_evaluation_by_the_reader_of_the_book(monkeypatch: pytest.MonkeyPatch) -> None:
