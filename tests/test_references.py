@@ -1,10 +1,12 @@
 """Every work that a page or a docstring names stands in the bibliography."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pybtex.database import parse_file
+import yaml
+from pybtex.database import parse_file, parse_string
 
 ROOT = Path(__file__).parents[1]
 ENTRIES = parse_file(str(ROOT / "book" / "references.bib")).entries
@@ -36,3 +38,16 @@ def test_every_entry_says_where_it_appeared() -> None:
     for key, entry in ENTRIES.items():
         where = {"journal", "booktitle", "publisher", "note"} & set(entry.fields)
         assert where and entry.fields["title"] and key.endswith(entry.fields["year"]), key
+
+
+def test_the_first_page_cites_the_book_as_its_citation_file_does() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    block = re.search(r"```bibtex\n(.+?)```", (ROOT / "book" / "index.md").read_text(), re.DOTALL)
+    assert block
+    (entry,) = parse_string(block[1], "bibtex").entries.values()
+    assert {name: entry.fields[name] for name in ("title", "version", "license")} == {
+        name: cited[name] for name in ("title", "version", "license")
+    }
+    assert [person.last_names for person in entry.persons["author"]] == [[cited["authors"][0]["name"]]]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (project["version"], project["license"]) == (cited["version"], cited["license"])
