@@ -1,0 +1,100 @@
+"""Which published data set a file or a folder is, told by what stands in it and not by its name alone.
+
+It looks at the first lines, the schema or the names of the files; what it does not know is left to the general reader.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+Format: TypeAlias = Literal["goemotions", "isear", "crowd-envent", "emotion", "meld", "tweeteval", "express", "aipsy"]
+
+LABEL_FILES = ("labels.txt", "emotions.txt")
+"""GoEmotions: the names of the label ids, one on each line; the second name is the one in Google's repository."""
+_IDS = re.compile(r"\d+(,\d+)*")
+_COLUMNS: Sequence[tuple[Format, str, set[str]]] = (
+    ("isear", "|", {"EMOT", "SIT"}),
+    ("isear", ",", {"emotion", "content"}),
+    ("crowd-envent", "\t", {"emotion", "generated_text"}),
+    ("crowd-envent", ",", {"emotion", "generated_text"}),
+    ("meld", ",", {"Utterance", "Emotion", "Dialogue_ID"}),
+)
+_NAMES: Sequence[tuple[Format, Sequence[str]]] = (
+    ("emotion", ("sadness", "joy", "love", "anger", "fear", "surprise")),
+    ("tweeteval", ("anger", "joy", "optimism", "sadness")),
+)
+_FILES: Sequence[tuple[Format, str]] = (
+    ("goemotions", "*.tsv"),
+    ("crowd-envent", "*.tsv"),
+    ("crowd-envent", "*.csv"),
+    ("crowd-envent", "corpus/*.tsv"),
+    ("isear", "*.csv"),
+    ("meld", "*.csv"),
+    ("tweeteval", "*_text.txt"),
+    *((kind, pattern) for kind in ("goemotions", "emotion", "tweeteval", "aipsy") for pattern in ("*.parquet",)),
+)
+"""What a folder of each data set holds."""
+
+
+def recognised(path: Path) -> Format | None:
+    """Find the format of a published data set's file or folder; None for anything else."""
+    if not path.is_dir():
+        return _of_file(path)
+    return next((kind for kind, _ in _FILES if files(path, kind)), None)
+
+
+def files(folder: Path, kind: Format) -> list[Path]:
+    """List the files of a folder that have the format, by name."""
+    patterns = [pattern for known, pattern in _FILES if known == kind]
+    found = {file for pattern in patterns for file in folder.glob(pattern) if _of_file(file) == kind}
+    return sorted(found)
+
+
+def label_file(file: Path) -> Path | None:
+    """Find the file beside a GoEmotions table that names its label ids."""
+    return next((file.with_name(name) for name in LABEL_FILES if file.with_name(name).is_file()), None)
+
+
+def class_names(file: Path) -> dict[str, list[str]]:
+    """Names of the numbered classes of a Parquet file, by column, as `datasets` writes them into its schema."""
+    import pyarrow.parquet as parquet
+
+    kept = (parquet.read_schema(file).metadata or {}).get(b"huggingface", b"{}")
+    features = json.loads(kept).get("info", {}).get("features", {})
+    inner = {name: feature.get("feature", feature) for name, feature in features.items() if isinstance(feature, dict)}
+    return {name: feature["names"] for name, feature in inner.items() if feature.get("names")}
+
+
+def _of_file(path: Path) -> Format | None:
+    if path.suffix == ".parquet":
+        return _of_parquet(path)
+    if path.name.endswith("_text.txt"):
+        labels = path.with_name(path.name.replace("_text.txt", "_labels.txt"))
+        return "tweeteval" if labels.is_file() else None
+    if path.suffix not in (".csv", ".tsv"):
+        return None
+    with path.open("rb") as opened:
+        first = opened.readline().decode("utf-8-sig", errors="replace").rstrip("\r\n")
+    for kind, separator, columns in _COLUMNS:
+        if columns <= {name.strip('"') for name in first.split(separator)}:
+            return kind
+    cells = first.split("\t")
+    return "goemotions" if path.suffix == ".tsv" and len(cells) == 3 and _IDS.fullmatch(cells[1]) else None
+
+
+def _of_parquet(path: Path) -> Format | None:
+    import pyarrow as arrow
+    import pyarrow.parquet as parquet
+
+    try:
+        columns = parquet.read_schema(path)
+    except (arrow.ArrowInvalid, OSError):
+        return None
+    if {"text", "labels"} <= set(columns.names) and arrow.types.is_list(columns.field("labels").type):
+        return "goemotions"
+    if {"text", "emotion", "intensity", "matched_control_id"} <= set(columns.names):
+        return "aipsy"
+    names = class_names(path).get("label")
+    return next((kind for kind, known in _NAMES if names == list(known)), None)
