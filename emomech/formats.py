@@ -35,7 +35,8 @@ _FILES: Sequence[tuple[Format, str]] = (
     ("tweeteval", "*_text.txt"),
     *((kind, pattern) for kind in ("goemotions", "emotion", "tweeteval", "aipsy") for pattern in ("*.parquet",)),
 )
-"""What a folder of each data set holds."""
+"""What a folder of each data set holds; EXPRESS looks like any table, and is told by its name alone."""
+_TABLES = (".parquet", ".csv", ".json", ".jsonl")
 
 
 def recognised(path: Path) -> Format | None:
@@ -47,6 +48,8 @@ def recognised(path: Path) -> Format | None:
 
 def files(folder: Path, kind: Format) -> list[Path]:
     """List the files of a folder that have the format, by name."""
+    if kind == "express":
+        return sorted(file for file in folder.iterdir() if file.suffix in _TABLES)
     patterns = [pattern for known, pattern in _FILES if known == kind]
     found = {file for pattern in patterns for file in folder.glob(pattern) if _of_file(file) == kind}
     return sorted(found)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from emomech.errors import UsageError
 from emomech.formats import LABEL_FILES, Format, class_names, label_file
+from emomech.masking import MASK
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,8 @@ MASK_TOKEN = "<mask>"
 """What stands in EXPRESS in place of the emotion word."""
 _C1 = {code: bytes([code]).decode("cp1252", errors="ignore") or None for code in range(0x80, 0xA0)}
 """Control characters that are Windows punctuation, once taken for Latin-1 (MELD has many)."""
+_NO_ANSWER = re.compile(r"\W*(no (response|description|answer)|none|blank|nothing|not applicable)\W*", re.IGNORECASE)
+"""What ISEAR has in place of a text where somebody could tell no such situation."""
 _EXPRESS_TEXT = ("masked_text", "text", "context", "input", "post", "content")
 _EXPRESS_LABEL = ("label", "emotion", "masked_emotion", "answer", "target", "output", "labels")
 
@@ -75,7 +78,7 @@ def _isear(file: Path) -> Iterator[Row]:
     lines = _decoded(file, "utf-8", "cp1252").translate(_C1).split("\n")
     if "|" not in lines[0]:
         for where, row in _table(file, ",", "content", "emotion"):
-            yield Row(row["content"].strip(), (row["emotion"].strip().lower(),), where)
+            yield Row(_isear_text(row["content"]), (row["emotion"].strip().lower(),), where)
         return
     columns = [name.strip().strip('"') for name in lines[0].rstrip("\r|").split("|")]
     emotion, text, after = columns.index("EMOT"), columns.index("SIT"), len(columns) - columns.index("SIT") - 1
@@ -86,9 +89,14 @@ def _isear(file: Path) -> Iterator[Row]:
         cells = cells[:-1] if len(cells) > len(columns) and not cells[-1].strip() else cells
         if len(cells) < len(columns):
             raise UsageError(f"{where}: has {len(cells)} columns, expected {len(columns)}.")
-        written = "|".join(cells[text : len(cells) - after]).strip().strip('"')
-        told = re.sub(r"\s+(á(\s+|$))?", " ", written).strip()
+        told = _isear_text("|".join(cells[text : len(cells) - after]))
         yield Row(told, (_isear_label(cells[emotion], where),), where, cluster=f"subject {cells[0].strip()}")
+
+
+def _isear_text(written: str) -> str:
+    """Join the lines of an answer, whose ends stand there as `á`; empty for what is no answer."""
+    told = re.sub(r"\s+(á(\s+|$))?", " ", written.strip().strip('"')).strip()
+    return "" if _NO_ANSWER.fullmatch(told) else told
 
 
 def _isear_label(cell: str, where: str) -> str:
@@ -146,7 +154,8 @@ def _express(file: Path) -> Iterator[Row]:
         )
     for row, (written, named) in enumerate(zip(frame[text], frame[label], strict=True), 1):
         labels = [named] if isinstance(named, str) else list(named)
-        yield Row(str(written).strip(), tuple(str(one).strip().lower() for one in labels), f"{file.name}, row {row}")
+        told = str(written).replace(MASK_TOKEN, MASK).strip()
+        yield Row(told, tuple(str(one).strip().lower() for one in labels), f"{file.name}, row {row}")
 
 
 def _aipsy(file: Path) -> Iterator[Row]:
