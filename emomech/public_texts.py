@@ -43,7 +43,7 @@ def read(name: str, preset: CorpusPreset, wanted: Collection[str]) -> Reading:
             dropped[label] += 1
         else:
             text = masking.masked(row.text) if preset.masked else row.text
-            found.append(Example(text, label, row.person, row.item_type, cluster=row.cluster))
+            found.append(Example(text, label, item_type=row.item_type, cluster=row.cluster))
     return corpora.single(found).without(dropped)
 
 

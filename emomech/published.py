@@ -40,7 +40,6 @@ class Row:
     """In the set's own words; none, one or several."""
     where: str
     """File and line, or row from 1."""
-    person: str = ""
     item_type: str = ""
     cluster: str = ""
     """What texts share that are not independent: their author, dialogue, or matched pair."""
@@ -123,7 +122,7 @@ def _meld(file: Path) -> Iterator[Row]:
     """One utterance in each row; those of one dialogue belong together."""
     for where, row in _table(file, ",", "Utterance", "Emotion", "Dialogue_ID"):
         labels, dialogue = (row["Emotion"].strip().lower(),), f"{file.stem} {row['Dialogue_ID']}"
-        yield Row(row["Utterance"].strip(), labels, where, row.get("Speaker", "").strip(), "", dialogue)
+        yield Row(row["Utterance"].strip(), labels, where, cluster=dialogue)
 
 
 def _tweeteval(file: Path) -> Iterator[Row]:
@@ -164,7 +163,7 @@ def _aipsy(file: Path) -> Iterator[Row]:
     for number, row in enumerate(records, 1):
         label = "neutral" if row["intensity"] == "none" else row["emotion"].strip().lower()
         pair = min(filter(None, (row.get("id", ""), row["matched_control_id"])), default="")
-        yield Row(row["text"].strip(), (label,), f"{file.name}, row {number}", "", file.stem, pair)
+        yield Row(row["text"].strip(), (label,), f"{file.name}, row {number}", file.stem, pair)
 
 
 _READERS: Mapping[Format, Callable[[Path], Iterator[Row]]] = {

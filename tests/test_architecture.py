@@ -45,9 +45,22 @@ RULES = (
     "rules.tracing",
 )
 LAYERS: dict[str, tuple[str, ...]] = {
-    "words": ("errors", "vocab", "stats", "depths", "selectivity", "detection", "schema", "preset_kinds", "presets"),
-    "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
-    "texts": ("tokens", "prompts", "organism.wording", *GRAMMAR),
+    "words": (
+        "errors",
+        "vocab",
+        "stats",
+        "depths",
+        "selectivity",
+        "detection",
+        "schema",
+        "formats",
+        "masking",
+        "hub_files",
+        "preset_kinds",
+        "presets",
+    ),
+    "things": ("models", "saes", "corpus", "published", "organism.lexicon", "organism.events"),
+    "texts": ("tokens", "prompts", "public_texts", "data_cards", "organism.wording", *GRAMMAR),
     "touch": (
         "hooks",
         "interventions",
