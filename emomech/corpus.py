@@ -178,9 +178,10 @@ def fingerprint(example: Example) -> str:
 def drawn(examples: Sequence[Example], limit: int, seed: int, fits: Callable[[Example], bool] | None = None) -> Reading:
     """Draw `limit` texts by the seed, whatever their labels and order; 0: take all, in the order in which they stand.
 
-    Where `fits` is given, what it refuses is left out, and counted as far as the draw came upon it.
+    Where `fits` is given, what it refuses is left out, and counted as far as the draw came upon it. The draw is
+    independent of the splits, which are hashes as well.
     """
-    order = sorted(examples, key=lambda example: _uniform(f"{seed}/{example.text}")) if limit else examples
+    order = sorted(examples, key=lambda example: _uniform(f"drawn/{seed}/{example.text}")) if limit else examples
     kept: list[Example] = []
     refused = 0
     for example in order:
