@@ -25,8 +25,10 @@ MASK_TOKEN = "<mask>"
 """What stands in EXPRESS in place of the emotion word."""
 _C1 = {code: bytes([code]).decode("cp1252", errors="ignore") or None for code in range(0x80, 0xA0)}
 """Control characters that are Windows punctuation, once taken for Latin-1 (MELD has many)."""
-_NO_ANSWER = re.compile(r"\W*(no (response|description|answer)|none|blank|nothing|not applicable)\W*", re.IGNORECASE)
-"""What ISEAR has in place of a text where somebody could tell no such situation."""
+_NO_ANSWER = re.compile(
+    r"\W*(no (response|description|answer)|none|blank|nothing|not applicable|same as( in)? \w+)\W*", re.IGNORECASE
+)
+"""What ISEAR has in place of a text where somebody could tell no such situation, or none but one told before."""
 _EXPRESS_TEXT = ("masked_text", "text", "context", "input", "post", "content")
 _EXPRESS_LABEL = ("label", "emotion", "masked_emotion", "answer", "target", "output", "labels")
 
