@@ -3,7 +3,6 @@
 A card is made from the corpus's preset, so that it cannot say another revision or mapping than the one that is used.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ SIX = ("joy", "sadness", "anger", "fear", "disgust", "surprise")
 """The emotions of the book."""
 PAGE = Path("book", "appendix", "data.md")
 """Where the cards stand in the book, below the checkout."""
-_PINNED = re.compile(r"[0-9a-f]{40}")
 _HEAD = """# Data sets
 
 What a corpus other than the embedded one is, and what is known to be wrong with it. `-p corpus=NAME` reads one from the
@@ -92,7 +90,7 @@ def table() -> "pd.DataFrame":
             "missing": ", ".join(_missing(preset)),
             "style": told.style,
             "noise": told.noise,
-            "pinned": pinned(preset),
+            "pinned": hub_files.pinned(preset.revision),
         }
         for name, (preset, told) in _published().items()
     ]
@@ -102,11 +100,6 @@ def table() -> "pd.DataFrame":
 def availability() -> dict[str, str]:
     """Say for each data set, without asking the hub, where its texts would come from at present."""
     return {name: _state(presets.corpus(name)) for name in names()}
-
-
-def pinned(preset: CorpusPreset) -> bool:
-    """Whether the revision is a commit, which cannot come to mean other data."""
-    return bool(_PINNED.fullmatch(preset.revision))
 
 
 def _published() -> Mapping[str, tuple[CorpusPreset, DataCard]]:
@@ -119,15 +112,15 @@ def _state(preset: CorpusPreset) -> str:
         return f"on this machine: {preset.path}"
     if not preset.repository:
         return "from a file alone: it is on no hub"
-    if hub_files.cached(preset.repository, preset.revision, preset.files):
-        return "in the cache of the hub"
+    if commit := hub_files.commit(preset.repository, preset.revision, preset.files):
+        return f"in the cache of the hub, commit {commit}"
     return "to be fetched from the hub"
 
 
 def _origin(preset: CorpusPreset, told: DataCard) -> str:
     if not preset.repository:
         return f"a file of yours. {told.revision_note}".strip()
-    fixed = f"commit `{preset.revision}`" if pinned(preset) else f"revision `{preset.revision}`"
+    fixed = f"commit `{preset.revision}`" if hub_files.pinned(preset.revision) else f"revision `{preset.revision}`"
     files = ", ".join(f"`{file}`" for file in preset.files)
     return f"`{preset.repository}` on the hub, {fixed}: {files}. {told.revision_note}".strip()
 

@@ -3,18 +3,25 @@
 Single files of a fixed revision are read; no script of a repository is ever run.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from emomech.errors import EmomechError, UsageError
 
 
-def cached(repository: str, revision: str, files: Sequence[str]) -> bool:
-    """Say whether every file is in the cache, without asking the hub."""
+def pinned(revision: str) -> bool:
+    """Whether a revision is a commit, which cannot come to mean other data; a branch can."""
+    return bool(re.fullmatch("[0-9a-f]{40}", revision))
+
+
+def commit(repository: str, revision: str, files: Sequence[str]) -> str:
+    """Name the commit of which the cache holds every file, without asking the hub; empty where it lacks one."""
     from huggingface_hub import try_to_load_from_cache
 
     found = [try_to_load_from_cache(repository, file, revision=revision, repo_type="dataset") for file in files]
-    return bool(found) and all(isinstance(path, str) for path in found)
+    held = [Path(path).parts for path in found if isinstance(path, str)]
+    return held[0][held[0].index("snapshots") + 1] if held and len(held) == len(files) else ""
 
 
 def fetch(name: str, repository: str, revision: str, files: Sequence[str]) -> list[Path]:

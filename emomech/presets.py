@@ -29,6 +29,7 @@ Kind = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms"]
 PACKAGE = Path(__file__).parent
 DATA = "EMOMECH_DATA"
 """Names a folder with one folder for each published data set that lies on this machine, by preset name."""
+_NO_HUB = {"repository": "", "revision": "", "files": []}
 
 
 P = TypeVar("P", bound=Preset)
@@ -110,9 +111,6 @@ def corpus(name: str) -> CorpusPreset:
     if found.format and os.environ.get(DATA) and beside.is_dir():
         return found.model_copy(update={"path": str(beside.absolute()), **_NO_HUB})
     return found
-
-
-_NO_HUB = {"repository": "", "revision": "", "files": []}
 
 
 def _corpus_at(name: str) -> CorpusPreset:

@@ -153,8 +153,8 @@ def _express(file: Path) -> Iterator[Row]:
             f"{file.name}: has the columns {list(frame.columns)}, expected a text with {MASK_TOKEN} and a label, named "
             f"{'/'.join(_EXPRESS_TEXT)} and {'/'.join(_EXPRESS_LABEL)}. Rename them."
         )
-    for row, (written, named) in enumerate(zip(frame[text], frame[label], strict=True), 1):
-        labels = [named] if isinstance(named, str) else list(named)
+    for row, (written, named) in enumerate(zip(frame[text].fillna(""), frame[label], strict=True), 1):
+        labels = [named] if isinstance(named, str | float | int) else list(named)
         told = str(written).replace(MASK_TOKEN, MASK).strip()
         yield Row(told, tuple(str(one).strip().lower() for one in labels), f"{file.name}, row {row}")
 

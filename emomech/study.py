@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emomech import corpus as corpora
-from emomech import presets, public_texts
+from emomech import hub_files, presets, public_texts
 from emomech.corpus import Corpus, Example, Reading
 from emomech.errors import UsageError
 from emomech.preset_kinds import CorpusPreset, Preset, PromptPreset
@@ -192,10 +192,15 @@ class Study:
 
 
 def _content(entry: Preset) -> dict[str, object]:
-    """What a preset says that decides a value, and a hash of the local files behind it."""
+    """What a preset says that decides a value, and a hash of the local files behind it.
+
+    Of data that no commit pins, it is the commit that the cache has at present; none before they are first fetched.
+    """
     part = entry.model_dump(exclude={"summary", "path", "card", "joins"})
     if path := getattr(entry, "path", ""):
         part["content"] = content_hash(presets.shipped(path))
+    if isinstance(entry, CorpusPreset) and entry.repository and not hub_files.pinned(entry.revision):
+        part["commit"] = hub_files.commit(entry.repository, entry.revision, entry.files)
     if joins := getattr(entry, "joins", []):
         part["joins"] = [_content(presets.corpus(name)) for name in joins]
     return part

@@ -31,12 +31,21 @@ def put(cache: Path, file: str) -> Path:
 
 
 def test_what_is_in_the_cache_is_found_without_the_network(cache: Path) -> None:
-    assert not hub_files.cached("a/b", COMMIT, ["d/x.csv"])
+    assert hub_files.commit("a/b", COMMIT, ["d/x.csv"]) == ""
     file = put(cache, "d/x.csv")
-    assert hub_files.cached("a/b", COMMIT, ["d/x.csv"])
-    assert not hub_files.cached("a/b", COMMIT, ["d/x.csv", "d/y.csv"])
-    assert not hub_files.cached("a/b", COMMIT, [])
+    assert hub_files.commit("a/b", COMMIT, ["d/x.csv"]) == COMMIT
+    assert hub_files.commit("a/b", COMMIT, ["d/x.csv", "d/y.csv"]) == hub_files.commit("a/b", COMMIT, []) == ""
     assert hub_files.fetch("mine", "a/b", COMMIT, ["d/x.csv"]) == [file]
+
+
+def test_a_branch_is_told_by_the_commit_that_it_stood_at(cache: Path) -> None:
+    put(cache, "x.csv")
+    (cache / "datasets--a--b" / "refs").mkdir()
+    (cache / "datasets--a--b" / "refs" / "main").write_text(COMMIT)
+    assert hub_files.commit("a/b", "main", ["x.csv"]) == COMMIT
+    assert hub_files.pinned(COMMIT)
+    assert not hub_files.pinned("main")
+    assert not hub_files.pinned(COMMIT[:7])
 
 
 def test_without_network_the_way_out_is_told(cache: Path) -> None:

@@ -32,7 +32,7 @@ def test_tables_of_datasets_name_their_classes_themselves(tmp_path: Path) -> Non
 
 def test_isear_joins_lines_and_drops_what_is_no_answer(tmp_path: Path) -> None:
     answers = ["I won á the race. á", "[ No response.]", "A | stood in it.", '"Quoted."', "No response was heard."]
-    answers += ["[ Same as in anger.]", "[ Same as above - the dog.]"]
+    answers += ["[ Same as in joy.]", "[ Same as above - the dog.]"]
     found = list(rows(made.isear(tmp_path, [("11", i + 1, text) for i, text in enumerate(answers)]), "isear"))
     texts = ["I won the race.", "", "A | stood in it.", "Quoted.", "No response was heard."]
     assert [row.text for row in found] == [*texts, "", "[ Same as above - the dog.]"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import published_files as made
 import pytest
 
-from emomech import presets
+from emomech import hub_files, presets
 from emomech.corpus import TOO_LONG, TWICE
 from emomech.errors import UsageError
 from emomech.study import Study, StudySpec, content_hash
@@ -154,6 +154,21 @@ def test_the_revision_is_part_of_the_identity(folder: Path, monkeypatch: pytest.
     later = presets.corpus("meld").model_copy(update={"revision": "0" * 40})
     monkeypatch.setattr(presets, "table", lambda kind, found=presets.table: {**found(kind), "meld": later})
     assert spec.identity() != before
+
+
+def test_data_that_no_commit_pins_are_told_by_the_one_in_the_cache(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = {"gsri-18/ISEAR-dataset-complete": "", presets.corpus("meld").repository: ""}
+    monkeypatch.setattr(hub_files, "commit", lambda repository, *_: held[repository])
+    spec = StudySpec(model=str(folder), sae=None, corpus="isear")
+    before = spec.identity()
+    held["gsri-18/ISEAR-dataset-complete"] = "0" * 40
+    assert spec.identity() != before
+    held[presets.corpus("meld").repository] = "0" * 40
+    assert StudySpec(model=str(folder), sae=None, corpus="meld").identity()["corpus"] == {
+        **presets.corpus("meld").model_dump(exclude={"summary", "path", "card", "joins"})
+    }
 
 
 def test_a_published_text_that_the_model_cannot_read_is_left_out_and_counted(tmp_path: Path) -> None:
