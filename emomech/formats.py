@@ -5,7 +5,7 @@ It looks at the first lines, the schema or the names of the files; what it does 
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -21,10 +21,17 @@ _COLUMNS: Sequence[tuple[Format, str, set[str]]] = (
     ("crowd-envent", ",", {"emotion", "generated_text"}),
     ("meld", ",", {"Utterance", "Emotion", "Dialogue_ID"}),
 )
-_NAMES: Sequence[tuple[Format, Sequence[str]]] = (
-    ("emotion", ("sadness", "joy", "love", "anger", "fear", "surprise")),
-    ("tweeteval", ("anger", "joy", "optimism", "sadness")),
+_GOEMOTIONS = (
+    "admiration amusement anger annoyance approval caring confusion curiosity desire disappointment disapproval "
+    "disgust embarrassment excitement fear gratitude grief joy love nervousness optimism pride realization relief "
+    "remorse sadness surprise neutral"
 )
+NUMBERED: Mapping[str, Sequence[str]] = {
+    "goemotions": _GOEMOTIONS.split(),
+    "emotion": ["sadness", "joy", "love", "anger", "fear", "surprise"],
+    "tweeteval": ["anger", "joy", "optimism", "sadness"],
+}
+"""What the numbers of the labels mean as the authors document them, from 0."""
 _FILES: Sequence[tuple[Format, str]] = (
     ("goemotions", "*.tsv"),
     ("crowd-envent", "*.tsv"),
@@ -66,8 +73,12 @@ def class_names(file: Path) -> dict[str, list[str]]:
 
     kept = (parquet.read_schema(file).metadata or {}).get(b"huggingface", b"{}")
     features = json.loads(kept).get("info", {}).get("features", {})
-    inner = {name: feature.get("feature", feature) for name, feature in features.items() if isinstance(feature, dict)}
-    return {name: feature["names"] for name, feature in inner.items() if feature.get("names")}
+    found = {}
+    for name, feature in features.items():
+        inner = feature[0] if isinstance(feature, list) else feature.get("feature", feature)
+        if names := inner.get("names"):
+            found[name] = names
+    return found
 
 
 def _of_file(path: Path) -> Format | None:
@@ -95,9 +106,10 @@ def _of_parquet(path: Path) -> Format | None:
         columns = parquet.read_schema(path)
     except (arrow.ArrowInvalid, OSError):
         return None
-    if {"text", "labels"} <= set(columns.names) and arrow.types.is_list(columns.field("labels").type):
+    names = class_names(path)
+    if {"text", "labels"} <= set(columns.names) and "labels" in names:
         return "goemotions"
     if {"text", "emotion", "intensity", "matched_control_id"} <= set(columns.names):
         return "aipsy"
-    names = class_names(path).get("label")
-    return next((kind for kind, known in _NAMES if names == list(known)), None)
+    kinds: Sequence[Format] = ("emotion", "tweeteval")
+    return next((kind for kind in kinds if names.get("label") == list(NUMBERED[kind])), None)

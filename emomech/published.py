@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emomech.errors import UsageError
-from emomech.formats import LABEL_FILES, Format, class_names, label_file
+from emomech.formats import LABEL_FILES, NUMBERED, Format, class_names, label_file
 from emomech.masking import MASK
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def rows(file: Path, kind: Format) -> Iterator[Row]:
 def _goemotions(file: Path) -> Iterator[Row]:
     """Text, label ids and comment id between tabs, or a Parquet table of `datasets`."""
     if file.suffix == ".parquet":
-        yield from _numbered(file, "labels")
+        yield from _numbered(file, "goemotions", "labels")
         return
     beside = label_file(file)
     if beside is None:
@@ -117,7 +117,7 @@ def _crowd_envent(file: Path) -> Iterator[Row]:
 
 def _emotion(file: Path) -> Iterator[Row]:
     """The table of dair-ai/emotion."""
-    yield from _numbered(file, "label")
+    yield from _numbered(file, "emotion", "label")
 
 
 def _meld(file: Path) -> Iterator[Row]:
@@ -130,7 +130,7 @@ def _meld(file: Path) -> Iterator[Row]:
 def _tweeteval(file: Path) -> Iterator[Row]:
     """A file of texts and one of label numbers, with `mapping.txt` beside them, or a Parquet table of `datasets`."""
     if file.suffix == ".parquet":
-        yield from _numbered(file, "label")
+        yield from _numbered(file, "tweeteval", "label")
         return
     mapping, beside = file.with_name("mapping.txt"), file.with_name(file.name.replace("_text.txt", "_labels.txt"))
     if not mapping.is_file():
@@ -180,12 +180,14 @@ _READERS: Mapping[Format, Callable[[Path], Iterator[Row]]] = {
 }
 
 
-def _numbered(file: Path, column: str) -> Iterator[Row]:
-    """Read a Parquet table whose labels are numbers of the classes that its schema names."""
+def _numbered(file: Path, kind: Format, column: str) -> Iterator[Row]:
+    """Read a Parquet table whose labels are numbers of the classes that its schema names, or else of the documented."""
     frame = _frame(file)
-    names = class_names(file).get(column)
-    if names is None or "text" not in frame:
-        raise UsageError(f"{file.name}: its schema names no classes of {column!r}. Take the file as it is on the hub.")
+    if lacking := [name for name in ("text", column) if name not in frame]:
+        raise UsageError(
+            f"{file.name}: has the columns {list(frame.columns)}, expected {', '.join(lacking)} among them."
+        )
+    names = class_names(file).get(column) or NUMBERED[kind]
     for row, (text, found) in enumerate(zip(frame["text"], frame[column], strict=True), 1):
         where = f"{file.name}, row {row}"
         numbers: Iterable[object] = found if column == "labels" else [found]

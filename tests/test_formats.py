@@ -59,6 +59,8 @@ def test_a_table_of_unknown_classes_is_left_alone(tmp_path: Path) -> None:
     file = made.of_datasets(tmp_path / "x.parquet", LABELLED, ["no", "yes"])
     assert formats.recognised(file) is None
     assert formats.class_names(file) == {"label": ["no", "yes"]}
+    pd.DataFrame({"text": ["a"], "labels": [[1]]}).to_parquet(tmp_path / "plain.parquet")
+    assert formats.recognised(tmp_path / "plain.parquet") is None
 
 
 def folder(root: Path, name: str) -> Path:

@@ -7,8 +7,9 @@ import pandas as pd
 import published_files as made
 import pytest
 
+from emomech import presets
 from emomech.errors import UsageError
-from emomech.formats import Format
+from emomech.formats import NUMBERED, Format
 from emomech.published import rows
 
 
@@ -139,10 +140,15 @@ def test_names_of_labels_have_to_be_there(tmp_path: Path) -> None:
     (tmp_path / "mapping.txt").unlink()
     with pytest.raises(UsageError, match=r"val_text.txt: .* put mapping.txt beside it"):
         list(rows(pair, "tweeteval"))
-    plain = pd.DataFrame({"text": ["a"], "label": [1]})
-    plain.to_parquet(tmp_path / "plain.parquet")
-    with pytest.raises(UsageError, match="its schema names no classes of 'label'"):
-        list(rows(tmp_path / "plain.parquet", "emotion"))
+
+
+def test_numbers_without_names_mean_what_the_authors_document(tmp_path: Path) -> None:
+    pd.DataFrame({"text": ["a"], "label": [1]}).to_parquet(tmp_path / "plain.parquet")
+    assert told(tmp_path / "plain.parquet", "emotion") == [("a", ("joy",))]
+    with pytest.raises(UsageError, match=r"plain.parquet: has the columns \['text', 'label'\], expected labels"):
+        list(rows(tmp_path / "plain.parquet", "goemotions"))
+    for kind, name in {"goemotions": "goemotions", "emotion": "dair-emotion", "tweeteval": "tweeteval"}.items():
+        assert list(presets.emotions(name).labels) == list(NUMBERED[kind])
 
 
 def written(file: Path, content: bytes) -> Path:
