@@ -22,7 +22,8 @@ _HEAD = """# Data sets
 
 What a corpus other than the embedded one is, and what is known to be wrong with it. `-p corpus=NAME` reads one from the
 hub, once, and from the cache afterwards; `-p corpus=PATH` reads a file or a folder in the format in which its authors
-publish it. Several names with commas between them make one corpus, in which a text's style is the name of its set.
+publish it. Where the environment variable `EMOMECH_DATA` names a folder, a set that has a folder of its name there is
+read from it. Several names with commas between them make one corpus, in which a text's style is the name of its set.
 
 Labels are mapped to the six emotions of this book, and to *neutral* where a set has it. **A text is left out** if its
 labels come to several emotions or to none of these, if it says the same as an earlier one, if it stands under several
