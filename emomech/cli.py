@@ -1,4 +1,4 @@
-"""The command line: `emomech list`, `run`, `book`, `status`, `check`, `organism` and `sae`.
+"""The command line: `emomech list`, `card`, `run`, `book`, `status`, `check`, `organism` and `sae`.
 
 What a command needs is imported when it is called, so that help and lists are there at once.
 """
@@ -79,6 +79,15 @@ def list_(
             _echo_rows(one, [(name, preset.summary) for name, preset in presets.table(one).items()])
     if kind in ("notebooks", None):
         _list_notebooks()
+
+
+@app.command()
+def card(name: Annotated[str, typer.Argument(help="A published data set; `emomech list corpora` knows them.")]) -> None:
+    """Print what is known of a data set: source, licence, labels, which emotions it lacks, noise; and where it is."""
+    from emomech import data_cards
+
+    typer.echo(data_cards.card(name))
+    typer.echo(f"Here: {data_cards.availability()[name]}.")
 
 
 def _list_notebooks() -> None:

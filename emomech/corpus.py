@@ -1,13 +1,14 @@
 """Texts with an emotion each, and, where it is known, the gold annotation of their words.
 
-A corpus comes from the embedded grammar, which knows everything about its texts, or from a file of a
-user's own with a `text` and a `label` column. Splits are a function of the text's cluster alone, so that
-the two texts of a minimal pair never stand on both sides.
+A corpus comes from the embedded grammar, which knows everything about its texts, from a file of a user's own with
+a `text` and a `label` column, or from a published data set (`public_texts`). Splits are a function of the text's
+cluster alone, so that the two texts of a minimal pair never stand on both sides.
 """
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -22,6 +23,10 @@ Split = Literal["discover", "tune", "report"]
 
 _SHARES: Mapping[Split, float] = {"discover": 0.4, "tune": 0.2, "report": 0.4}
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
+TWICE = "text stands twice"
+CONFLICT = "one text, several labels"
+TOO_LONG = "longer than the model reads"
+"""Why a text is left out."""
 _READERS = {".csv": "read_csv", ".jsonl": "read_json", ".parquet": "read_parquet"}
 
 
@@ -64,6 +69,8 @@ class Corpus:
     name: str
     examples: tuple[Example, ...]
     labels: tuple[str, ...]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """How many texts of the source were left out, by reason; what a limit did not draw is not among them."""
 
     def split(self, example: Example, seed: int) -> Split:
         """Which of the three disjoint splits an example belongs to: `discover` 40 %, `tune` 20 %, `report` 40 %.
@@ -74,6 +81,19 @@ class Corpus:
         if point < _SHARES["discover"]:
             return "discover"
         return "tune" if point < _SHARES["discover"] + _SHARES["tune"] else "report"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Texts as they were read, and how many were left out, by reason."""
+
+    examples: tuple[Example, ...]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def without(self, dropped: Mapping[str, int]) -> "Reading":
+        """Count what was left out before, too; reasons in the order in which they applied."""
+        earlier = {reason: number for reason, number in dropped.items() if number}
+        return Reading(self.examples, earlier | {r: n + earlier.get(r, 0) for r, n in self.dropped.items() if n})
 
 
 def make(name: str, examples: Iterable[Example], labels: Iterable[str] = ()) -> Corpus:
@@ -115,10 +135,10 @@ def _grouped(breakdown: str, among: Iterable[int], names: Sequence[str]) -> list
     return [(breakdown, name, rows[name]) for name in sorted(rows) if name]
 
 
-def read(path: Path, limit: int = 0, seed: int = 0) -> list[Example]:
+def read(path: Path) -> Reading:
     """Read a CSV, JSONL or Parquet file with the columns `text` and `label`; `person` and `item_type` are optional.
 
-    With a `limit` that many texts are drawn by the seed. Raises UsageError that names the file and what is
+    Texts that stand twice are left out and counted, see `single`. Raises UsageError that names the file and what is
     wrong with it: its ending, its encoding, a missing column, an empty cell.
     """
     frame = _frame(path)
@@ -130,10 +150,48 @@ def read(path: Path, limit: int = 0, seed: int = 0) -> list[Example]:
             raise UsageError(f"{path.name}: row {int(blank.argmax()) + 1} has no {column}.")
     kept = [column for column in ("text", "label", "person", "item_type") if column in frame.columns]
     rows = frame[kept].fillna("").astype(str).to_dict("records")
-    examples = [Example(**{str(key): value.strip() for key, value in row.items()}) for row in rows]
-    if limit:
-        examples.sort(key=lambda example: _uniform(f"{seed}/{example.text}"))
-    return examples[:limit] if limit else examples
+    return single([Example(**{str(key): value.strip() for key, value in row.items()}) for row in rows])
+
+
+def single(examples: Iterable[Example]) -> Reading:
+    """Keep the first of texts that say the same of the same person; none of them where their labels differ.
+
+    Two texts say the same if their words do, whatever their case, punctuation and spaces: see `fingerprint`.
+    """
+    same: dict[str, list[Example]] = {}
+    for example in examples:
+        same.setdefault(fingerprint(example), []).append(example)
+    agreed = [found for found in same.values() if len({example.label for example in found}) == 1]
+    conflict = sum(map(len, same.values())) - sum(map(len, agreed))
+    twice = sum(map(len, agreed)) - len(agreed)
+    dropped = {TWICE: twice, CONFLICT: conflict}
+    return Reading(tuple(found[0] for found in agreed)).without(dropped)
+
+
+def fingerprint(example: Example) -> str:
+    """Hash of a text's words and its person; of the text itself where it has no words (only signs)."""
+    told = unicodedata.normalize("NFKC", example.text).casefold()
+    words = " ".join(re.findall(r"\w+", told)) or told.strip()
+    return blake2b(f"{example.person}\0{words}".encode(), digest_size=16).hexdigest()
+
+
+def drawn(examples: Sequence[Example], limit: int, seed: int, fits: Callable[[Example], bool] | None = None) -> Reading:
+    """Draw `limit` texts by the seed, whatever their labels and order; 0: take all, in the order in which they stand.
+
+    Where `fits` is given, what it refuses is left out, and counted as far as the draw came upon it. The draw is
+    independent of the splits, which are hashes as well.
+    """
+    order = sorted(examples, key=lambda example: _uniform(f"drawn/{seed}/{example.text}")) if limit else examples
+    kept: list[Example] = []
+    refused = 0
+    for example in order:
+        if limit and len(kept) == limit:
+            break
+        if fits is None or fits(example):
+            kept.append(example)
+        else:
+            refused += 1
+    return Reading(tuple(kept), {TOO_LONG: refused} if refused else {})
 
 
 def _frame(path: Path) -> "pd.DataFrame":

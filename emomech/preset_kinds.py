@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from emomech.formats import Format
 from emomech.vocab import Site
 
 
@@ -47,8 +48,28 @@ class SaePreset(Preset):
     """The command that makes the files at `path`, should they not be there."""
 
 
+class DataCard(BaseModel):
+    """What has to be known of a published data set before anything is concluded from it; prose, for readers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    title: str
+    source: str
+    """The publication."""
+    home: str
+    licence: str
+    size: str
+    """As published, before anything is left out."""
+    style: str
+    """Who wrote the texts, and how."""
+    labelled_by: str
+    noise: str
+    revision_note: str = ""
+    """Where the data on the hub are not pinned, or are a copy by somebody else."""
+
+
 class CorpusPreset(Preset):
-    """Texts with labels: drawn from the embedded grammar, or read from a file of the user's."""
+    """Texts with labels: from the embedded grammar, a file of the user's, or a published data set."""
 
     path: str = ""
     grammar: Literal["", "vignettes", "kinds", "worth"] = ""
@@ -61,6 +82,22 @@ class CorpusPreset(Preset):
     """The prompt that suits these texts; a study may name another."""
     emotions: str = ""
     """The emotion set of these texts; empty: the labels that stand in the file."""
+    joins: list[str] = []
+    """Other corpora that this one is made of, in the order in which a text that stands in two of them is kept."""
+    format: Format | Literal[""] = ""
+    """How a published data set is written; empty: `text` and `label`."""
+    repository: str = ""
+    """A published data set's repository on the hub; empty: it is on no hub."""
+    revision: str = "main"
+    files: list[str] = []
+    """What of the repository is read, in this order."""
+    vocabulary: str = ""
+    """The emotion set of a data set's own labels; empty: they are open."""
+    mapping: Mapping[str, str] = {}
+    """A data set's own label to an emotion of the book; a label that is not here is left out."""
+    masked: bool = False
+    """Whether emotion words are hidden in the texts."""
+    card: DataCard | None = None
 
 
 class EmotionsPreset(Preset):

@@ -4,6 +4,7 @@ Data rather than code: a person, a diff and the book can read it, and it cannot 
 an SAE set or a corpus is asked for, a path to a local one does as well as a name.
 """
 
+import os
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
+from emomech import formats
 from emomech.errors import EmomechError, UsageError, unknown
 from emomech.preset_kinds import (
     CorpusPreset,
@@ -25,6 +27,9 @@ from emomech.preset_kinds import (
 
 Kind = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms"]
 PACKAGE = Path(__file__).parent
+DATA = "EMOMECH_DATA"
+"""Names a folder with one folder for each published data set that lies on this machine, by preset name."""
+_NO_HUB = {"repository": "", "revision": "", "files": []}
 
 
 P = TypeVar("P", bound=Preset)
@@ -92,10 +97,31 @@ def sae(name: str) -> SaePreset:
 
 
 def corpus(name: str) -> CorpusPreset:
-    """Find a corpus preset, or take `name` as a CSV, JSONL or Parquet file. Raises UsageError."""
+    """Find a corpus preset, or take `name` as a file, as the folder of a published data set, or as a list of corpora.
+
+    A list is separated by commas; prompt and emotions are those of the first. Raises UsageError.
+    """
+    if len(names := listed(name)) > 1:
+        first, *_ = [corpus(one) for one in names]
+        return CorpusPreset(summary=" and ".join(names), prompt=first.prompt, emotions=first.emotions, joins=names)
     if _is_path(name):
-        return CorpusPreset(summary=f"the file {name}", path=_existing(name, "corpus file", folder=False))
-    return _find("corpora", name, CorpusPreset, "Or give the path of a CSV, JSONL or Parquet file.")
+        return _corpus_at(name)
+    found = _find("corpora", name, CorpusPreset, "Or give the path of a CSV, JSONL or Parquet file.")
+    beside = Path(os.environ.get(DATA, "")).expanduser() / name
+    if found.format and os.environ.get(DATA) and beside.is_dir():
+        return found.model_copy(update={"path": str(beside.absolute()), **_NO_HUB})
+    return found
+
+
+def _corpus_at(name: str) -> CorpusPreset:
+    """Take a file or folder as what its content says that it is: a published data set, or a table of the user's."""
+    path = Path(name).expanduser()
+    if kind := formats.recognised(path) if path.exists() else None:
+        known = (preset for preset in table("corpora").values() if isinstance(preset, CorpusPreset))
+        preset = next(preset for preset in known if preset.format == kind)
+        summary = f"{preset.card.title if preset.card else kind}, from {name}"
+        return preset.model_copy(update={"summary": summary, "path": str(path.absolute()), **_NO_HUB})
+    return CorpusPreset(summary=f"the file {name}", path=_existing(name, "corpus file", folder=False))
 
 
 def emotions(name: str) -> EmotionsPreset:

@@ -71,7 +71,7 @@ class Run(Generic[R]):
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        """Where the result came from: spec, arguments, key, commit, versions, seconds, and a hash of each table."""
+        """Where the result came from: spec, arguments, key, commit, versions, texts left out, seconds, tables."""
         return json.loads((self.folder / PROVENANCE).read_text(encoding="utf-8"))
 
     def _bound(self) -> dict[str, object]:
@@ -84,7 +84,8 @@ class Run(Generic[R]):
 
     def _compute(self) -> None:
         started = time.monotonic()
-        result = checked(self.analysis(Study(self.spec), **self._bound()))
+        study = Study(self.spec)
+        result = checked(self.analysis(study, **self._bound()))
         seconds = time.monotonic() - started
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.folder.parent))
@@ -97,6 +98,7 @@ class Run(Generic[R]):
                 "key": self.key,
                 "commit": commit(),
                 "versions": {name: metadata.version(name) for name in _VERSIONS},
+                **_left_out(study),
                 "seconds": round(seconds, 1),
                 "tables": tables,
             }
@@ -112,6 +114,12 @@ class Run(Generic[R]):
         if set(kept) != set(schemas(result)):
             raise EmomechError(f"{self.folder}: holds the tables {sorted(kept)}. Delete it, and it is computed again.")
         return checked(result(**{name: _read(self.folder / f"{name}.csv", table) for name, table in kept.items()}))
+
+
+def _left_out(study: Study) -> dict[str, object]:
+    """How many texts of the corpus were not used, by reason, if it was read and any were."""
+    corpus = vars(study).get("corpus")
+    return {"left out": dict(corpus.dropped)} if corpus is not None and corpus.dropped else {}
 
 
 def runs_folder() -> Path:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emomech import corpus as corpora
-from emomech import presets
-from emomech.corpus import Corpus, Example
+from emomech import hub_files, presets, public_texts
+from emomech.corpus import Corpus, Example, Reading
 from emomech.errors import UsageError
 from emomech.preset_kinds import CorpusPreset, Preset, PromptPreset
 from emomech.prompts import answer, ask
@@ -57,10 +57,7 @@ class StudySpec:
         Two specs with the same identity give the same result; a summary is no part of it.
         """
         found = self._presets()
-        parts = {kind: entry.model_dump(exclude={"summary", "path"}) for kind, entry in found.items()}
-        for kind, entry in found.items():
-            if path := getattr(entry, "path", ""):
-                parts[kind]["content"] = content_hash(presets.shipped(path))
+        parts = {kind: _content(entry) for kind, entry in found.items()}
         controls = [control.identity() for control in self.control_specs]
         return {**parts, "seed": self.seed, "limit": self.limit, "controls": controls}
 
@@ -159,15 +156,24 @@ class Study:
         """The texts, in the order in which the corpus holds them or the grammar writes them."""
         preset = presets.corpus(self.spec.corpus)
         name = self.spec.corpus if not preset.path else Path(preset.path).name
-        return corpora.make(name, self._examples(preset), self._emotion_words)
+        found = self._reading(preset)
+        return replace(corpora.make(name, found.examples, self._emotion_words), dropped=found.dropped)
 
-    def _examples(self, preset: CorpusPreset) -> list[Example]:
-        if preset.path:
-            return corpora.read(Path(preset.path), self.spec.limit, self.spec.seed)
-        from emomech.organism.tasks import TASKS
+    def _reading(self, preset: CorpusPreset) -> Reading:
+        limit, seed = self.spec.limit, self.spec.seed
+        if preset.grammar:
+            from emomech.organism.tasks import TASKS
 
-        n_texts = min(self.spec.limit or preset.texts, preset.texts)
-        return list(islice(TASKS[preset.grammar](self.spec.seed), n_texts))
+            return Reading(tuple(islice(TASKS[preset.grammar](seed), min(limit or preset.texts, preset.texts))))
+        found = public_texts.read(self.spec.corpus, preset, self._emotion_words)
+        published = preset.format or preset.joins
+        return corpora.drawn(found.examples, limit, seed, self._fits if published else None).without(found.dropped)
+
+    def _fits(self, example: Example) -> bool:
+        """Say whether the model can read a text as a question with its longest answer; some posts are pages long."""
+        longest = max((answer(self._prompt, word) for word in self._emotion_words.values()), key=len, default="")
+        tokens = self.lm.tokenizer(ask(self._prompt, example) + longest, add_special_tokens=False, verbose=False)
+        return len(tokens["input_ids"]) + self.lm.prepend_bos <= self.lm.context  # pyright: ignore[reportArgumentType]
 
     @cached_property
     def _prompt(self) -> PromptPreset:
@@ -183,6 +189,21 @@ class Study:
     def answers(self) -> list[str]:
         """The continuation that stands for each label, in the label set's order."""
         return [answer(self._prompt, word) for word in self.emotions.values()]
+
+
+def _content(entry: Preset) -> dict[str, object]:
+    """What a preset says that decides a value, and a hash of the local files behind it.
+
+    Of data that no commit pins, it is the commit that the cache has at present; none before they are first fetched.
+    """
+    part = entry.model_dump(exclude={"summary", "path", "card", "joins"})
+    if path := getattr(entry, "path", ""):
+        part["content"] = content_hash(presets.shipped(path))
+    if isinstance(entry, CorpusPreset) and entry.repository and not hub_files.pinned(entry.revision):
+        part["commit"] = hub_files.commit(entry.repository, entry.revision, entry.files)
+    if joins := getattr(entry, "joins", []):
+        part["joins"] = [_content(presets.corpus(name)) for name in joins]
+    return part
 
 
 def content_hash(path: Path) -> str:

@@ -48,6 +48,15 @@ def test_lists_say_what_there_is(capsys: Capture) -> None:
     assert "corpora" not in capsys.readouterr().out
 
 
+def test_a_card_is_printed_with_where_the_data_are(capsys: Capture) -> None:
+    assert run("card", "crowd-envent") == 0
+    out = capsys.readouterr().out
+    assert "## crowd-enVENT" in out
+    assert out.endswith("Here: from a file alone: it is on no hub.\n")
+    assert run("card", "crowd-event") == 2
+    assert "Did you mean 'crowd-envent'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from emomech import corpus
-from emomech.corpus import Example, divisions
+from emomech.corpus import CONFLICT, TOO_LONG, TWICE, Example, divisions
 from emomech.errors import UsageError
 
 ROWS = pd.DataFrame({"text": ["It broke.", "It works!", "It's here"], "label": ["sad", "glad", "sad"]})
@@ -25,23 +25,66 @@ def write(folder: Path, ending: str, rows: pd.DataFrame = ROWS) -> Path:
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_every_format_gives_the_same_examples(ending: str, tmp_path: Path) -> None:
-    found = corpus.read(write(tmp_path, ending))
+    found = corpus.read(write(tmp_path, ending)).examples
     assert [(example.text, example.label) for example in found] == list(ROWS.itertuples(index=False, name=None))
 
 
 def test_optional_columns_are_read(tmp_path: Path) -> None:
-    found = corpus.read(write(tmp_path, "csv", ROWS.assign(person="Anna", item_type="short", other=1)))
+    found = corpus.read(write(tmp_path, "csv", ROWS.assign(person="Anna", item_type="short", other=1))).examples
     assert (found[0].person, found[0].item_type) == ("Anna", "short")
 
 
-def test_a_limit_draws_by_the_seed_and_not_by_the_order(tmp_path: Path) -> None:
-    rows = pd.DataFrame({"text": [f"text {i}" for i in range(50)], "label": "x"})
-    file = write(tmp_path, "csv", rows)
-    first = {example.text for example in corpus.read(file, limit=10, seed=0)}
-    turned = write(tmp_path, "jsonl", rows[::-1])
-    assert first == {example.text for example in corpus.read(turned, limit=10, seed=0)}
-    assert first != {example.text for example in corpus.read(file, limit=10, seed=1)}
+def texts(n: int) -> list[Example]:
+    return [Example(f"text {i}", "ab"[i % 2]) for i in range(n)]
+
+
+def test_a_limit_draws_by_the_seed_and_not_by_the_order() -> None:
+    first = {example.text for example in corpus.drawn(texts(50), 10, seed=0).examples}
+    assert first == {example.text for example in corpus.drawn(texts(50)[::-1], 10, seed=0).examples}
+    assert first != {example.text for example in corpus.drawn(texts(50), 10, seed=1).examples}
     assert len(first) == 10
+    assert list(corpus.drawn(texts(50), 0, seed=0).examples) == texts(50)
+
+
+def test_a_few_texts_of_many_have_their_shares_of_the_splits() -> None:
+    few = corpus.make("few", corpus.drawn(texts(4000), 400, seed=0).examples)
+    sides = [few.split(example, seed=0) for example in few.examples]
+    for side, share in (("discover", 0.4), ("tune", 0.2), ("report", 0.4)):
+        assert abs(sides.count(side) / 400 - share) < 0.08
+
+
+def test_what_does_not_fit_is_passed_over_and_counted() -> None:
+    fits = {example.text for example in texts(50)[::2]}
+    found = corpus.drawn(texts(50), 10, seed=0, fits=lambda example: example.text in fits)
+    assert len(found.examples) == 10
+    assert {example.text for example in found.examples} <= fits
+    order = [example.text for example in corpus.drawn(texts(50), 50, seed=0).examples]
+    before = order[: order.index(found.examples[-1].text)]
+    assert found.dropped == {TOO_LONG: sum(text not in fits for text in before)}
+    assert corpus.drawn(texts(50), 0, seed=0, fits=lambda example: example.text in fits).dropped == {TOO_LONG: 25}
+
+
+def test_a_text_is_kept_once_and_never_under_two_labels() -> None:
+    told = [
+        ("It broke!", "sad"),
+        ("it  broke", "sad"),
+        ("Oh", "sad"),
+        ("oh.", "glad"),
+        ("ﬁne", "glad"),
+        ("FINE", "glad"),
+    ]
+    found = corpus.single([Example(text, label) for text, label in told])
+    assert [example.text for example in found.examples] == ["It broke!", "ﬁne"]
+    assert found.dropped == {TWICE: 2, CONFLICT: 2}
+    assert (
+        corpus.single([Example("It broke", "sad", person="Anna"), Example("It broke", "glad", person="Ben")]).dropped
+        == {}
+    )
+
+
+def test_what_was_left_out_before_is_counted_too() -> None:
+    found = corpus.Reading((), {TWICE: 2, CONFLICT: 0}).without({"earlier": 3, TWICE: 1, "never": 0})
+    assert found.dropped == {"earlier": 3, TWICE: 3}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import published_files as made
 import pytest
 
 from emomech import presets
@@ -95,6 +96,24 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_a_path_to_nothing_is_named(find: object, what: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"{what} .*there is nothing at"):
         find(str(tmp_path / "gone.csv"))  # type: ignore[operator]
+
+
+def test_a_published_set_brings_its_mapping_wherever_it_lies(tmp_path: Path) -> None:
+    file = made.goemotions(tmp_path, ["It rained.\t3\ta"])
+    known = presets.corpus("goemotions")
+    for path in (file, tmp_path):
+        found = presets.corpus(str(path))
+        assert (found.path, found.repository, found.revision, found.files) == (str(path), "", "", [])
+        assert (found.mapping, found.emotions, found.prompt) == (known.mapping, known.emotions, known.prompt)
+        assert found.summary == f"GoEmotions, from {path}"
+
+
+def test_several_corpora_are_joined_as_the_first_is_asked(tmp_path: Path) -> None:
+    found = presets.corpus("meld, tweeteval")
+    assert found.joins == ["meld", "tweeteval"]
+    assert (found.prompt, found.emotions) == ("speaker", "six-and-neutral")
+    with pytest.raises(UsageError, match="Did you mean 'meld'"):
+        presets.corpus("tweeteval,meldd")
 
 
 def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path: Path) -> None:

@@ -58,6 +58,21 @@ def test_provenance_says_where_it_came_from() -> None:
     assert set(found["versions"]) >= {"torch", "transformers", "sae-lens"}
 
 
+def reading(study: Study) -> Made:
+    return made(study, n=len(study.corpus.examples))
+
+
+def test_texts_that_were_left_out_are_counted_where_the_corpus_was_read(tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("text,label\nIt rained.,sad\nIt shone.,glad\nit rained,sad\n")
+    run = Run(reading, StudySpec(corpus=str(file), sae=None))
+    assert run.result().table.n[0] == 2
+    assert run.provenance["left out"] == {"text stands twice": 1}
+    untouched = Run(made, StudySpec(corpus=str(file), sae=None))
+    untouched.result()
+    assert "left out" not in untouched.provenance
+
+
 def test_a_default_that_is_spelled_out_is_the_same_run() -> None:
     assert Run(made, StudySpec()).key == Run(made, StudySpec(), {"n": 3}).key
 

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import published_files as made
 import pytest
 
-from emomech import presets
+from emomech import hub_files, presets
+from emomech.corpus import TOO_LONG, TWICE
 from emomech.errors import UsageError
 from emomech.study import Study, StudySpec, content_hash
 
@@ -131,3 +133,50 @@ def test_controls_share_model_and_saes() -> None:
     for control in study.controls:
         assert control.lm is study.lm and control.saes is study.saes
         assert len(control.prompts) == len(control.corpus.examples)
+
+
+def test_a_published_set_is_told_by_its_content(folder: Path, tmp_path: Path) -> None:
+    file = made.goemotions(tmp_path / "one", ["It rained.\t3\ta", "It shone.\t5\tb"])
+    before = StudySpec(model=str(folder), sae=None, corpus=str(file)).identity()
+    moved = made.goemotions(tmp_path / "two", ["It rained.\t3\ta", "It shone.\t5\tb"])
+    assert StudySpec(model=str(folder), sae=None, corpus=str(moved)).identity() == before
+    both = StudySpec(model=str(folder), sae=None, corpus=f"{file},{moved}")
+    joined = both.validate().identity()
+    assert joined != before
+    moved.write_text("It rained.\t3\ta\nIt froze.\t5\tb\n")
+    assert both.identity() != joined
+
+
+def test_the_revision_is_part_of_the_identity(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = StudySpec(model=str(folder), sae=None, corpus="tweeteval,meld")
+    before = spec.identity()
+    assert str(presets.corpus("meld").revision) in str(before)
+    later = presets.corpus("meld").model_copy(update={"revision": "0" * 40})
+    monkeypatch.setattr(presets, "table", lambda kind, found=presets.table: {**found(kind), "meld": later})
+    assert spec.identity() != before
+
+
+def test_data_that_no_commit_pins_are_told_by_the_one_in_the_cache(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = {"gsri-18/ISEAR-dataset-complete": "", presets.corpus("meld").repository: ""}
+    monkeypatch.setattr(hub_files, "commit", lambda repository, *_: held[repository])
+    spec = StudySpec(model=str(folder), sae=None, corpus="isear")
+    before = spec.identity()
+    held["gsri-18/ISEAR-dataset-complete"] = "0" * 40
+    assert spec.identity() != before
+    held[presets.corpus("meld").repository] = "0" * 40
+    assert StudySpec(model=str(folder), sae=None, corpus="meld").identity()["corpus"] == {
+        **presets.corpus("meld").model_dump(exclude={"summary", "path", "card", "joins"})
+    }
+
+
+def test_a_published_text_that_the_model_cannot_read_is_left_out_and_counted(tmp_path: Path) -> None:
+    lines = [f"It rained {i} times.\t{3 + i % 2 * 2}\ta" for i in range(8)]
+    lines += [f"{'It went on and on. ' * 40}\t3\tb", "it rained 0 times\t3\tc"]
+    spec = StudySpec(sae=None, corpus=str(made.goemotions(tmp_path, lines)))
+    corpus = Study(spec).corpus
+    assert len(corpus.examples) == 8
+    assert corpus.dropped == {TWICE: 1, TOO_LONG: 1}
+    assert corpus.labels == ("joy", "sadness")
+    assert Study(spec).prompts[0] == "It rained 0 times.\nThe writer of this text feels"
