@@ -53,6 +53,7 @@ class Gold:
     """Texts whose words have labels."""
 
     name: str
+    """Who labelled them."""
     examples: tuple[Example, ...]
     of_corpus: bool
     """Whether these are the corpus's own texts, and so have an emotion each."""
@@ -77,10 +78,9 @@ def gold(source: str, corpus: Corpus, limit: int = 0, seed: int = 0) -> Gold:
     `treebanks.read` do.
     """
     if not source:
-        return Gold(corpus.name, corpus.examples, True)
+        return Gold("corpus", corpus.examples, True)
     if model := _spacy_model(source):
-        examples = _parsed(source, model, corpus.examples)
-        return Gold(f"{corpus.name}, labelled by spaCy's {model}", examples, True)
+        return Gold(f"spaCy's {model}", _parsed(source, model, corpus.examples), True)
     examples = annotated(treebanks.read(_path(source)))
     if limit:
         drawn = np.random.default_rng(seed).permutation(len(examples))[:limit]
@@ -93,12 +93,13 @@ def annotated(sentences: Sequence[Sentence]) -> list[Example]:
 
     What stands in several files, its syntax in one and its roles in another, so has all its tags.
     """
-    named = coreference.heads(sentences, coreference.mentions(sentences))
+    kinds: list[dict[int, str]] = [{} for _ in sentences]
+    for (number, word), mention in coreference.heads(sentences, coreference.mentions(sentences)).items():
+        kinds[number][word] = mention.kind
     found: dict[str, Tags] = {}
-    for number, sentence in enumerate(sentences):
-        kinds = {word: mention.kind for (s, word), mention in named.items() if s == number} if named else {}
+    for sentence, of_sentence in zip(sentences, kinds, strict=True):
         tags = found.setdefault(sentence.text, {})
-        for span, more in _tags(sentence, propositions.roles(sentence), kinds).items():
+        for span, more in _tags(sentence, propositions.roles(sentence), of_sentence).items():
             tags[span] = more | tags.get(span, {})
     return _examples([Example(text, "", cluster=text) for text in found], list(found.values()))
 
@@ -133,7 +134,9 @@ def _tags(sentence: Sentence, roles: Mapping[int, str], kinds: Mapping[int, str]
             "pos": word.upos,
             "role": _ROLE_OF.get(word.relation, ""),
             "voice": _voice(word, below[i]),
-            "semantic_role": role if role != propositions.PREDICATE else "",  # which says no more than that it is a verb
+            "semantic_role": role
+            if role != propositions.PREDICATE
+            else "",  # which says no more than that it is a verb
             "entity": kinds.get(i, ""),
         }
         alone = spans[word.start, word.end] == 1

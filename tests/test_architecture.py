@@ -14,6 +14,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 GRAMMAR = ("organism.happenings", "organism.grammar", "organism.ordinary", "organism.tasks")
 MAKING = ("organism.recipe", "organism.training", "organism.train", "organism.card")
 CARD = ("organism.dataset", "organism.inventory")
+TREEBANKS = ("treebanks", "coreference", "propositions")
 CHARTS = (
     "charts.marks",
     "charts.behaviour",
@@ -45,9 +46,20 @@ RULES = (
     "rules.tracing",
 )
 LAYERS: dict[str, tuple[str, ...]] = {
-    "words": ("errors", "vocab", "stats", "depths", "selectivity", "detection", "schema", "preset_kinds", "presets"),
+    "words": (
+        "errors",
+        "vocab",
+        "stats",
+        "depths",
+        "selectivity",
+        "detection",
+        "schema",
+        "preset_kinds",
+        "presets",
+        *TREEBANKS,
+    ),
     "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
-    "texts": ("tokens", "prompts", "organism.wording", *GRAMMAR),
+    "texts": ("tokens", "prompts", "linguistics", "organism.wording", *GRAMMAR),
     "touch": (
         "hooks",
         "interventions",
@@ -59,7 +71,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "organism.curve",
         *CARD,
     ),
-    "measure": ("activations", "readout", "gate"),
+    "measure": ("activations", "readout", "gate", "labelled_texts"),
     "cause": (
         "questions",
         "reference",
@@ -227,6 +239,7 @@ TESTED_WITH |= {
 }
 TESTED_WITH |= {"assignment": "belonging", "dictionaries": "belonging"}
 TESTED_WITH |= {"depth_measures": "analyses.depth"}
+TESTED_WITH |= {"labelled_texts": "analyses.flow_on_treebanks"}
 TESTED_WITH |= {"steering_methods": "analyses.steering"}
 """Parts of a whole that is tested under its own name."""
 BARE = {"errors", "vocab"}
