@@ -58,7 +58,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "presets",
         *TREEBANKS,
     ),
-    "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
+    "things": ("models", "saes", "corpus", "feature_labels", "organism.lexicon", "organism.events"),
     "texts": ("tokens", "prompts", "linguistics", "organism.wording", *GRAMMAR),
     "touch": (
         "hooks",
