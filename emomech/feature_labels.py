@@ -162,8 +162,8 @@ def _one_explainer(labels: Mapping[HookPoint, FeatureLabels]) -> None:
     if len(by) > 1:
         who = "; ".join(f"{name}: {', '.join(map(str, sorted(points)))}" for name, points in sorted(by.items()))
         raise EmomechError(
-            f"labels by different explainers make no curve over depth, which would show who explained which layer: {who}. "
-            "Read the layers with one `explainer`, or leave those of the others out."
+            "labels by different explainers make no curve over depth, which would show who explained which layer: "
+            f"{who}. Read the layers with one `explainer`, or leave those of the others out."
         )
 
 

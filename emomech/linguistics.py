@@ -16,8 +16,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from emomech import coreference, propositions, treebanks
 from emomech.corpus import Corpus, Example, Word
 from emomech.errors import UsageError
@@ -83,6 +81,8 @@ def gold(source: str, corpus: Corpus, limit: int = 0, seed: int = 0) -> Gold:
         return Gold(f"spaCy's {model}", _parsed(source, model, corpus.examples), True)
     examples = annotated(treebanks.read(_path(source)))
     if limit:
+        import numpy as np
+
         drawn = np.random.default_rng(seed).permutation(len(examples))[:limit]
         examples = [examples[i] for i in sorted(drawn)]
     return Gold(_path(source).name, tuple(examples), False)
