@@ -115,7 +115,11 @@ def readable(lm: "LanguageModel", examples: Iterable[Example]) -> list[Example]:
 
 
 def _path(source: str) -> Path:
-    return Path(source).expanduser()
+    path = Path(source).expanduser()
+    if not path.exists():
+        wanted = f"a CoNLL-U file, a folder of them, {SPACY} or {SPACY}:MODEL"
+        raise UsageError(f"gold {source!r}: there is nothing at {path.absolute()}; expected {wanted}.")
+    return path
 
 
 def _tags(sentence: Sentence, roles: Mapping[int, str], kinds: Mapping[int, str]) -> Tags:

@@ -129,7 +129,7 @@ def real(shared_data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest
 def test_a_treebank_with_roles_speaks_about_every_stage(
     real: dict[str, str], shared_data: Callable[[str], Path]
 ) -> None:
-    spec = StudySpec(**real, gold=str(shared_data("up_english_ewt")), limit=400).validate()
+    spec = StudySpec(**real, gold=str(shared_data("up_english_ewt")), limit=300).validate()
     found = checked(flow(Study(spec), n_permutations=20, n_resamples=20))
     rows = found.texts.set_index("stage")
     assert rows.n_tested[["syntax", "semantics", "emotion"]].to_list() == [2, 1, 1]
