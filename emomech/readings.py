@@ -1,4 +1,4 @@
-"""Which token of each text is read for which label: the same texts for every label family.
+"""Which token of each text is read for which label: the same texts for every label family, wherever there are such.
 
 Two readings, because where a label is looked for changes what is found. `words`: one word per text that carries
 the family's tag, read at its last token. `answer`: the last token of the question, labelled with what is
@@ -7,7 +7,7 @@ counts of selective features can be compared between families.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +21,7 @@ Where = Literal["words", "answer"]
 
 STAGES: Mapping[str, tuple[str, ...]] = {
     "lexical": ("word",),
-    "syntax": ("role", "voice"),
+    "syntax": ("pos", "role", "voice"),
     "semantics": ("semantic_role", "entity", "desirability"),
     "emotion": ("emotion",),
 }
@@ -77,13 +77,18 @@ def stage_of(family: str) -> str:
 
 
 def readings(
-    examples: Sequence[Example], questions: Sequence[TokenizedText], seed: int
+    examples: Sequence[Example],
+    questions: Sequence[TokenizedText],
+    seed: int,
+    texts_of: Mapping[str, Container[int]] | None = None,
 ) -> tuple[list[Reading], list[Untested]]:
     """Choose the reads of every family at both places, from one text per cluster.
 
-    Families of one place have equally many reads, a random choice by the seed. A family without enough labelled
-    texts is returned as untested, with the reason.
+    Families of one place have equally many reads, a random choice by the seed. `texts_of` gives the numbers of the
+    texts that a family is read on, where it is not read on all. A family without enough labelled texts is returned
+    as untested, with the reason.
     """
+    among = texts_of or {}
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(examples))
     texts = sorted({examples[text].cluster: int(text) for text in order}.values())
@@ -94,9 +99,10 @@ def readings(
         for family in (family for families in STAGES.values() for family in families):
             if where == "answer" and family == "word":
                 continue
-            reads = [r for t in texts if (r := _read(where, family, t, examples[t], questions[t], rng))]
+            asked = [text for text in texts if text in among.get(family, range(len(examples)))]
+            reads = [r for t in asked if (r := _read(where, family, t, examples[t], questions[t], rng))]
             kept = _in_large_classes(reads)
-            if reason := _shortage(kept, reads):
+            if reason := _shortage(kept, reads) or (_told(kept) if (where, family) != ("words", "word") else ""):
                 untested.append(Untested(where, family, reason))
             else:
                 candidates[family] = kept
@@ -133,10 +139,16 @@ def _in_large_classes(reads: Sequence[_Read]) -> list[_Read]:
 
 def _shortage(kept: Sequence[_Read], reads: Sequence[_Read]) -> str:
     if not reads:
-        return "the corpus has no such annotation"
+        return "the texts have no such annotation"
     if len({read.label for read in kept}) < 2:
         return f"fewer than two classes have {MIN_CLASS} texts or more"
     return f"{len(kept)} labelled texts, {MIN_READS} are needed" if len(kept) < MIN_READS else ""
+
+
+def _told(reads: Sequence[_Read]) -> str:
+    """Say so where each word that is read stands in one class only: then the word alone tells it."""
+    told = len({(read.word, read.label) for read in reads}) == len({read.word for read in reads})
+    return "each word stands in one class only, so that the word alone tells it" if told else ""
 
 
 def _reading(where: Where, family: str, reads: Sequence[_Read]) -> Reading:

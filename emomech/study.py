@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emomech import corpus as corpora
-from emomech import hub_files, presets, public_texts
+from emomech import hub_files, linguistics, presets, public_texts
 from emomech.corpus import Corpus, Example, Reading
 from emomech.errors import UsageError
+from emomech.linguistics import Gold
 from emomech.preset_kinds import CorpusPreset, Preset, PromptPreset
 from emomech.prompts import answer, ask
 
@@ -41,10 +42,13 @@ class StudySpec:
     """At most this many texts; 0: all that the corpus has."""
     controls: str = AUTO
     """Corpora of other tasks for the same model, separated by commas; auto: those that go with the corpus; or none."""
+    gold: str = ""
+    """Where words have their labels from: the corpus; a CoNLL-U file or a folder of them; `spacy` or `spacy:MODEL`."""
 
     def validate(self) -> "StudySpec":
         """Return the spec if all it names exists. Raises UsageError; loads nothing."""
         self._presets()
+        linguistics.identity(self.gold)
         for control in self.control_specs:
             control.validate()
         if self.limit < 0:
@@ -59,13 +63,14 @@ class StudySpec:
         found = self._presets()
         parts = {kind: _content(entry) for kind, entry in found.items()}
         controls = [control.identity() for control in self.control_specs]
-        return {**parts, "seed": self.seed, "limit": self.limit, "controls": controls}
+        numbers = {"seed": self.seed, "limit": self.limit}
+        return {**parts, **numbers, "controls": controls, "gold": linguistics.identity(self.gold)}
 
     @property
     def control_specs(self) -> "list[StudySpec]":
         """What is asked of the same model beside the emotion. Raises UsageError for a corpus that does not exist."""
         named = presets.corpus(self.corpus).controls if self.controls == AUTO else presets.listed(self.controls)
-        asked = {"emotions": AUTO, "prompt": AUTO, "controls": NONE}
+        asked = {"emotions": AUTO, "prompt": AUTO, "controls": NONE, "gold": ""}
         return [replace(self, corpus=name, **asked) for name in named if name != NONE]
 
     @property
@@ -158,6 +163,11 @@ class Study:
         name = self.spec.corpus if not preset.path else Path(preset.path).name
         found = self._reading(preset)
         return replace(corpora.make(name, found.examples, self._emotion_words), dropped=found.dropped)
+
+    @cached_property
+    def gold(self) -> Gold:
+        """Texts whose words have labels: the corpus, or other texts. Raises UsageError as `linguistics.gold` does."""
+        return linguistics.gold(self.spec.gold, self.corpus, self.spec.limit, self.spec.seed)
 
     def _reading(self, preset: CorpusPreset) -> Reading:
         limit, seed = self.spec.limit, self.spec.seed

@@ -14,6 +14,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 GRAMMAR = ("organism.happenings", "organism.grammar", "organism.ordinary", "organism.tasks")
 MAKING = ("organism.recipe", "organism.training", "organism.train", "organism.card")
 CARD = ("organism.dataset", "organism.inventory")
+TREEBANKS = ("treebanks", "coreference", "propositions")
 CHARTS = (
     "charts.marks",
     "charts.behaviour",
@@ -60,9 +61,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "hub_files",
         "preset_kinds",
         "presets",
+        *TREEBANKS,
     ),
-    "things": ("models", "saes", "corpus", "published", "organism.lexicon", "organism.events"),
-    "texts": ("tokens", "prompts", "public_texts", "data_cards", "organism.wording", *GRAMMAR),
+    "things": ("models", "saes", "corpus", "published", "feature_labels", "organism.lexicon", "organism.events"),
+    "texts": ("tokens", "prompts", "public_texts", "data_cards", "linguistics", "organism.wording", *GRAMMAR),
     "touch": (
         "hooks",
         "interventions",
@@ -74,7 +76,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "organism.curve",
         *CARD,
     ),
-    "measure": ("activations", "readout", "gate"),
+    "measure": ("activations", "readout", "gate", "labelled_texts"),
     "cause": (
         "questions",
         "reference",
@@ -246,6 +248,7 @@ TESTED_WITH |= {
 }
 TESTED_WITH |= {"assignment": "belonging", "dictionaries": "belonging"}
 TESTED_WITH |= {"depth_measures": "analyses.depth"}
+TESTED_WITH |= {"labelled_texts": "analyses.flow_on_treebanks"}
 TESTED_WITH |= {"steering_methods": "analyses.steering"}
 """Parts of a whole that is tested under its own name."""
 BARE = {"errors", "vocab"}

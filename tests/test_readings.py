@@ -60,7 +60,7 @@ def test_strata_are_the_words_except_for_token_identity() -> None:
 
 def test_what_a_corpus_does_not_annotate_is_said() -> None:
     _, untested = read([example(i, tagged=False) for i in range(200)])
-    assert untested["words", "voice"] == "the corpus has no such annotation"
+    assert untested["words", "voice"] == "the texts have no such annotation"
 
 
 def test_small_classes_are_left_out_and_too_few_reads_are_said() -> None:

@@ -128,6 +128,21 @@ def test_controls_are_asked_of_the_same_model(texts: Path, folder: Path) -> None
         StudySpec(controls="organism-kinds, weather").validate()
 
 
+def test_labels_of_words_are_part_of_the_identity_and_go_to_no_control(texts: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.conllu"
+    file.write_text("1\tSo\tso\tADV\t_\t_\t0\troot\t_\t_\n")
+    named = StudySpec(gold=str(file))
+    before = named.validate().identity()
+    assert before != StudySpec().identity()
+    assert all(control.gold == "" for control in named.control_specs)
+    found = Study(StudySpec(gold=str(file), limit=10)).gold
+    assert ([example.text for example in found.examples], found.of_corpus) == (["So"], False)
+    file.write_text(file.read_text().replace("ADV", "INTJ"))
+    assert named.identity() != before
+    with pytest.raises(UsageError, match="nothing at"):
+        StudySpec(gold="no/treebank").validate()
+
+
 def test_controls_share_model_and_saes() -> None:
     study = Study(StudySpec())
     for control in study.controls:

@@ -1,14 +1,15 @@
 """Claim C1: does a text turn into syntax, then semantics, then emotion, layer by layer?
 
-On the same texts and the same number of reads, each layer's features are tested for every label family; the
-share of its active features that are selective, above a permutation null, is the family's profile in
-depth. A stage is the mean of its families. Three things decide: the order of the stages' depth centres of
-gravity; how many phases of layers best predict the profile of held-out texts, one to five, against a straight
-ramp; and whether controls in which nothing was learned show the same.
+On the same number of reads, and on the same texts wherever these have labels of all kinds, each layer's features are
+tested for every label family; the share of its active features that are selective, above a permutation null, is the
+family's profile in depth. A stage is the mean of its families. Three things decide: the order of the stages' depth
+centres of gravity; how many phases of layers best predict the profile of held-out texts, one to five, against a
+straight ramp; and whether controls in which nothing was learned show the same.
 
 Nothing is fitted to these texts and nothing chosen on them, so all splits are used.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
@@ -17,14 +18,14 @@ import numpy as np
 import pandas as pd
 
 from emomech.gate import Quality, qualities
+from emomech.labelled_texts import LabelledTexts
 from emomech.models import LanguageModel, randomised
 from emomech.profiles import Profiles, Reads, Resamples, measure, with_labels_shuffled
-from emomech.readings import Reading, Untested, readings, stage_of
+from emomech.readings import STAGES, Reading, Untested, readings, stage_of
 from emomech.saes import Sae, random_sae
 from emomech.schema import DEPTH, INTERVAL, Schema, frame
 from emomech.stats import Floats, ramp_error, segment, standard_interval, step_error
 from emomech.study import Study
-from emomech.tokens import tokenize
 from emomech.vocab import HookPoint
 
 Condition = Literal["trained", "shuffled labels", "random dictionary", "random weights"]
@@ -88,6 +89,16 @@ FAMILIES = Schema(
         "untested": "why these texts cannot speak about it; empty if they can",
     },
 )
+TEXTS = Schema(
+    keys={"stage": "stage of the claim, or the baseline"},
+    values={
+        "families": "label families that stand for it",
+        "texts": "whose texts they are read on",
+        "labels": "who labelled these texts' words",
+        "n_texts": "such texts",
+        "n_tested": "families that they can speak about, at the words or at the answer",
+    },
+)
 QUALITY = Schema(
     keys={"hook_point": "where the SAE stands"},
     values={
@@ -110,6 +121,7 @@ class Flow:
     differences: Annotated[pd.DataFrame, DIFFERENCES]
     phases: Annotated[pd.DataFrame, PHASES]
     families: Annotated[pd.DataFrame, FAMILIES]
+    texts: Annotated[pd.DataFrame, TEXTS]
     quality: Annotated[pd.DataFrame, QUALITY]
 
 
@@ -119,16 +131,16 @@ def flow(study: Study, *, n_permutations: int = 200, n_resamples: int = 200) -> 
     The null has `n_permutations` shuffles of the labels, the intervals `n_resamples` bootstrap draws of
     whole clusters. Raises UsageError for an SAE that does not fit the model on these texts.
     """
-    lm, saes, examples, seed = study.lm, study.saes, study.corpus.examples, study.spec.seed
-    quality = qualities(lm, saes, [example.text for example in examples[:N_GATE_TEXTS]])
-    questions = tokenize(lm, study.prompts)
-    tested, untested = readings(examples, questions, seed)
-    resamples = Resamples.of([example.cluster for example in examples], n_resamples, seed)
+    lm, saes, seed = study.lm, study.saes, study.spec.seed
+    texts = LabelledTexts.of(study)
+    quality = qualities(lm, saes, texts.first(N_GATE_TEXTS))
+    tested, untested = readings(texts.examples, texts.questions, seed, texts.numbers)
+    resamples = Resamples.of([example.cluster for example in texts.examples], n_resamples, seed)
     l0 = {found.point: max(1, round(found.l0)) for found in quality}
 
     def profiles(condition: Condition) -> list[Profiles]:
         model = randomised(lm, seed) if condition == "random weights" else lm
-        reads = Reads.of(model, list(saes), questions, tested)
+        reads = Reads.of(model, list(saes), texts.questions, tested)
         dictionaries = saes
         if condition.startswith("random"):
             dictionaries = {point: _random(reads, sae, l0[point], seed) for point, sae in saes.items()}
@@ -143,6 +155,7 @@ def flow(study: Study, *, n_permutations: int = 200, n_resamples: int = 200) -> 
         differences=_differences(found),
         phases=_phases(found),
         families=_families(tested, untested),
+        texts=_texts(texts, tested),
         quality=_quality(quality, lm),
     )
 
@@ -243,9 +256,19 @@ def _families(tested: Sequence[Reading], untested: Sequence[Untested]) -> pd.Dat
     return frame(FAMILIES, rows)
 
 
+def _texts(texts: LabelledTexts, tested: Sequence[Reading]) -> pd.DataFrame:
+    spoken = {reading.family for reading in tested}
+    rows = []
+    for stage, families in STAGES.items():
+        kind = texts.kind_of[families[0]]
+        counts = len(kind.numbers), len(spoken & set(families))
+        rows.append((stage, _words(", ".join(families)), kind.texts, kind.labels, *counts))
+    return frame(TEXTS, rows)
+
+
 def _words(name: str) -> str:
-    """Write a name of the annotation as the page shows it."""
-    return name.replace("_", " ")
+    """Write names of the annotation as the page shows them."""
+    return re.sub(r"\bpos\b", "part of speech", name.replace("_", " "))
 
 
 def _quality(found: Sequence[Quality], lm: LanguageModel) -> pd.DataFrame:

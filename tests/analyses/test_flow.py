@@ -72,9 +72,20 @@ def test_where_nothing_is_put_nothing_is_found(null: Flow) -> None:
     assert (cells.n_selective > 0).mean() < 0.15
 
 
-def test_families_have_equally_many_reads_and_all_are_tested(staged: Flow) -> None:
-    assert (staged.families.untested == "").all()
-    assert staged.families.groupby("where").n.nunique().eq(1).all()
+def test_families_have_equally_many_reads_and_all_that_are_annotated_are_tested(staged: Flow) -> None:
+    tested = staged.families[staged.families.untested == ""]
+    assert set(staged.families.family) - set(tested.family) == {"part of speech"}
+    assert tested.groupby("where").n.nunique().eq(1).all()
+
+
+def test_one_kind_of_texts_is_said_to_be_one(staged: Flow) -> None:
+    assert set(staged.texts.texts) == {"planted"} and set(staged.texts.labels) == {"corpus"}
+    assert staged.texts.set_index("stage").n_tested.to_dict() == {
+        "lexical": 1,
+        "syntax": 2,
+        "semantics": 3,
+        "emotion": 1,
+    }
 
 
 def test_where_phases_begin_is_read_from_their_table(staged: Flow) -> None:
@@ -101,7 +112,10 @@ def test_texts_without_annotation_say_so() -> None:
     result = checked(flow(study, n_permutations=20, n_resamples=20))
     found = verdicts.flow(result)
     assert found.outcome == "cannot be tested here"
-    assert "role, voice, semantic role, entity, desirability (the corpus has no such annotation)" in found.reason
+    assert (
+        "part of speech, role, voice, semantic role, entity, desirability (the texts have no such annotation)"
+        in found.reason
+    )
     assert set(result.profile.family) == {"word", "emotion"}
 
 

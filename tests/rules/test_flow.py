@@ -11,6 +11,7 @@ from emomech.analyses.flow import (
     PROFILE,
     QUALITY,
     STAGE_PROFILE,
+    TEXTS,
     Flow,
 )
 from emomech.rules.flow import flow
@@ -23,7 +24,11 @@ NONE = dict.fromkeys(UP, 0.0)
 
 
 def flowed(
-    words: dict[str, float], answer: dict[str, float], control: dict[str, float] = NONE, best: str = "K=3"
+    words: dict[str, float],
+    answer: dict[str, float],
+    control: dict[str, float] = NONE,
+    best: str = "K=3",
+    treebank: str = "mine",
 ) -> Flow:
     """Differences at both places and in the control, each ± 0.05; `best` has the least held-out error."""
     found = [("trained", "words", words), ("trained", "answer", answer)]
@@ -31,13 +36,16 @@ def flowed(
     rows = [(c, w, name, x, x - 0.05, x + 0.05, 300) for c, w, group in found for name, x in group.items()]
     forms = ("K=1", "K=2", "K=3", "ramp")
     phases = [("trained", w, form, 0.1 if form == best else 0.5, "") for w in ("words", "answer") for form in forms]
-    families = [("words", "role", "syntax", 0, "", "the corpus has no such annotation")]
+    families = [("words", "role", "syntax", 0, "", "the texts have no such annotation")]
+    stages = {"lexical": treebank, "syntax": treebank, "semantics": treebank, "emotion": "mine"}
+    texts = [(stage, "", name, name, 300, 1) for stage, name in stages.items()]
     empty = {"profile": PROFILE, "stages": STAGE_PROFILE, "centres": CENTRES, "quality": QUALITY}
     tables = {name: table(schema) for name, schema in empty.items()}
     filled = {
         "differences": table(DIFFERENCES, rows),
         "phases": table(PHASES, phases),
         "families": table(FAMILIES, families),
+        "texts": table(TEXTS, texts),
     }
     return checked(Flow(**tables, **filled))
 
@@ -53,6 +61,8 @@ def flowed(
         (flowed(DOWN, DOWN), "does not replicate"),
         (flowed(NONE, NONE), "does not replicate"),
         (flowed(UP, UP, control=UP), "does not replicate"),
+        (flowed(UP, UP, treebank="news"), "partly"),
+        (flowed(DOWN, DOWN, treebank="news"), "does not replicate"),
         (flowed({"emotion − semantics": 0.2}, {}), "cannot be tested here"),
     ],
 )
@@ -86,4 +96,10 @@ def test_a_stage_without_a_centre_has_no_place_in_the_order() -> None:
 
 def test_flow_says_what_is_not_annotated() -> None:
     found = flow(flowed({}, {}))
-    assert "Not all stages can be read: role (the corpus has no such annotation)." in found.reason
+    assert "Not all stages can be read: role (the texts have no such annotation)." in found.reason
+
+
+def test_flow_says_when_the_stages_are_read_on_different_texts() -> None:
+    told = "read on different texts (syntax and semantics on news; emotion on mine)"
+    assert told in flow(flowed(UP, UP, treebank="news")).reason
+    assert "different texts" not in flow(flowed(UP, UP)).reason

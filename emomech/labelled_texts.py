@@ -1,0 +1,61 @@
+"""All texts that label families are read on: the corpus alone, or the corpus and the sentences of a treebank."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from emomech.corpus import Example
+from emomech.linguistics import readable
+from emomech.readings import STAGES
+from emomech.study import Study
+from emomech.tokens import TokenizedText, tokenize
+
+EMOTION = "emotion"
+"""The family whose labels are those of the corpus, whatever else has labels."""
+
+
+@dataclass(frozen=True)
+class TextKind:
+    """Texts of one origin."""
+
+    texts: str
+    """Whose texts they are."""
+    labels: str
+    """Who labelled their words."""
+    numbers: range
+    """Which of all texts they are."""
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Texts, each as the model reads it, and the kind of them that each label family is read on."""
+
+    examples: Sequence[Example]
+    questions: Sequence[TokenizedText]
+    """The corpus's texts with their question; a treebank's sentences as they are, since they ask about no emotion."""
+    kind_of: Mapping[str, TextKind]
+
+    @classmethod
+    def of(cls, study: Study) -> "LabelledTexts":
+        """Take the corpus, and the sentences of the study's treebank that the model can read, if it names one."""
+        gold, corpus = study.gold, study.corpus
+        families = [family for found in STAGES.values() for family in found]
+        n = len(corpus.examples)
+        own = TextKind(corpus.name, "corpus", range(n))
+        if gold.of_corpus:
+            labelled = TextKind(corpus.name, gold.name, range(n))
+            kinds = dict.fromkeys(families, labelled) | {EMOTION: own}
+            return cls(gold.examples, tokenize(study.lm, study.prompts), kinds)
+        further = readable(study.lm, gold.examples)
+        other = TextKind(gold.name, gold.name, range(n, n + len(further)))
+        questions = tokenize(study.lm, [*study.prompts, *(example.text for example in further)])
+        return cls([*corpus.examples, *further], questions, dict.fromkeys(families, other) | {EMOTION: own})
+
+    @property
+    def numbers(self) -> dict[str, range]:
+        """Which texts each family is read on."""
+        return {family: kind.numbers for family, kind in self.kind_of.items()}
+
+    def first(self, n: int) -> list[str]:
+        """Take the first `n` texts of each kind."""
+        kinds = sorted(set(self.numbers.values()), key=lambda numbers: numbers.start)
+        return [self.examples[i].text for numbers in kinds for i in numbers[:n]]
