@@ -144,8 +144,16 @@ def status(profile: ProfileOption = "full", output: OutputOption = None) -> None
 
 
 @app.command()
-def check(profile: ProfileOption = "full", output: OutputOption = None) -> None:
-    """Say what is wrong with the book as it stands; exits with 1 if anything is."""
+def check(
+    what: Annotated[Literal["book"], typer.Argument(help="What to check.")] = "book",
+    profile: ProfileOption = "full",
+    output: OutputOption = None,
+) -> None:
+    """Say what is wrong with the book as it stands; exits with 1 if anything is.
+
+    That is a part that is missing or stale, an errored notebook, a figure without description, a number typed into
+    prose, a quoted one that no cell defined, a link that leads nowhere, a file from another host, a heavy page.
+    """
     from emomech import book, edition
 
     if problems := book.check(edition.opened(output.absolute()) if output else edition.Edition(profile)):

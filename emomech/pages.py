@@ -11,15 +11,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
-from html.parser import HTMLParser
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
+from emomech import artefacts
 from emomech.errors import EmomechError, UsageError
 from emomech.sphinx_vega import MIME
 
@@ -30,8 +29,6 @@ STAMP = ".emomech-key"
 
 _TOOLS = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "pydata-sphinx-theme", "vl-convert-python")
 _NOT_SOURCES = {"_build", "results", ".ipynb_checkpoints"}
-_SOURCE_KEY = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "embed": "src"}
-_NAVIGATION = {"canonical", "next", "prev", "search", "index", "author", "copyright", "help", "license"}
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 """What sets colours on a terminal; Sphinx writes it anywhere."""
@@ -70,8 +67,8 @@ def _walk(node: Any) -> Iterator[str]:
 def book_sources(root: Path, results: Path) -> dict[str, Path]:
     """Collect the files of the book at `root`: its configuration, its pages, and what else stands in `book/`.
 
-    The executed notebooks, `book/results/` of the contents, are those of the folder `results`. Raises
-    EmomechError for a page of the contents that does not exist.
+    The executed notebooks, `book/results/` of the contents, are those of the folder `results`, and so is the ledger of
+    what they show. Raises EmomechError for a page of the contents that does not exist.
     """
     files = [root / "_config.yml", root / "_toc.yml"]
     files += [
@@ -83,7 +80,8 @@ def book_sources(root: Path, results: Path) -> dict[str, Path]:
     for page in toc_files(root):
         executed = Path(page).parent == RESULTS
         name = f"{page}.ipynb" if executed else f"{page}.md"
-        file = results / Path(name).name if executed else root / name
+        made = artefacts.source(results) if page == artefacts.PAGE else root / name
+        file = results / Path(name).name if executed else made
         if not file.exists():
             raise EmomechError(f"_toc.yml: {page}: there is no {file}.")
         found[name] = file
@@ -107,7 +105,7 @@ def single_sources(root: Path, executed: Path, into: Path) -> dict[str, Path]:
 def key_of(sources: Sources) -> str:
     """Name the content that pages made from these files would have."""
     digest = blake2b(digest_size=16)
-    own = {name: Path(__file__).with_name(name) for name in ("pages.py", "sphinx_vega.py")}
+    own = {name: Path(__file__).with_name(name) for name in ("pages.py", "sphinx_vega.py", "artefacts.py", "shown.py")}
     for name, file in [*sorted(sources.items()), *own.items()]:
         digest.update(f"{name}\0".encode() + blake2b(file.read_bytes()).digest())
     digest.update(json.dumps({tool: metadata.version(tool) for tool in _TOOLS}).encode())
@@ -120,8 +118,8 @@ def kept_key(html: Path) -> str:
     return stamp.read_text(encoding="utf-8") if stamp.exists() else ""
 
 
-def render(sources: Sources, html: Path) -> None:
-    """Make pages of a book's files, and put them in place of the folder `html`.
+def render(sources: Sources, html: Path, beside: Sequence[Path] = ()) -> None:
+    """Make pages of a book's files, and put them in place of the folder `html`, with the files that stand beside them.
 
     Raises EmomechError for a notebook that is not whole and for every warning of Sphinx; UsageError for a folder that
     holds other things than pages. In both cases the folder stays as it was.
@@ -138,6 +136,8 @@ def render(sources: Sources, html: Path) -> None:
             shutil.copyfile(file, folder / "source" / name)
         _jupyter_book(folder / "source", folder)
         built = folder / "_build" / "html"
+        for file in beside:
+            shutil.copyfile(file, built / file.name)
         (built / STAMP).write_text(key_of(sources), encoding="utf-8")
         if html.exists():
             os.replace(html, folder / "retired")
@@ -200,47 +200,3 @@ def _output_problems(output: Mapping[str, Any]) -> Iterator[str]:
     chart = output.get("data", {}).get(MIME)
     if chart is not None and not chart.get("description"):
         yield "shows a figure without a description"
-
-
-class _Page(HTMLParser):
-    """The names that a page defines, the pages it links to, and the files it loads."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.ids: set[str] = set()
-        self.links: list[str] = []
-        self.loads: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        self.ids |= {given[name] for name in ("id", "name") if name in given}
-        if tag == "a" and "href" in given:
-            self.links.append(given["href"])
-        elif tag == "link" and "href" in given and not _NAVIGATION & set(given.get("rel", "").split()):
-            self.loads.append(given["href"])
-        elif source := given.get(_SOURCE_KEY.get(tag, "")):
-            self.loads.append(source)
-
-
-def html_problems(html: Path) -> list[str]:
-    """Say what is wrong with built pages: something loaded from another host, a file or a link that leads nowhere."""
-    files = [file for file in sorted(html.rglob("*.html")) if "_static" not in file.relative_to(html).parts]
-    pages = {file: _Page(file.read_text(encoding="utf-8")) for file in files}
-    return [f"{file.relative_to(html)}: {why}" for file in pages for why in _page_problems(file, pages)]
-
-
-def _page_problems(file: Path, pages: Mapping[Path, _Page]) -> Iterator[str]:
-    page = pages[file]
-    for address in page.loads:
-        if urlsplit(address).netloc:
-            yield f"loads {address} from another host"
-    for address in dict.fromkeys([*page.links, *page.loads]):
-        parts = urlsplit(address)
-        if parts.scheme or parts.netloc:
-            continue
-        target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
-        if not target.exists():
-            yield f"leads to {address}, which does not exist"
-        elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids:
-            yield f"leads to {address}, a page without such a place"

@@ -96,7 +96,7 @@ class Run(Generic[R]):
                 "arguments": self._bound(),
                 "key": self.key,
                 "commit": commit(),
-                "versions": {name: metadata.version(name) for name in _VERSIONS},
+                "versions": versions(),
                 "seconds": round(seconds, 1),
                 "tables": tables,
             }
@@ -117,6 +117,11 @@ class Run(Generic[R]):
 def runs_folder() -> Path:
     """Where runs are kept: `EMOMECH_RUNS`, or beside the built book."""
     return Path(os.environ.get("EMOMECH_RUNS") or PACKAGE.parent / "book" / "_build" / "runs")
+
+
+def versions() -> dict[str, str]:
+    """Name the versions of the packages on which a result hangs."""
+    return {name: metadata.version(name) for name in _VERSIONS}
 
 
 @cache
