@@ -1,4 +1,4 @@
-"""The command line: `emomech list`, `run`, `book`, `status`, `check`, `organism` and `sae`.
+"""The command line: `emomech list`, `run`, `book`, `status`, `check`, `verdicts`, and the commands of other modules.
 
 What a command needs is imported when it is called, so that help and lists are there at once.
 """
@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+from emomech import publishing_commands
 from emomech.errors import EmomechError, UsageError
 from emomech.training_commands import Format, organism, sae, say
 
@@ -34,6 +35,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("diff")(publishing_commands.diff)
 app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
 

@@ -87,6 +87,9 @@ class Shown:
     numbers: tuple[Number, ...]
     pieces: tuple[Piece, ...]
     outcomes: tuple[Outcome, ...]
+    """The verdicts of this page, on the model that it was executed with."""
+    matrix: tuple[Outcome, ...]
+    """The verdicts of other pages, each on several models, that it puts together."""
     provenance: Mapping[str, str | Mapping[str, str]]
     """The table that ends the page: the run behind it, empty where it shows none."""
     prose: tuple[tuple[int, str], ...] = field(repr=False)
@@ -113,7 +116,8 @@ def read(file: Path) -> Shown:
         tuple(_tables(html)),
         tuple(_numbers(outputs)),
         tuple(_pieces(outputs)),
-        tuple([*_verdicts(html, model), *_matrix(html)]),
+        tuple(_verdicts(html, model)),
+        tuple(_matrix(html)),
         {name: value for _, page in html for name, value in _provenance(page)},
         prose,
     )

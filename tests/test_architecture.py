@@ -113,13 +113,15 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "pages",
         "page_checks",
         "prose",
+        "differences",
+        "difference_page",
         "edition",
         "book",
         "ledger",
         "matrix",
         *MAKING,
     ),
-    "door": ("training_commands", "cli", "__main__"),
+    "door": ("training_commands", "publishing_commands", "cli", "__main__"),
 }
 """Bottom up. A module imports modules of lower layers; inside `words`, `cause`, `fit`, `keep and show`, `shell` and `organism` also its neighbours."""
 NEIGHBOURLY = ("words", "cause", "fit", "keep and show", "shell", "door")

@@ -63,7 +63,7 @@ def test_the_matrix_is_read_per_claim_and_model(tmp_path: Path) -> None:
     glued = planted_book.glued("verdicts", {}, matrix=shown_matrix)
     cells = [planted_book.shows(shown_matrix), planted_book.shows(*glued)]
     page = shown.read(planted_book.write(tmp_path, verdicts=nbformat.v4.new_notebook(cells=cells)) / "verdicts.ipynb")
-    assert [(one.claim, one.model, one.outcome, one.reason) for one in page.outcomes] == [
+    assert [(one.claim, one.model, one.outcome, one.reason) for one in page.matrix] == [
         ("C1", "one", "replicates", "Because."),
         ("C1", "two", "does not replicate", "Not so."),
         ("C9", "one", "partly", "Some."),
