@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from emomech.differences import Differences, FigureChange, Kind, TableChange, models
+from emomech.differences import Differences, FigureChange, Kind, TableChange, models, table_line
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1f2430; --soft: #5d6470; --ground: #fff; --rule: #d5d9df; --mark: #9a6200; }
@@ -15,7 +15,8 @@ body { background: var(--ground); color: var(--ink); font: 1rem/1.6 system-ui, s
   max-width: 70rem; padding: 0 1.25rem; }
 h1 { font-size: 2.1rem; line-height: 1.15; letter-spacing: -0.012em; text-wrap: balance; }
 h2 { font-size: 1.45rem; font-weight: 600; margin-top: 2.6rem; }
-h3 { font-size: 1rem; font-weight: 600; margin: 1.6rem 0 0.4rem; }
+details { margin: 0.6rem 0; }
+summary span { color: var(--soft); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.88rem; font-variant-numeric: tabular-nums; width: 100%; }
 th, td { border-bottom: 1px solid var(--rule); padding: 0.35rem 1rem 0.35rem 0; text-align: left; vertical-align: top; }
@@ -128,7 +129,8 @@ def _one_table(table: TableChange) -> str:
     )
     only = [("the second", row) for row in table.rows_added] + [("the first", row) for row in table.rows_removed]
     rows = _table(("only in", "row"), ((book, escape(row)) for book, row in only))
-    return f"<h3>{escape(table.notebook)}: {escape(table.caption)}</h3>{cells}{rows}"
+    summary = f"{escape(table.notebook)}: {escape(table.caption)} <span>{table_line(table)}</span>"
+    return f"<details><summary>{summary}</summary>{cells}{rows}</details>"
 
 
 def _figure(figure: FigureChange, before: str, after: str) -> str:

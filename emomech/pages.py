@@ -32,6 +32,7 @@ _NOT_SOURCES = {"_build", "results", ".ipynb_checkpoints"}
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 """What sets colours on a terminal; Sphinx writes it anywhere."""
+_REMOTE_SCRIPT = re.compile(r"<script[^>]*\ssrc=\"https?:[^>]*></script>")
 _MAX_LINES = 20
 
 Sources = Mapping[str, Path]
@@ -126,15 +127,9 @@ def render(sources: Sources, html: Path, beside: Sequence[Path] = ()) -> None:
     """
     if html.exists() and not kept_key(html) and any(html.iterdir()):
         raise UsageError(f"{html}: holds files that are not a book's. Name another folder, or empty this one.")
-    broken = [f"{name}: {why}" for name, file in sources.items() for why in _notebook_problems_of(name, file)]
-    if broken:
-        raise EmomechError("\n".join(["no page is made of a notebook that is not whole:", *broken]))
     html.parent.mkdir(parents=True, exist_ok=True)
     with unfinished(html.parent) as folder:
-        for name, file in sources.items():
-            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, folder / "source" / name)
-        _jupyter_book(folder / "source", folder)
+        _jupyter_book(_copied(sources, folder), folder)
         built = folder / "_build" / "html"
         for file in beside:
             shutil.copyfile(file, built / file.name)
@@ -142,6 +137,31 @@ def render(sources: Sources, html: Path, beside: Sequence[Path] = ()) -> None:
         if html.exists():
             os.replace(html, folder / "retired")
         os.replace(built, html)
+
+
+def one_page(sources: Sources, folder: Path) -> Path:
+    """Make a book's files into one page, in an empty folder; figures are the pictures that need no script.
+
+    Raises EmomechError as `render`.
+    """
+    source = _copied(sources, folder)
+    _jupyter_book(source, folder, "singlehtml")
+    built = folder / "_build" / "singlehtml"
+    page = built / "whole.html"  # at the top, for the addresses in it are those from there
+    first = (built / f"{toc_files(source)[0]}.html").read_text(encoding="utf-8")
+    page.write_text(_REMOTE_SCRIPT.sub("", first), encoding="utf-8")
+    return page
+
+
+def _copied(sources: Sources, folder: Path) -> Path:
+    """Copy a book's files below a folder. Raises EmomechError for a notebook that is not whole."""
+    broken = [f"{name}: {why}" for name, file in sources.items() for why in _notebook_problems_of(name, file)]
+    if broken:
+        raise EmomechError("\n".join(["no page is made of a notebook that is not whole:", *broken]))
+    for name, file in sources.items():
+        (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, folder / "source" / name)
+    return folder / "source"
 
 
 @contextmanager
@@ -154,14 +174,14 @@ def unfinished(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _jupyter_book(source: Path, output: Path) -> None:
-    options = ["--path-output", str(output), "--all", "-W", "-n", "--keep-going", "-q"]
+def _jupyter_book(source: Path, output: Path, builder: str = "html") -> None:
+    options = ["--path-output", str(output), "--builder", builder, "--all", "-W", "-n", "--keep-going", "-q"]
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(source), *options]
     plain = os.environ | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(command, capture_output=True, encoding="utf-8", env=plain, check=False)
     said = _COLOURS.sub("", done.stdout + done.stderr).replace(f"{source}{os.sep}", "")
     complaints = [line for line in said.splitlines() if re.search(r"WARNING|ERROR|CRITICAL|^\w+Error: \S", line)]
-    if done.returncode or complaints or not (output / "_build" / "html").is_dir():
+    if done.returncode or complaints or not (output / "_build" / builder).is_dir():
         lines = complaints or said.strip().splitlines()[-_MAX_LINES:]
         more = [f"… and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []
         raise EmomechError("\n".join(["Jupyter Book found fault with the book:", *lines[:_MAX_LINES], *more]))

@@ -111,7 +111,13 @@ class Run(Generic[R]):
         kept = self.provenance["tables"]
         if set(kept) != set(schemas(result)):
             raise EmomechError(f"{self.folder}: holds the tables {sorted(kept)}. Delete it, and it is computed again.")
-        return checked(result(**{name: _read(self.folder / f"{name}.csv", table) for name, table in kept.items()}))
+        return checked(result(**tables(self.folder)))
+
+
+def tables(folder: Path) -> "dict[str, pd.DataFrame]":
+    """Read the tables of a run that is kept in a folder. Raises EmomechError where one is not what was written."""
+    kept = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))["tables"]
+    return {name: _read(folder / f"{name}.csv", table) for name, table in kept.items()}
 
 
 def runs_folder() -> Path:

@@ -117,6 +117,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "difference_page",
         "edition",
         "book",
+        "release",
+        "pdf",
         "ledger",
         "matrix",
         *MAKING,
