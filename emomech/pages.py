@@ -106,7 +106,10 @@ def single_sources(root: Path, executed: Path, into: Path) -> dict[str, Path]:
 def key_of(sources: Sources) -> str:
     """Name the content that pages made from these files would have."""
     digest = blake2b(digest_size=16)
-    own = {name: Path(__file__).with_name(name) for name in ("pages.py", "sphinx_vega.py", "artefacts.py", "shown.py")}
+    own = {
+        name: Path(__file__).with_name(name)
+        for name in ("pages.py", "sphinx_vega.py", "sphinx_buttons.py", "artefacts.py", "shown.py")
+    }
     for name, file in [*sorted(sources.items()), *own.items()]:
         digest.update(f"{name}\0".encode() + blake2b(file.read_bytes()).digest())
     digest.update(json.dumps({tool: metadata.version(tool) for tool in _TOOLS}).encode())

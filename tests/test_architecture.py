@@ -108,6 +108,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "runner",
         "notebook",
         "sphinx_vega",
+        "sphinx_buttons",
         "shown",
         "artefacts",
         "pages",
@@ -249,7 +250,7 @@ def test_every_module_has_its_test() -> None:
 
 def test_the_top_level_is_what_a_reader_expects() -> None:
     expected = "book notebooks emomech tests _config.yml _toc.yml environment.yml pyproject.toml constraints.txt "
-    expected += "Makefile README.md LICENSE CITATION.cff .ci .gitignore .pre-commit-config.yaml"
+    expected += "Makefile README.md LICENSE CITATION.cff .binder .ci .gitignore .pre-commit-config.yaml"
     import subprocess
 
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
