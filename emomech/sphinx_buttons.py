@@ -38,7 +38,7 @@ def _offer(app: "Sphinx", pagename: str, templatename: str, context: dict[str, A
     address = context["pathto"](f"_sources/{context['sourcename']}", 1)
     context["body"] += (
         f'<p class="emo emo-takeaway"><a href="{escape(address)}" download="{escape(name)}{NOTEBOOK}">'
-        "Download this page as an executed notebook</a></p>"
+        "The executed notebook behind this page</a></p>"
     )
     options = app.config.html_theme_options
     if repository := options.get("repository_url"):

@@ -90,7 +90,9 @@ def executed(
         shows(notebook.verdict_box(found or verdict())),
         shows(notebook.footer(PROVENANCE)),
     ]
-    return nbformat.v4.new_notebook(cells=cells, metadata={"emomech": {**RECORD, **(record or {})}})
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}, "emomech": {**RECORD, **(record or {})}}
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
 
 
 def write(results: Path, **notebooks: Any) -> Path:
