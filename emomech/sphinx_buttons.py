@@ -1,6 +1,6 @@
 """What a page offers to take away or to open: its executed notebook, and its own notebook on Binder.
 
-The only address is `repository: url` in `_config.yml`. As long as it is empty nothing is offered that leads nowhere.
+The only address is `emomech_repository` in `_config.yml`; as long as it is empty, no button leads nowhere.
 """
 
 from html import escape
@@ -40,12 +40,11 @@ def _offer(app: "Sphinx", pagename: str, templatename: str, context: dict[str, A
         f'<p class="emo emo-takeaway"><a href="{escape(address)}" download="{escape(name)}{NOTEBOOK}">'
         "The executed notebook behind this page</a></p>"
     )
-    options = app.config.html_theme_options
-    if repository := options.get("repository_url"):
+    if repository := app.config.emomech_repository:
         context["header_buttons"].append(
             {
                 "type": "link",
-                "url": binder_url(repository, options.get("repository_branch") or "main", name),
+                "url": binder_url(repository, app.config.emomech_branch, name),
                 "tooltip": "Open this notebook on Binder",
                 "icon": "fas fa-rocket",
                 "label": "launch-binder",
@@ -55,5 +54,7 @@ def _offer(app: "Sphinx", pagename: str, templatename: str, context: dict[str, A
 
 def setup(app: "Sphinx") -> dict[str, object]:
     """Register what is offered with Sphinx."""
+    app.add_config_value("emomech_repository", "", "html", [str])
+    app.add_config_value("emomech_branch", "main", "html", [str])
     app.connect("html-page-context", _offer, priority=_AFTER_THEME)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import planted_book
 import pytest
 
 from emomech import cli
+from emomech.edition import Edition
 
 Capture = pytest.CaptureFixture[str]
 
@@ -46,3 +48,21 @@ def test_what_is_no_book_or_no_page_is_named(books: tuple[Path, Path], capsys: C
     assert run("diff", *books, "--output", books[0] / "page.txt") == 2
     assert "expected the name of an HTML file" in capsys.readouterr().err
     assert not (books[0] / "page.txt").exists()
+
+
+def test_the_edition_in_a_folder_is_given_away_and_printed(tmp_path: Path, capsys: Capture, monkeypatch: Any) -> None:
+    made: list[tuple[Edition, Path]] = []
+
+    def note(edition: Edition, target: Path) -> Path:
+        made.append((edition, target))
+        return target
+
+    monkeypatch.setattr("emomech.release.export", note)
+    monkeypatch.setattr("emomech.pdf.print_book", note)
+    Edition("quick", {"seed": "1"}, tmp_path / "other").keep()
+    assert run("export", tmp_path / "out", "--output", tmp_path / "other") == 0
+    assert run("pdf", tmp_path / "book.pdf") == 0
+    assert capsys.readouterr().out.split() == [str(tmp_path / "out"), str(tmp_path / "book.pdf")]
+    assert [(edition.profile, edition.output) for edition, _ in made] == [("quick", tmp_path / "other"), ("full", None)]
+    assert run("pdf", tmp_path / "book.txt") == 2
+    assert "expected the name of a PDF" in capsys.readouterr().err

@@ -25,7 +25,7 @@ def test_binder_is_told_the_repository_as_its_host_asks(repository: str, place: 
 
 
 def offered(repository: str, **context: Any) -> dict[str, Any]:
-    app: Any = SimpleNamespace(config=SimpleNamespace(html_theme_options={"repository_url": repository}))
+    app: Any = SimpleNamespace(config=SimpleNamespace(emomech_repository=repository, emomech_branch="main"))
     found = {"body": "", "header_buttons": [], "sourcename": "book/results/flow.ipynb", "page_source_suffix": ".ipynb"}
     found |= {"pathto": lambda path, resource: f"../../{path}", **context}
     sphinx_buttons._offer(app, "book/results/flow", "page.html", found, object())
@@ -51,7 +51,7 @@ def test_without_a_repository_there_is_no_button() -> None:
 def test_the_repository_is_one_setting() -> None:
     configured = yaml.safe_load((ROOT / "_config.yml").read_text())
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    assert cited.get("repository-code", "") == configured["repository"]["url"]
+    assert cited.get("repository-code", "") == configured["sphinx"]["config"]["emomech_repository"]
     assert "launch_buttons" not in configured
 
 
