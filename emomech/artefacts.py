@@ -133,8 +133,7 @@ def source(results: Path) -> Path:
 
 
 def problems(results: Path, html: Path, notebooks: Sequence[str]) -> list[str]:
-    """Say whether the ledger beside the pages is that of the executed notebooks, and whether each of these says where
-    it came from."""
+    """Say whether the ledger beside the pages is that of the executed notebooks, and names the origin of each."""
     try:
         found = collect([shown.read(results / f"{name}.ipynb") for name in notebooks])
     except EmomechError as error:

@@ -35,8 +35,9 @@ def quoted_keys(text: str) -> Iterator[tuple[str, str]]:
 
 
 def problems(results: Path, notebooks: Sequence[str], root: Path) -> list[str]:
-    """Say what the prose of a book's executed notebooks types by hand, and what it or the book's other pages quote that
-    no notebook defines. What is no notebook is left to `pages.notebook_problems`.
+    """Say which numbers executed notebooks type into prose, and what they or other pages quote that no cell defines.
+
+    What is no notebook is left to `pages.notebook_problems`.
     """
     found: dict[str, Shown] = {}
     for name in notebooks:

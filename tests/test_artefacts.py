@@ -6,7 +6,7 @@ from pathlib import Path
 import planted_book
 import pytest
 
-from emomech import artefacts
+from emomech import artefacts, run, runner
 
 
 @pytest.fixture
@@ -77,3 +77,14 @@ def test_a_stale_or_missing_ledger_is_a_problem(results: Path, html: Path) -> No
 def test_a_notebook_without_origin_is_a_problem(results: Path, html: Path) -> None:
     planted_book.write(results, flow=planted_book.executed(record={"key": ""}))
     assert "ledger.json: flow: does not say what it was executed with" in artefacts.problems(results, html, ["flow"])
+
+
+def test_a_new_commit_makes_nothing_stale(results: Path, html: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = runner.prepare("behaviour", {}).key
+    for module in (run, runner):
+        monkeypatch.setattr(module, "commit", lambda: "another")
+    assert runner.prepare("behaviour", {}).key == before
+    assert artefacts.problems(results, html, ["flow", "depth"]) == []
+    page = artefacts.source(results).read_text()
+    artefacts.write(results, ["flow", "depth"])
+    assert artefacts.source(results).read_text() == page
