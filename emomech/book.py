@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from emomech import pages, runner
+from emomech import artefacts, page_checks, pages, prose, runner
 from emomech.edition import ROOT, Edition, Entry
 from emomech.errors import EmomechError, UsageError
 
@@ -28,10 +28,11 @@ def build(edition: Edition, *, say: Callable[[str], None]) -> Path:
     notebook that fails or a page that Sphinx warns of.
     """
     executed = _bring_up_to_date(edition, say)
+    artefacts.write(edition.results, [entry.notebook for entry in edition.entries])
     sources = pages.book_sources(edition.root, edition.results)
     if pages.kept_key(edition.html) != pages.key_of(sources):
         say("making the pages")
-        pages.render(sources, edition.html)
+        pages.render(sources, edition.html, [edition.results / artefacts.LEDGER])
     elif not executed:
         say("nothing to do: the book is up to date")
     return edition.html / "index.html"
@@ -107,12 +108,14 @@ def _html_state(edition: Edition) -> State:
 def check(edition: Edition) -> list[str]:
     """Say all that is wrong with an edition as it stands; an empty list is a whole book."""
     problems = [f"{name}: is {state}" for name, state in status(edition).items() if state != "fresh"]
-    for entry in edition.entries:
-        target = edition.executed(entry.notebook)
-        if target.exists():
-            problems += [f"{entry.notebook}: {why}" for why in pages.notebook_problems(target)]
+    names = [entry.notebook for entry in edition.entries if edition.executed(entry.notebook).exists()]
+    for name in names:
+        problems += [f"{name}: {why}" for why in pages.notebook_problems(edition.executed(name))]
     problems += _differences(edition.entries, edition.root)
-    return problems + pages.html_problems(edition.html)
+    if len(names) == len(edition.entries) and pages.kept_key(edition.html):
+        problems += artefacts.problems(edition.results, edition.html, names)
+    problems += prose.problems(edition.results, names, edition.root)
+    return problems + page_checks.html_problems(edition.html)
 
 
 def _differences(entries: Sequence[Entry], root: Path) -> list[str]:

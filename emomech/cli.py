@@ -1,4 +1,4 @@
-"""The command line: `emomech list`, `card`, `run`, `book`, `status`, `check`, `organism` and `sae`.
+"""The command line: `list`, `card`, `run`, `book`, `status`, `check`, `verdicts`, and the commands of other modules.
 
 What a command needs is imported when it is called, so that help and lists are there at once.
 """
@@ -13,17 +13,16 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+from emomech import publishing_commands
 from emomech.errors import EmomechError, UsageError
+from emomech.publishing_commands import OutputOption, ProfileOption
 from emomech.training_commands import Format, organism, sae, say
 
 Listed: TypeAlias = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms", "notebooks"]
-Profile: TypeAlias = Literal["full", "quick"]
 
 ParameterOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter; once for each.")
 ]
-OutputOption: TypeAlias = Annotated[Path | None, typer.Option(help="The folder of a book with other parameters.")]
-ProfileOption: TypeAlias = Annotated[Profile, typer.Option(help="The paper, or a fast look at it on fewer texts.")]
 DEBUG = "EMOMECH_DEBUG"
 INTERRUPTED = 130
 """Exit status of a command that Ctrl-C ended: 128 and the number of the signal, as shells have it."""
@@ -34,6 +33,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+for command in (publishing_commands.diff, publishing_commands.export, publishing_commands.pdf):
+    app.command()(command)
 app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
 
@@ -148,16 +149,24 @@ def status(profile: ProfileOption = "full", output: OutputOption = None) -> None
     """Say how each part of the book stands: fresh, stale, missing or broken."""
     from emomech import book, edition
 
-    found = edition.opened(output.absolute()) if output else edition.Edition(profile)
+    found = edition.chosen(profile, output)
     _echo_rows(f"profile {found.profile}", list(book.status(found).items()))
 
 
 @app.command()
-def check(profile: ProfileOption = "full", output: OutputOption = None) -> None:
-    """Say what is wrong with the book as it stands; exits with 1 if anything is."""
+def check(
+    what: Annotated[Literal["book"], typer.Argument(help="What to check.")] = "book",
+    profile: ProfileOption = "full",
+    output: OutputOption = None,
+) -> None:
+    """Say what is wrong with the book as it stands; exits with 1 if anything is.
+
+    That is a part that is missing or stale, an errored notebook, a figure without description, a number typed into
+    prose, a quoted one that no cell defined, a link that leads nowhere, a file from another host, a heavy page.
+    """
     from emomech import book, edition
 
-    if problems := book.check(edition.opened(output.absolute()) if output else edition.Edition(profile)):
+    if problems := book.check(edition.chosen(profile, output)):
         raise EmomechError("\n".join(["the book is not whole:", *problems]))
     typer.echo("the book is whole")
 

@@ -164,6 +164,11 @@ def opened(folder: Path, root: Path = ROOT) -> Edition:
         raise UsageError(f"{folder}: holds no edition of the book; expected one with {RECORD} in it.") from error
 
 
+def chosen(profile: Profile, output: Path | None) -> Edition:
+    """Find the edition that a command speaks of: the one in the folder, or else the paper in a profile."""
+    return opened(output.absolute()) if output else Edition(profile)
+
+
 def written(assignments: Mapping[str, str]) -> str:
     """Write parameters as one text, `name=value; name=value`."""
     return "; ".join(f"{name}={value}" for name, value in assignments.items())

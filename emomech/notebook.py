@@ -21,16 +21,13 @@ from emomech.errors import EmomechError, unknown
 from emomech.numerals import number_text
 from emomech.presets import PACKAGE
 from emomech.schema import Schema
-from emomech.sphinx_vega import MIME, VEGA_LITE, figure_html
+from emomech.sphinx_vega import GLUE_PREFIX, MIME, VEGA_LITE, figure_html
 from emomech.stats import decimal
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from emomech.verdicts import Verdict
-
-GLUE_PREFIX = "application/papermill.record/"
-"""MyST-NB takes an output of this kind for a number to be quoted, and shows nothing in its place."""
 
 STATIC_WIDTH = 640
 INTERVAL = ("low", "high")
@@ -161,7 +158,9 @@ def table(
     if set(INTERVAL) <= set(names):
         shown[names.index("low")] = _interval(schema, digits)
         del shown[names.index("high")]
-    head = "".join(f'<th scope="col" title="{escape(c.meaning)}"{c.attribute}>{escape(c.label)}</th>' for c in shown)
+    head = "".join(
+        f'<th scope="col" title="{escape(c.meaning)}"{c.key}{c.attribute}>{escape(c.label)}</th>' for c in shown
+    )
     body = "\n".join(
         f"<tr>{''.join(f'<td{c.attribute}>{escape(c.text(row))}</td>' for c in shown)}</tr>"
         for row in frame.to_dict("records")
@@ -178,6 +177,7 @@ class _Column:
     meaning: str
     kind: Literal["number", "short", "long"]
     text: Callable[[Mapping[Any, Any]], str]
+    key: str = ""
 
     @property
     def attribute(self) -> str:
@@ -190,7 +190,7 @@ def _column(frame: "pd.DataFrame", schema: Schema, name: str, digits: int) -> _C
 
     short = frame[name].astype(str).str.len().max() <= SHORT
     kind = "number" if frame[name].dtype.kind in "fiu" else "short" if short else "long"
-    return _Column(name.replace("_", " "), schema.columns[name], kind, text)
+    return _Column(name.replace("_", " "), schema.columns[name], kind, text, " data-key" if name in schema.keys else "")
 
 
 def _interval(schema: Schema, digits: int) -> _Column:

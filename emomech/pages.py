@@ -11,16 +11,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
-from html.parser import HTMLParser
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from emomech import demo
+from emomech import artefacts, demo
 from emomech.errors import EmomechError, UsageError
 from emomech.sphinx_vega import MIME
 
@@ -31,11 +29,10 @@ STAMP = ".emomech-key"
 
 _TOOLS = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "pydata-sphinx-theme", "vl-convert-python")
 _NOT_SOURCES = {"_build", "results", ".ipynb_checkpoints"}
-_SOURCE_KEY = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "embed": "src"}
-_NAVIGATION = {"canonical", "next", "prev", "search", "index", "author", "copyright", "help", "license"}
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 """What sets colours on a terminal; Sphinx writes it anywhere."""
+_REMOTE_SCRIPT = re.compile(r"<script[^>]*\ssrc=\"https?:[^>]*></script>")
 _MAX_LINES = 20
 
 Sources = Mapping[str, Path]
@@ -71,8 +68,8 @@ def _walk(node: Any) -> Iterator[str]:
 def book_sources(root: Path, results: Path) -> dict[str, Path]:
     """Collect the files of the book at `root`: its configuration, its pages, and what else stands in `book/`.
 
-    The executed notebooks, `book/results/` of the contents, are those of the folder `results`. Raises
-    EmomechError for a page of the contents that does not exist.
+    The executed notebooks, `book/results/` of the contents, are those of the folder `results`, and so is the ledger of
+    what they show. Raises EmomechError for a page of the contents that does not exist.
     """
     files = [root / "_config.yml", root / "_toc.yml"]
     files += [
@@ -84,7 +81,8 @@ def book_sources(root: Path, results: Path) -> dict[str, Path]:
     for page in toc_files(root):
         executed = Path(page).parent == RESULTS
         name = f"{page}.ipynb" if executed else f"{page}.md"
-        file = results / Path(name).name if executed else root / name
+        made = artefacts.source(results) if page == artefacts.PAGE else root / name
+        file = results / Path(name).name if executed else made
         if not file.exists():
             raise EmomechError(f"_toc.yml: {page}: there is no {file}.")
         found[name] = file
@@ -108,7 +106,10 @@ def single_sources(root: Path, executed: Path, into: Path) -> dict[str, Path]:
 def key_of(sources: Sources) -> str:
     """Name the content that pages made from these files would have."""
     digest = blake2b(digest_size=16)
-    own = {name: Path(__file__).with_name(name) for name in ("pages.py", "sphinx_vega.py")}
+    own = {
+        name: Path(__file__).with_name(name)
+        for name in ("pages.py", "sphinx_vega.py", "sphinx_buttons.py", "artefacts.py", "shown.py")
+    }
     for name, file in [*sorted(sources.items()), *own.items()]:
         digest.update(f"{name}\0".encode() + blake2b(file.read_bytes()).digest())
     if f"{demo.PAGE}.md" in sources:
@@ -123,28 +124,49 @@ def kept_key(html: Path) -> str:
     return stamp.read_text(encoding="utf-8") if stamp.exists() else ""
 
 
-def render(sources: Sources, html: Path) -> None:
-    """Make pages of a book's files, and put them in place of the folder `html`.
+def render(sources: Sources, html: Path, beside: Sequence[Path] = ()) -> None:
+    """Make pages of a book's files, and put them in place of the folder `html`, with the files that stand beside them.
 
     Raises EmomechError for a notebook that is not whole and for every warning of Sphinx; UsageError for a folder that
     holds other things than pages. In both cases the folder stays as it was.
     """
     if html.exists() and not kept_key(html) and any(html.iterdir()):
         raise UsageError(f"{html}: holds files that are not a book's. Name another folder, or empty this one.")
-    broken = [f"{name}: {why}" for name, file in sources.items() for why in _notebook_problems_of(name, file)]
-    if broken:
-        raise EmomechError("\n".join(["no page is made of a notebook that is not whole:", *broken]))
     html.parent.mkdir(parents=True, exist_ok=True)
     with unfinished(html.parent) as folder:
-        for name, file in sources.items():
-            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, folder / "source" / name)
-        _jupyter_book(folder / "source", folder)
+        _jupyter_book(_copied(sources, folder), folder)
         built = folder / "_build" / "html"
+        for file in beside:
+            shutil.copyfile(file, built / file.name)
         (built / STAMP).write_text(key_of(sources), encoding="utf-8")
         if html.exists():
             os.replace(html, folder / "retired")
         os.replace(built, html)
+
+
+def one_page(sources: Sources, folder: Path) -> Path:
+    """Make a book's files into one page, in an empty folder; figures are the pictures that need no script.
+
+    Raises EmomechError as `render`.
+    """
+    source = _copied(sources, folder)
+    _jupyter_book(source, folder, "singlehtml")
+    built = folder / "_build" / "singlehtml"
+    page = built / "whole.html"  # at the top, for the addresses in it are those from there
+    first = (built / f"{toc_files(source)[0]}.html").read_text(encoding="utf-8")
+    page.write_text(_REMOTE_SCRIPT.sub("", first), encoding="utf-8")
+    return page
+
+
+def _copied(sources: Sources, folder: Path) -> Path:
+    """Copy a book's files below a folder. Raises EmomechError for a notebook that is not whole."""
+    broken = [f"{name}: {why}" for name, file in sources.items() for why in _notebook_problems_of(name, file)]
+    if broken:
+        raise EmomechError("\n".join(["no page is made of a notebook that is not whole:", *broken]))
+    for name, file in sources.items():
+        (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, folder / "source" / name)
+    return folder / "source"
 
 
 @contextmanager
@@ -157,14 +179,14 @@ def unfinished(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _jupyter_book(source: Path, output: Path) -> None:
-    options = ["--path-output", str(output), "--all", "-W", "-n", "--keep-going", "-q"]
+def _jupyter_book(source: Path, output: Path, builder: str = "html") -> None:
+    options = ["--path-output", str(output), "--builder", builder, "--all", "-W", "-n", "--keep-going", "-q"]
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(source), *options]
     plain = os.environ | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(command, capture_output=True, encoding="utf-8", env=plain, check=False)
     said = _COLOURS.sub("", done.stdout + done.stderr).replace(f"{source}{os.sep}", "")
     complaints = [line for line in said.splitlines() if re.search(r"WARNING|ERROR|CRITICAL|^\w+Error: \S", line)]
-    if done.returncode or complaints or not (output / "_build" / "html").is_dir():
+    if done.returncode or complaints or not (output / "_build" / builder).is_dir():
         lines = complaints or said.strip().splitlines()[-_MAX_LINES:]
         more = [f"… and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []
         raise EmomechError("\n".join(["Jupyter Book found fault with the book:", *lines[:_MAX_LINES], *more]))
@@ -203,47 +225,3 @@ def _output_problems(output: Mapping[str, Any]) -> Iterator[str]:
     chart = output.get("data", {}).get(MIME)
     if chart is not None and not chart.get("description"):
         yield "shows a figure without a description"
-
-
-class _Page(HTMLParser):
-    """The names that a page defines, the pages it links to, and the files it loads."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.ids: set[str] = set()
-        self.links: list[str] = []
-        self.loads: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        self.ids |= {given[name] for name in ("id", "name") if name in given}
-        if tag == "a" and "href" in given:
-            self.links.append(given["href"])
-        elif tag == "link" and "href" in given and not _NAVIGATION & set(given.get("rel", "").split()):
-            self.loads.append(given["href"])
-        elif source := given.get(_SOURCE_KEY.get(tag, "")):
-            self.loads.append(source)
-
-
-def html_problems(html: Path) -> list[str]:
-    """Say what is wrong with built pages: something loaded from another host, a file or a link that leads nowhere."""
-    files = [file for file in sorted(html.rglob("*.html")) if "_static" not in file.relative_to(html).parts]
-    pages = {file: _Page(file.read_text(encoding="utf-8")) for file in files}
-    return [f"{file.relative_to(html)}: {why}" for file in pages for why in _page_problems(file, pages)]
-
-
-def _page_problems(file: Path, pages: Mapping[Path, _Page]) -> Iterator[str]:
-    page = pages[file]
-    for address in page.loads:
-        if urlsplit(address).netloc:
-            yield f"loads {address} from another host"
-    for address in dict.fromkeys([*page.links, *page.loads]):
-        parts = urlsplit(address)
-        if parts.scheme or parts.netloc:
-            continue
-        target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
-        if not target.exists():
-            yield f"leads to {address}, which does not exist"
-        elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids:
-            yield f"leads to {address}, a page without such a place"

@@ -97,7 +97,7 @@ class Run(Generic[R]):
                 "arguments": self._bound(),
                 "key": self.key,
                 "commit": commit(),
-                "versions": {name: metadata.version(name) for name in _VERSIONS},
+                "versions": versions(),
                 **_left_out(study),
                 "seconds": round(seconds, 1),
                 "tables": tables,
@@ -113,7 +113,13 @@ class Run(Generic[R]):
         kept = self.provenance["tables"]
         if set(kept) != set(schemas(result)):
             raise EmomechError(f"{self.folder}: holds the tables {sorted(kept)}. Delete it, and it is computed again.")
-        return checked(result(**{name: _read(self.folder / f"{name}.csv", table) for name, table in kept.items()}))
+        return checked(result(**tables(self.folder)))
+
+
+def tables(folder: Path) -> "dict[str, pd.DataFrame]":
+    """Read the tables of a run that is kept in a folder. Raises EmomechError where one is not what was written."""
+    kept = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))["tables"]
+    return {name: _read(folder / f"{name}.csv", table) for name, table in kept.items()}
 
 
 def _left_out(study: Study) -> dict[str, object]:
@@ -125,6 +131,11 @@ def _left_out(study: Study) -> dict[str, object]:
 def runs_folder() -> Path:
     """Where runs are kept: `EMOMECH_RUNS`, or beside the built book."""
     return Path(os.environ.get("EMOMECH_RUNS") or PACKAGE.parent / "book" / "_build" / "runs")
+
+
+def versions() -> dict[str, str]:
+    """Name the versions of the packages on which a result hangs."""
+    return {name: metadata.version(name) for name in _VERSIONS}
 
 
 @cache

@@ -22,6 +22,7 @@ from emomech import parameters
 from emomech.errors import EmomechError, UsageError, unknown
 from emomech.parameters import Value
 from emomech.presets import PACKAGE
+from emomech.run import commit, versions
 from emomech.study import StudySpec
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Planned:
     """The parameters that depart from the notebook's own."""
     source: str = field(default="", repr=False)
     """The notebook's text, as the key knows it."""
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    """What the study's names stand for: model, SAEs and texts with their revision or a hash of their files."""
 
 
 def notebooks() -> dict[str, Path]:
@@ -96,17 +99,17 @@ def prepare(name: str, overrides: Mapping[str, object]) -> Planned:
     declared = parameters.parse(source, f"{name}.md")
     values = parameters.validate(declared, overrides, name)
     changed = {name: value for name, value in values.items() if value != declared[name].default}
-    return Planned(name, values, key(source, values), changed, source)
-
-
-def key(source: str, values: Mapping[str, Value]) -> str:
-    """Name the content that a notebook's text would have, executed with these parameters.
-
-    It hangs on the text, the parameters, the files that they stand for, the package with its records and the versions
-    of its dependencies. Raises UsageError for a study that does not exist.
-    """
     named: dict[str, Any] = {f.name: values[f.name] for f in fields(StudySpec) if f.name in values}
     identity = StudySpec(**{"sae": None, **named}).validate().identity() if named else {}
+    return Planned(name, values, key(source, values, identity), changed, source, identity)
+
+
+def key(source: str, values: Mapping[str, Value], identity: Mapping[str, Any]) -> str:
+    """Name the content that a notebook's text would have, executed with these parameters.
+
+    It hangs on the text, the parameters, what they stand for, the package with its records and the versions of its
+    dependencies.
+    """
     digest = blake2b(digest_size=16)
     digest.update(source.encode())
     digest.update(json.dumps([dict(values), identity]).encode())
@@ -122,7 +125,10 @@ def fresh(planned: Planned, destination: Path) -> bool:
 
 
 def recorded(executed: Path) -> Mapping[str, Any]:
-    """Read what `execute` noted in a notebook: key, parameters, overrides, seconds; empty if it did not write it."""
+    """Read what `execute` noted in a notebook: key, parameters and what they stand for, versions, commit and seconds.
+
+    Empty if it did not write the notebook.
+    """
     try:
         found = json.loads(executed.read_text(encoding="utf-8"))["metadata"]["emomech"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -143,6 +149,9 @@ def execute(planned: Planned, destination: Path, *, on_cell: OnCell | None = Non
         "key": planned.key,
         "parameters": dict(planned.parameters),
         "overrides": dict(planned.overrides),
+        "identity": dict(planned.identity),
+        "versions": versions(),
+        "commit": commit(),
         "seconds": round(time.monotonic() - started, 1),
     }
     _write(notebook, destination)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 MIME = "application/vnd.vegalite.v6+json"
+GLUE_PREFIX = "application/papermill.record/"
+"""MyST-NB takes an output of this kind for a number to be quoted, and shows nothing in its place."""
 VEGA_LITE = "6.4"
 """The version that Altair writes and vl-convert draws; the three are pinned together."""
 
@@ -50,7 +52,7 @@ def figure_html(spec: Mapping[str, Any]) -> str:
             f'<div class="emo-vega"><script type="application/json">{_inline_json(spec)}</script></div>',
             "<noscript><p>This figure is drawn by JavaScript. Its data stand below.</p></noscript>",
             f"<figcaption>{caption}</figcaption>" if caption else "",
-            _data_table(_largest_data(spec)),
+            _data_table(largest_data(spec)),
             "</figure>",
         ]
     )
@@ -69,7 +71,7 @@ def _inline_json(spec: Mapping[str, Any]) -> str:
     )
 
 
-def _largest_data(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def largest_data(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Pick the rows of the largest of the data sets that a chart draws."""
     inline = spec.get("data", {})
     sets = [*spec.get("datasets", {}).values(), inline.get("values", []) if isinstance(inline, Mapping) else []]

@@ -128,14 +128,23 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "feature_cards",
         "sphinx_vega",
         "demo",
+        "sphinx_buttons",
+        "shown",
+        "artefacts",
         "pages",
+        "page_checks",
+        "prose",
+        "differences",
+        "difference_page",
         "edition",
         "book",
+        "release",
+        "pdf",
         "ledger",
         "matrix",
         *MAKING,
     ),
-    "door": ("training_commands", "cli", "__main__"),
+    "door": ("training_commands", "publishing_commands", "cli", "__main__"),
 }
 """Bottom up. A module imports modules of lower layers; inside `words`, `cause`, `fit`, `keep and show`, `shell` and `organism` also its neighbours."""
 NEIGHBOURLY = ("words", "cause", "fit", "keep and show", "shell", "door")
@@ -263,7 +272,7 @@ def test_every_module_has_its_test() -> None:
 
 def test_the_top_level_is_what_a_reader_expects() -> None:
     expected = "book notebooks emomech tests _config.yml _toc.yml environment.yml pyproject.toml constraints.txt "
-    expected += "Makefile README.md LICENSE CITATION.cff .ci .gitignore .pre-commit-config.yaml"
+    expected += "Makefile README.md LICENSE CITATION.cff .binder .ci .gitignore .pre-commit-config.yaml"
     import subprocess
 
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout

@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from emomech import book, edition, pages
 from emomech.edition import Edition
 from emomech.errors import EmomechError, UsageError
+from emomech.runner import recorded
 from emomech.sphinx_vega import MIME
 
 TOC = "format: jb-book\nroot: book/index\nparts:\n- chapters:\n  - file: book/results/one\n  - file: book/results/two\n"
@@ -37,12 +37,12 @@ class Runner:
         return SimpleNamespace(name=name, parameters=overrides, key=json.dumps([name, overrides], sort_keys=True))
 
     def fresh(self, planned: Any, destination: Path) -> bool:
-        return destination.exists() and nbformat.read(destination, 4).metadata.get("key") == planned.key
+        return destination.exists() and recorded(destination).get("key") == planned.key
 
     def execute(self, planned: Any, destination: Path, on_cell: object = None, one_thread: bool = False) -> Path:
         self.asked.append((planned.name, planned.parameters))
         made = self.makes(planned.name)
-        made.metadata["key"] = planned.key
+        made.metadata["emomech"] = {"key": planned.key}
         nbformat.write(made, destination)
         return destination
 
@@ -171,6 +171,34 @@ def test_a_notebook_that_is_not_whole_becomes_no_page(
     assert book.status(Edition(root=root))["two"] == "broken" and f"two: {problem}" in book.check(Edition(root=root))
 
 
+def test_a_number_in_prose_and_a_heavy_page_are_problems_of_the_book(
+    root: Path, runner: Runner, rendered: list
+) -> None:
+    build(root)
+    made = nbformat.read(root / "book" / "results" / "one.ipynb", 4)
+    made.cells[0].source = "# A page\n\nIt is 0.83, as {glue:text}`one.n` says."
+    nbformat.write(made, root / "book" / "results" / "one.ipynb")
+    page = root / "book" / "_build" / "html" / "book" / "results" / "one.html"
+    page.write_text("x" * 2_000_000)
+    problems = book.check(Edition(root=root))
+    assert "one: cell 1 types 0.83 into prose" in problems
+    assert "one: cell 1 quotes one.n, which one does not define" in problems
+    assert [why for why in problems if "one.html: weighs 2.0 MB" in why]
+
+
+def test_the_ledger_stands_beside_the_pages_and_no_other_is_taken_for_it(
+    root: Path, runner: Runner, rendered: list
+) -> None:
+    (root / "_toc.yml").write_text(TOC + "  - file: book/appendix/ledger\n")
+    build(root)
+    assert "book/appendix/ledger.md" in rendered[0]
+    kept = root / "book" / "_build" / "html" / "ledger.json"
+    assert set(json.loads(kept.read_text())["notebooks"]) == {"one", "two"}
+    assert book.check(Edition(root=root)) == []
+    kept.write_text("{}")
+    assert book.check(Edition(root=root)) == ["ledger.json: is not that of the executed notebooks"]
+
+
 def test_nothing_is_there_yet(root: Path, runner: Runner) -> None:
     assert book.status(Edition(root=root)) == {"one": "missing", "two": "missing", "html": "missing"}
     assert book.check(Edition(root=root)) == ["one: is missing", "two: is missing", "html: is missing"]
@@ -262,33 +290,3 @@ def test_the_readme_shows_a_picture_that_is_there() -> None:
     shown = edition.ROOT / "book" / "flow.svg"
     assert f"]({shown.relative_to(edition.ROOT)})" in (edition.ROOT / "README.md").read_text()
     assert shown.read_text().startswith("<svg")
-
-
-def test_what_needs_another_waits_for_it_and_the_others_do_not(root: Path, runner: Runner) -> None:
-    begun: list[str] = []
-    barrier = Barrier(2, timeout=20)  # passed by two at once alone
-
-    def execute(name: str) -> None:
-        begun.append(name)
-        if name != "last":
-            barrier.wait()
-
-    book._in_order({"last": ["a", "b"], "a": [], "b": ["not stale"]}, execute, 2)
-    assert begun[-1] == "last" and set(begun) == {"a", "b", "last"}
-
-
-def test_a_failure_stops_what_has_not_begun() -> None:
-    begun: list[str] = []
-
-    def execute(name: str) -> None:
-        begun.append(name)
-        raise EmomechError(f"{name} fails")
-
-    with pytest.raises(EmomechError, match="a fails"):
-        book._in_order({"a": [], "b": ["a"]}, execute, 2)
-    assert begun == ["a"]
-
-
-def test_runs_that_need_one_another_are_named() -> None:
-    with pytest.raises(EmomechError, match="need one another: .*a"):
-        book._in_order({"a": ["b"], "b": ["a"]}, lambda name: None, 2)

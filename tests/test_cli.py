@@ -100,8 +100,9 @@ def test_a_failure_is_one_message_and_a_traceback_on_request(capsys: Capture, mo
 
 def test_problems_of_the_book_are_listed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(book, "check", lambda profile: ["flow is stale"])
-    assert run("check") == 1
-    assert "flow is stale" in capsys.readouterr().err
+    for arguments in (["check"], ["check", "book"]):
+        assert run(*arguments) == 1
+        assert "flow is stale" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -61,3 +61,14 @@ def test_make_and_the_checks_use_them_too() -> None:
     assert "make test" in checks
     assert "make book" in checks
     assert "pip" not in checks
+
+
+def test_binder_uses_them_too() -> None:
+    binder = yaml.safe_load((ROOT / ".binder" / "environment.yml").read_text())
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())
+    *plain, _ = conda["dependencies"]
+    assert binder == {**conda, "dependencies": plain}
+    build = ROOT / ".binder" / "postBuild"
+    assert "pip install --no-cache-dir --constraint constraints.txt --editable ." in build.read_text()
+    assert build.read_text().startswith("#!/bin/sh\n") and build.stat().st_mode & 0o111
+    assert "jupytext" in PINNED

@@ -17,7 +17,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from emomech import runner
+from emomech import run, runner
 from emomech.errors import EmomechError, UsageError
 from emomech.runner import Planned
 
@@ -113,6 +113,9 @@ def test_the_notebook_says_what_it_was_made_from_and_nothing_of_the_machine(exec
         "key": executed.planned.key,
         "parameters": {"n": 3, "word": 'é"\\'},
         "overrides": {"n": 3, "word": 'é"\\'},
+        "identity": {},
+        "versions": run.versions(),
+        "commit": run.commit(),
     }
     assert all(set(cell.metadata) <= {"tags"} for cell in executed.notebook.cells)
     assert str(executed.folder) not in executed.file.read_text().replace(repr(str(executed.folder / "work")), "")
@@ -211,7 +214,7 @@ def test_an_interrupt_ends_the_kernel_and_leaves_nothing(workplace: Path) -> Non
     write_small(workplace, "open('pid', 'w').write(str(os.getpid()))\nimport time\ntime.sleep(100)")
     program = """
         from pathlib import Path
-        from emomech import runner
+        from emomech import run, runner
         runner.NOTEBOOKS = Path("../notebooks")
         runner.execute(runner.prepare("small", {}), Path("../out/small.ipynb"))
     """

@@ -51,6 +51,23 @@
     frame.append(message);
   };
 
+  /* The data that stand as a table below a chart, those of its largest data set, as CSV. */
+  const csv = (spec) => {
+    const sets = [...Object.values(spec.datasets ?? {}), spec.data?.values].filter(Array.isArray);
+    const rows = sets.reduce((largest, rows) => rows.length > largest.length ? rows : largest, []);
+    const columns = [...new Set(rows.flatMap(Object.keys))];
+    const cell = (value) => /[",\n\r]/.test(value ?? "") ? `"${String(value).replaceAll('"', '""')}"` : String(value ?? "");
+    return [columns, ...rows.map((row) => columns.map((column) => row[column]))].map((row) => row.map(cell).join(",")).join("\n") + "\n";
+  };
+
+  const offerData = (mount, chart) => {
+    const link = document.createElement("a");
+    link.textContent = "Save data as CSV";
+    link.download = `${chart.name}.csv`;
+    link.href = URL.createObjectURL(new Blob([csv(chart.spec)], { type: "text/csv" }));
+    mount.querySelector(".vega-actions")?.append(link);
+  };
+
   const draw = async (chart) => {
     const narrow = chart.frame.clientWidth < NARROW;
     chart.narrow = narrow;
@@ -66,6 +83,7 @@
     });
     mount.querySelector("details > summary")?.setAttribute("aria-label", "Save this figure");
     chart.view = result.view;
+    offerData(mount, chart);
     if (kept) await chart.view.setState(kept).runAsync();
     chart.frame.dataset.drawn = "true";
   };

@@ -1,11 +1,13 @@
 """Every page in a browser, light and dark, wide and narrow: what a reader would see, and what a network would."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -172,3 +174,23 @@ def test_a_wide_table_scrolls_in_its_own_box(stub: Visit) -> None:
     assert stub.run(f"{box}.scrollWidth > {box}.clientWidth")
     stub.run(f"{box}.scrollLeft = 100")
     assert stub.run(f"{box}.scrollLeft") == 100
+
+
+def test_a_figure_and_its_data_can_be_taken_away(stub: Visit) -> None:
+    figure = stub.page.locator(".emo-figure").first
+    figure.locator("summary").first.evaluate("summary => summary.parentElement.open = true")
+    offered = [link.text_content() for link in figure.locator(".vega-actions a").all()]
+    assert offered == ["Save as SVG", "Save as PNG", "Save data as CSV"]
+    with stub.page.expect_download() as waiting:
+        figure.locator(".vega-actions a", has_text="CSV").click()
+    assert waiting.value.suggested_filename == "stub-figure-1.csv"
+    saved = pd.read_csv(waiting.value.path())
+    rows = figure.locator(".emo-data tbody tr").count()
+    assert len(saved) == rows == 8 and "an item type with a rather long name <b>&" in set(saved.group)
+
+
+def test_the_executed_notebook_is_a_file_beside_the_page(stub: Visit) -> None:
+    link = stub.page.locator(".emo-takeaway a")
+    assert link.get_attribute("download") == "stub.ipynb"
+    file = Path(link.evaluate("link => decodeURIComponent(new URL(link.href).pathname)"))
+    assert any(cell.get("outputs") for cell in json.loads(file.read_text(encoding="utf-8"))["cells"])

@@ -1,0 +1,103 @@
+"""Small executed notebooks, made by the functions that notebooks call, with whatever a test plants in them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import nbformat
+import pandas as pd
+import pytest
+
+from emomech import notebook
+from emomech.schema import Schema
+from emomech.verdicts import Verdict
+
+SCORES = Schema({"who": "who answers", "layer": "where"}, {"score": "how well", "low": "from", "high": "to"})
+PROVENANCE = {
+    "study": {"model": "organism", "seed": 0},
+    "key": "0123456789abcdef",
+    "commit": "abcdef012345 with changes",
+    "versions": {"torch": "2.13.0"},
+    "seconds": 12.3,
+    "tables": {"accuracy": {"sha256": "ab" * 32, "columns": {}}},
+}
+RECORD = {
+    "key": "k" * 32,
+    "parameters": {"model": "organism", "seed": 0, "limit": 9},
+    "overrides": {"limit": 9},
+    "identity": {"model": {"kind": "model", "content": "c0ffee"}, "corpus": {"grammar": "vignettes"}, "seed": 0},
+    "versions": {"torch": "2.13.0"},
+    "commit": "0123456789ab",
+    "seconds": 3.5,
+}
+
+
+def scores(first: float = 0.8, who: Sequence[str] = ("model", "bag")) -> pd.DataFrame:
+    rows = [(name, layer, first - layer / 10, first - 0.2, first + 0.1) for name in who for layer in (0, 1)]
+    return pd.DataFrame(rows, columns=list(SCORES.columns))
+
+
+def chart(frame: pd.DataFrame, description: str = "A chart.") -> alt.Chart:
+    """A chart of few marks."""
+    return alt.Chart(frame, description=description).mark_point().encode(x="score:Q", y="who:N")
+
+
+def shows(*things: object) -> Any:
+    """A code cell that showed these things: figures, HTML, or pairs of data and metadata."""
+    outputs = []
+    for thing in things:
+        data, metadata = thing if isinstance(thing, tuple) else (_data(thing), {})
+        outputs.append(nbformat.v4.new_output("display_data", data, metadata=metadata))
+    return nbformat.v4.new_code_cell("show()", execution_count=1, outputs=outputs)
+
+
+def _data(thing: Any) -> Mapping[str, Any]:
+    bundle = getattr(thing, "_repr_mimebundle_", None)
+    return bundle() if bundle else {"text/html": thing._repr_html_()}
+
+
+def glued(page: str, numbers: Mapping[str, object], **pieces: Any) -> list[tuple[dict, dict]]:
+    """What `notebook.glue` and `notebook.glue_html` display."""
+    kept: list[tuple[dict, dict]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(notebook, "display", lambda data, raw, metadata: kept.append((data, metadata)))
+        notebook.glue(page, numbers)
+        for name, piece in pieces.items():
+            notebook.glue_html(page, name, piece)
+    return kept
+
+
+def verdict(outcome: str = "replicates", reason: str = "The interval excludes zero.") -> Verdict:
+    return Verdict("C1", "Three phases.", outcome, reason, "0.3", "0.1")  # pyright: ignore[reportArgumentType]
+
+
+def executed(
+    name: str = "flow",
+    numbers: Mapping[str, object] | None = None,
+    table: pd.DataFrame | None = None,
+    found: Verdict | None = None,
+    record: Mapping[str, Any] | None = None,
+    prose: str = "",
+) -> Any:
+    """An executed notebook with a figure, a table, numbers, a verdict and where they came from."""
+    frame = scores() if table is None else table
+    cells = [
+        nbformat.v4.new_markdown_cell(prose or f"# A page\n\nIt is {{glue:text}}`{name}.accuracy`."),
+        shows(*glued(name, numbers or {"accuracy": "0.80 [0.60, 0.90]", "n": 1200})),
+        shows(notebook.figure(chart(frame), "How well.")),
+        shows(notebook.table(frame, SCORES, caption="The scores.")),
+        shows(notebook.verdict_box(found or verdict())),
+        shows(notebook.footer(PROVENANCE)),
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}, "emomech": {**RECORD, **(record or {})}}
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def write(results: Path, **notebooks: Any) -> Path:
+    """Write executed notebooks under their names into a folder."""
+    results.mkdir(parents=True, exist_ok=True)
+    for name, made in notebooks.items():
+        nbformat.write(made, results / f"{name}.ipynb")
+    return results
