@@ -28,8 +28,17 @@ class ModelPreset(Preset):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     prepend_bos: bool | None = None
     """Whether a beginning-of-sequence token stands before a text; None: what the tokenizer does itself."""
+    chat: bool = False
+    """Whether a question is put as a user's turn, in the model's own chat template."""
     sae: str = ""
     """The SAE preset that a study takes unless it names another."""
+    parameters: int = 0
+    """How many weights there are, tied ones counted once; this and what follows, for plans made without the model."""
+    layers: int = 0
+    d_model: int = 0
+    vocabulary: int = 0
+    context: int = 0
+    """Most tokens of a text."""
     made_by: str = ""
     """The command that makes the files at `path`, should they not be there."""
 
