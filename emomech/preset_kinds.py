@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from emomech.vocab import Site
 
+NumberFormat = Literal["float32", "bfloat16", "float16"]
+
 
 class Preset(BaseModel):
     """What every entry has: one line for the list that users see."""
@@ -25,7 +27,10 @@ class ModelPreset(Preset):
     path: str = ""
     repository: str = ""
     revision: str = "main"
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: NumberFormat = "float32"
+    """What is computed in; the environment's `EMOMECH_DTYPE` goes before it."""
+    stored: NumberFormat = "float32"
+    """What the repository's files hold."""
     prepend_bos: bool | None = None
     """Whether a beginning-of-sequence token stands before a text; None: what the tokenizer does itself."""
     chat: bool = False

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emomech import corpus as corpora
-from emomech import presets
+from emomech import devices, presets
 from emomech.corpus import Corpus, Example
 from emomech.errors import UsageError
 from emomech.preset_kinds import CorpusPreset, Preset, PromptPreset
@@ -112,7 +112,8 @@ class Study:
         source = presets.shipped(preset.path) if preset.path else preset.repository
         revision = None if preset.path else preset.revision
         name = self.spec.model if not preset.path else Path(self.spec.model).name
-        return load_model(name, source, revision=revision, dtype=preset.dtype, prepend_bos=preset.prepend_bos)
+        dtype = devices.number_format(preset.dtype)
+        return load_model(name, source, revision=revision, dtype=dtype, prepend_bos=preset.prepend_bos)
 
     @cached_property
     def saes(self) -> "Mapping[HookPoint, Sae]":

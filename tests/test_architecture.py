@@ -45,7 +45,20 @@ RULES = (
     "rules.tracing",
 )
 LAYERS: dict[str, tuple[str, ...]] = {
-    "words": ("errors", "vocab", "stats", "depths", "selectivity", "detection", "schema", "preset_kinds", "presets"),
+    "words": (
+        "errors",
+        "vocab",
+        "stats",
+        "depths",
+        "selectivity",
+        "detection",
+        "schema",
+        "preset_kinds",
+        "presets",
+        "hub",
+        "devices",
+        "model_files",
+    ),
     "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
     "texts": ("tokens", "prompts", "organism.wording", *GRAMMAR),
     "touch": (
@@ -209,6 +222,7 @@ TESTED_WITH = {
     "organism.card": "train",
 }
 TESTED_WITH |= {"organism.recipe": "training", "__main__": "cli", "palette": "charts"}
+TESTED_WITH |= {"model_files": "models"}
 TESTED_WITH |= {"training_commands": "cli", "matrix": "ledger", "preset_kinds": "presets"}
 TESTED_WITH |= {"organism.inventory": "analyses.organism", "organism.records": "analyses.organism"}
 TESTED_WITH |= {

@@ -177,24 +177,6 @@ def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(source: str | P
         load_model("m", source)
 
 
-HUB = {
-    "You are trying to access a gated repo.\nMake sure to have access": "Accept its licence .*huggingface.co/a/b.*log in",
-    "a/b is not a local folder and is not a valid model identifier listed": "Look up its name",
-    "We couldn't connect to 'https://huggingface.co'": "Connect to the network once, or give the path of a model folder",
-}
-
-
-@pytest.mark.parametrize(("said", "way_out"), HUB.items())
-def test_the_hub_tells_the_way_out(said: str, way_out: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(source: str, **options: object) -> None:
-        assert (source, options["revision"]) == ("a/b", "abc")
-        raise OSError(said)
-
-    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", refuse)
-    with pytest.raises(EmomechError, match=f"model 'm': a/b cannot be fetched .*{way_out}"):
-        load_model("m", "a/b", revision="abc")
-
-
 @pytest.mark.parametrize(
     ("tokenizer", "own"), [(tiny.byte_level(), False), (tiny.byte_level(True), True), (tiny.sentencepiece(), True)]
 )
