@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from emomech.errors import EmomechError, UsageError
-from emomech.training_commands import Format, organism, sae, say
+from emomech.training_commands import Device, Format, organism, sae, say
 
 Listed: TypeAlias = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms", "notebooks"]
 Profile: TypeAlias = Literal["full", "quick"]
@@ -24,6 +24,9 @@ ParameterOption: TypeAlias = Annotated[
 ]
 OutputOption: TypeAlias = Annotated[Path | None, typer.Option(help="The folder of a book with other parameters.")]
 ProfileOption: TypeAlias = Annotated[Profile, typer.Option(help="The paper, or a fast look at it on fewer texts.")]
+DeviceOption: TypeAlias = Annotated[
+    Device | None, typer.Option(help="Where models compute, as EMOMECH_DEVICE says; auto: a GPU if there is one.")
+]
 DEBUG = "EMOMECH_DEBUG"
 INTERRUPTED = 130
 """Exit status of a command that Ctrl-C ended: 128 and the number of the signal, as shells have it."""
@@ -99,10 +102,13 @@ def run(
     notebook: Annotated[str, typer.Argument(help="Its name; `emomech list notebooks` knows them.")],
     parameter: ParameterOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the notebook and its page.")] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Execute one notebook with your parameters and make a page of it; the paper's book stays as it is."""
     from emomech import book, parameters, runner
     from emomech.presets import PACKAGE
+
+    _compute_on(device)
 
     planned = runner.prepare(notebook, parameters.assignments(parameter or []))
     folder = out or PACKAGE.parent / "book" / "_build" / "single" / f"{notebook}-{planned.key[:8]}"
@@ -120,14 +126,30 @@ def run(
     typer.echo(book.render_single(executed, html))
 
 
+def _compute_on(device: Device | None) -> None:
+    """Let this process and the kernels that it starts compute there. Raises UsageError for a GPU that is not there."""
+    from emomech import devices
+
+    if device is not None:
+        os.environ[devices.DEVICE] = device
+    if os.environ.get(devices.DEVICE) == "cuda":
+        devices.chosen()
+
+
 @app.command("book")
-def book_(profile: ProfileOption = "full", parameter: ParameterOption = None, output: OutputOption = None) -> None:
+def book_(
+    profile: ProfileOption = "full",
+    parameter: ParameterOption = None,
+    output: OutputOption = None,
+    device: DeviceOption = None,
+) -> None:
     """Bring the whole book up to date: what is missing or stale is executed, and pages are made.
 
     With parameters, such as another model, it is a book of its own in the folder `--output`.
     """
     from emomech import book, edition, parameters
 
+    _compute_on(device)
     given = parameters.assignments(parameter or [])
     if given and output is None:
         raise UsageError("a book with other parameters stands in a folder of its own: name one with --output.")

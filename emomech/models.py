@@ -40,6 +40,9 @@ norm's output is what is added; in Llama and Qwen the norm of the same name is t
 branches read the block's input. Told by name and not by attributes: a family that scales its branches would look alike.
 """
 
+_LOGITS = 2**28
+"""Numbers of a batch's logits: 1 GB in float32."""
+
 
 @dataclass(frozen=True)
 class LanguageModel:
@@ -82,6 +85,11 @@ class LanguageModel:
         """Token that fills short rows; the attention mask hides it, so any will do."""
         known: tuple[Any, ...] = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
         return next(int(token) for token in known if token is not None)
+
+    @property
+    def tokens_with_logits(self) -> int:
+        """Most tokens of a batch whose logits are all looked at: with a large vocabulary these take most memory."""
+        return min(8192, max(1, _LOGITS // self.vocab_size))
 
     @property
     def vocab_size(self) -> int:

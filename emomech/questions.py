@@ -124,7 +124,7 @@ def places(batch: TokenBatch, where: Where) -> Tensor:
     if where == "everywhere":
         return batch.content_mask
     last = torch.zeros_like(batch.content_mask)
-    last[torch.arange(len(last)), batch.last] = True
+    last[torch.arange(len(last), device=last.device), batch.last] = True
     return batch.content_mask & (last if where == "answer" else ~last)
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 AUTO, NONE = "auto", "none"
 
+_NOT_IDENTITY = {"summary", "path", "stored", "parameters", "layers", "d_model", "vocabulary", "context"}
+"""What is told of a thing, and changes nothing of it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudySpec:
@@ -57,7 +60,8 @@ class StudySpec:
         Two specs with the same identity give the same result; a summary is no part of it.
         """
         found = self._presets()
-        parts = {kind: entry.model_dump(exclude={"summary", "path"}) for kind, entry in found.items()}
+        parts = {kind: entry.model_dump(exclude=_NOT_IDENTITY) for kind, entry in found.items()}
+        parts["model"] |= {"dtype": devices.number_format(presets.model(self.model).dtype)}
         for kind, entry in found.items():
             if path := getattr(entry, "path", ""):
                 parts[kind]["content"] = content_hash(presets.shipped(path))
