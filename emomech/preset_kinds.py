@@ -88,8 +88,12 @@ class PromptPreset(Preset):
     """How a text becomes a question: `{text}` and, if the corpus says who is meant, `{person}`."""
 
     template: str
+    chat: str = ""
+    """What a chat model is asked, in the user's turn, so that its first word is the answer; empty: the template."""
     answer: str = " {label}"
     """What continues the prompt for a label, its leading space included."""
+    answer_end: str = ". "
+    """What ends an answer where worked examples stand before a question."""
 
 
 class OrganismPreset(Preset):

@@ -14,11 +14,12 @@ from emomech import devices, presets
 from emomech.corpus import Corpus, Example
 from emomech.errors import UsageError
 from emomech.preset_kinds import CorpusPreset, Preset, PromptPreset
-from emomech.prompts import answer, ask
+from emomech.prompts import answer, ask, text_start
 
 if TYPE_CHECKING:
     from emomech.models import LanguageModel
     from emomech.saes import Sae
+    from emomech.tokens import TokenizedText
     from emomech.vocab import HookPoint
 
 AUTO, NONE = "auto", "none"
@@ -177,7 +178,16 @@ class Study:
     @cached_property
     def _prompt(self) -> PromptPreset:
         name = presets.corpus(self.spec.corpus).prompt if self.spec.prompt == AUTO else self.spec.prompt
-        return presets.prompt(name)
+        return self.prompt_named(name)
+
+    def prompt_named(self, name: str) -> PromptPreset:
+        """Find a prompt as this model is asked: a chat model in its template. Raises UsageError."""
+        preset = presets.prompt(name)
+        if not presets.model(self.spec.model).chat:
+            return preset
+        from emomech.chat import spoken, turns
+
+        return spoken(preset, turns(self.lm))
 
     @cached_property
     def prompts(self) -> list[str]:
@@ -188,6 +198,20 @@ class Study:
     def answers(self) -> list[str]:
         """The continuation that stands for each label, in the label set's order."""
         return [answer(self._prompt, word) for word in self.emotions.values()]
+
+    @property
+    def answer_end(self) -> str:
+        """What ends an answer where worked examples stand before a question."""
+        return self._prompt.answer_end
+
+    @cached_property
+    def tokens(self) -> "list[TokenizedText]":
+        """The prompts as tokens; their spans are places in the example's own text, wherever in the prompt it stands."""
+        from emomech.tokens import tokenize
+
+        starts = [text_start(self._prompt, example) for example in self.corpus.examples]
+        found = tokenize(self.lm, self.prompts)
+        return [text.counted_from(start) for text, start in zip(found, starts, strict=True)]
 
 
 def content_hash(path: Path) -> str:

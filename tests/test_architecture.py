@@ -60,7 +60,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "model_files",
     ),
     "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
-    "texts": ("tokens", "prompts", "organism.wording", *GRAMMAR),
+    "texts": ("tokens", "prompts", "chat", "organism.wording", *GRAMMAR),
     "touch": (
         "hooks",
         "interventions",

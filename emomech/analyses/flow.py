@@ -24,7 +24,6 @@ from emomech.saes import Sae, random_sae
 from emomech.schema import DEPTH, INTERVAL, Schema, frame
 from emomech.stats import Floats, ramp_error, segment, standard_interval, step_error
 from emomech.study import Study
-from emomech.tokens import tokenize
 from emomech.vocab import HookPoint
 
 Condition = Literal["trained", "shuffled labels", "random dictionary", "random weights"]
@@ -121,7 +120,7 @@ def flow(study: Study, *, n_permutations: int = 200, n_resamples: int = 200) -> 
     """
     lm, saes, examples, seed = study.lm, study.saes, study.corpus.examples, study.spec.seed
     quality = qualities(lm, saes, [example.text for example in examples[:N_GATE_TEXTS]])
-    questions = tokenize(lm, study.prompts)
+    questions = study.tokens
     tested, untested = readings(examples, questions, seed)
     resamples = Resamples.of([example.cluster for example in examples], n_resamples, seed)
     l0 = {found.point: max(1, round(found.l0)) for found in quality}
