@@ -45,7 +45,7 @@ def turns(lm: LanguageModel) -> Turns:
         )
     before, after = prompt.split(_QUESTION)
     lead, end = whole.removeprefix(prompt).split(_ANSWER)
-    return Turns(before.removeprefix(lm.tokenizer.bos_token or ""), after, lead, end)
+    return Turns(before.removeprefix(str(lm.tokenizer.bos_token or "")), after, lead, end)
 
 
 def spoken(prompt: PromptPreset, found: Turns) -> PromptPreset:

@@ -1,4 +1,4 @@
-"""The command line: `emomech list`, `run`, `book`, `status`, `check`, `organism` and `sae`.
+"""The command line: `emomech list`, `plan`, `run`, `book`, `status`, `check`, `verdicts`, `organism` and `sae`.
 
 What a command needs is imported when it is called, so that help and lists are there at once.
 """
@@ -173,6 +173,28 @@ def check(profile: ProfileOption = "full", output: OutputOption = None) -> None:
     if problems := book.check(edition.opened(output.absolute()) if output else edition.Edition(profile)):
         raise EmomechError("\n".join(["the book is not whole:", *problems]))
     typer.echo("the book is whole")
+
+
+@app.command("plan")
+def plan_(
+    parameter: ParameterOption = None,
+    device: DeviceOption = None,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = "table",
+) -> None:
+    """Say what a study will take on this machine: bytes to fetch, memory, time. Exits with 2 where it does not fit."""
+    from emomech import parameters
+
+    _compute_on(device)
+    asked = parameters.assignments(parameter or [])
+    from emomech import machine, plan
+
+    spec, here = plan.spec_of(asked), machine.this_machine(device)
+    found = plan.plan(spec, here)
+    if format == "json":
+        typer.echo(json.dumps(plan.as_json(found, here), indent=1))
+    else:
+        _echo_rows("estimates, before anything is fetched", plan.rows(found, here))
+    found.check()
 
 
 @app.command("verdicts")

@@ -32,7 +32,9 @@ def chosen(asked: str | None = None) -> Literal["cpu", "cuda"]:
         raise unknown("device", name, get_args(Device))
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
-        raise UsageError("device cuda: this machine has no GPU that torch can use; take cpu or auto.")
+        raise UsageError(
+            "--device cuda (or EMOMECH_DEVICE): this machine has no GPU that torch can use; take cpu or auto."
+        )
     return "cuda" if there and name != "cpu" else "cpu"
 
 

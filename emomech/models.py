@@ -40,7 +40,7 @@ norm's output is what is added; in Llama and Qwen the norm of the same name is t
 branches read the block's input. Told by name and not by attributes: a family that scales its branches would look alike.
 """
 
-_LOGITS = 2**28
+LOGITS = 2**28
 """Numbers of a batch's logits: 1 GB in float32."""
 
 
@@ -89,7 +89,7 @@ class LanguageModel:
     @property
     def tokens_with_logits(self) -> int:
         """Most tokens of a batch whose logits are all looked at: with a large vocabulary these take most memory."""
-        return min(8192, max(1, _LOGITS // self.vocab_size))
+        return min(8192, max(1, LOGITS // self.vocab_size))
 
     @property
     def vocab_size(self) -> int:

@@ -55,6 +55,8 @@ class SaePreset(Preset):
     release: str = ""
     sae_id: str = ""
     """The release's id of one SAE, with `{layer}` for the 0-based block."""
+    features: int = 0
+    """How many each SAE has; for plans made without the SAEs."""
     site: Site = "resid_post"
     layers: int = 0
     made_by: str = ""

@@ -117,6 +117,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "keep and show": ("run", "palette", "verdicts", "organism_story", *CHARTS, *RULES),
     "shell": (
+        "workload",
+        "machine",
+        "plan",
         "parameters",
         "runner",
         "notebook",
@@ -222,7 +225,7 @@ TESTED_WITH = {
     "organism.card": "train",
 }
 TESTED_WITH |= {"organism.recipe": "training", "__main__": "cli", "palette": "charts"}
-TESTED_WITH |= {"model_files": "models"}
+TESTED_WITH |= {"model_files": "models", "machine": "plan"}
 TESTED_WITH |= {"training_commands": "cli", "matrix": "ledger", "preset_kinds": "presets"}
 TESTED_WITH |= {"organism.inventory": "analyses.organism", "organism.records": "analyses.organism"}
 TESTED_WITH |= {

@@ -41,7 +41,10 @@ def test_a_gpu_is_taken_if_there_is_one_unless_the_processor_is_asked_for(
 def test_without_a_gpu_none_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert devices.chosen("auto") == "cpu"
-    with pytest.raises(UsageError, match="device cuda: this machine has no GPU that torch can use; take cpu or auto"):
+    with pytest.raises(
+        UsageError,
+        match=r"--device cuda \(or EMOMECH_DEVICE\): this machine has no GPU that torch can use; take cpu or auto",
+    ):
         devices.chosen("cuda")
     monkeypatch.setenv(devices.DEVICE, "gpu")
     with pytest.raises(UsageError, match="unknown device 'gpu'.*auto, cpu, cuda"):
@@ -87,7 +90,7 @@ def test_a_gpu_that_is_not_there_is_told_before_anything_is_done(
     with pytest.raises(SystemExit) as ended:
         cli.main([*command, "--device", "cuda"])
     assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith("emomech: device cuda: this machine has no GPU")
+    assert capsys.readouterr().err.startswith("emomech: --device cuda (or EMOMECH_DEVICE): this machine has no GPU")
 
 
 def test_a_model_that_is_spread_is_read_edited_and_copied_as_another(lm: LanguageModel) -> None:
