@@ -1,5 +1,7 @@
 """A file is fetched once and whole, and whatever hinders that is told with the way out."""
 
+import copy
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,9 +14,12 @@ from huggingface_hub import file_download
 from standin_hub import StandIn, point
 from transformers.utils import logging as messages
 
-from emomech import hub
+from emomech import hub, presets
 from emomech.errors import EmomechError, UsageError
 from emomech.models import load_model
+from emomech.preset_kinds import ModelPreset
+from emomech.readout import label_log_probs
+from emomech.study import Study, StudySpec
 
 pytestmark = pytest.mark.hub
 
@@ -189,8 +194,34 @@ def test_bytes_in_the_cache_are_counted(standin: StandIn) -> None:
 
 def test_a_new_interpreter_finds_the_hub_by_its_variables(standin: StandIn, tmp_path: Path) -> None:
     program = f"from emomech.hub import fetch\nprint(sorted(file.name for file in fetch({NAME!r}, files=['config.json']).iterdir()))"
-    import os
-
     env = {**os.environ, **standin.environment(tmp_path / "other")}
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.returncode) == ("['config.json']", 0), done.stderr
+
+
+def test_a_public_model_is_studied_by_its_name(
+    standin: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the preset's name to the probability of each label, in the chat template, and again without a network."""
+    module = tiny.random_module("llama", **tiny.WIDE)
+    tokenizer = copy.deepcopy(tiny.byte_level(True))
+    tokenizer.chat_template = (
+        "{{ bos_token }}{% for m in messages %}{{ m['role'] + ':\n' + m['content'] + '\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'assistant:\n' }}{% endif %}"
+    )
+    module.save_pretrained(tmp_path / "talker")
+    tokenizer.save_pretrained(tmp_path / "talker")
+    commit = standin.add("owner/talker", tmp_path / "talker").commit
+    public = ModelPreset(summary="", repository="owner/talker", revision=commit, prepend_bos=True, chat=True)
+    monkeypatch.setattr(presets, "model", lambda name: public)
+    spec = StudySpec(model="talker", sae=None, limit=12, controls="none")
+    study = Study(spec)
+    scores = label_log_probs(study.lm, study.prompts, study.answers)
+    assert study.prompts[0].startswith("user:\n") and study.prompts[0].endswith("\nassistant:\n")
+    assert set(study.answers) <= set(study.emotions)  # without a space, at the start of a turn
+    assert study.tokens[0].ids.count(tokenizer.bos_token_id) == 1
+    for weight, saved in zip(study.lm.module.parameters(), module.parameters(), strict=True):
+        assert torch.equal(weight, saved)
+    point(monkeypatch, "http://127.0.0.1:9", tmp_path / "cache")
+    again = Study(spec)
+    assert (label_log_probs(again.lm, again.prompts, again.answers) == scores).all()

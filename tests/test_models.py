@@ -16,6 +16,7 @@ from torch import nn
 from transformers.utils import logging as messages
 
 from emomech.errors import EmomechError, UsageError
+from emomech.hooks import capture, intervene
 from emomech.models import LanguageModel, load_model, module_at, randomised, wrap
 from emomech.tokens import batches, tokenize
 from emomech.vocab import HookPoint
@@ -64,8 +65,28 @@ def test_a_saved_model_is_loaded_as_it_was(lm: LanguageModel, tmp_path: Path) ->
     assert torch.equal(logits(loaded), logits(lm))
 
 
-def test_the_number_format_is_what_was_asked_for(folder: Path) -> None:
+def test_the_number_format_is_what_was_asked_for(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert load_model("m", str(folder)).dtype == torch.float32
+    assert not caplog.messages
     assert load_model("m", str(folder), dtype="bfloat16").dtype == torch.bfloat16
+    assert "computes in bfloat16; effects below 0.4 % of an activation are lost" in caplog.text
+
+
+def test_a_small_edit_is_lost_in_bfloat16_and_not_in_float32(folder: Path) -> None:
+    """Why public models are computed in float32 wherever they fit."""
+    point = HookPoint(1)
+    kept = {}
+    for dtype in ("float32", "bfloat16"):
+        lm = load_model("m", folder, dtype=dtype)
+        (batch,) = batches(tokenize(lm, tiny.TEXTS), pad_id=lm.pad_id)
+        edits = {point: lambda x: torch.full_like(x, 300)}, {point: lambda x: torch.full_like(x, 300) + 0.9}
+        found = []
+        for edit in edits:
+            with torch.inference_mode(), intervene(lm, edit), capture(lm, [point]) as seen:
+                lm.module(**batch.forward_kwargs())
+            found.append(seen[point])
+        kept[dtype] = bool((found[0] != found[1]).any())
+    assert kept == {"float32": True, "bfloat16": False}
 
 
 def test_base_weights_without_a_head_are_loaded_where_the_head_is_tied(folder: Path) -> None:
