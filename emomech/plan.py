@@ -1,9 +1,9 @@
 """What a study of a model will take on this machine, told before anything is fetched: bytes, memory and time.
 
 All numbers are estimates from sizes that presets declare, or that a folder's files say. The time is that of the book's
-quick profile on the embedded corpus, see `workload`: a model's share grows with its weights without the embedding, at
-half the rate at which the machine multiplies large matrices; an SAE's with its size and the number of hook points; what
-is left, which is statistics of features, with their number.
+quick profile on the embedded corpus, see `workload`: a model's share is the tokens that it reads, more of them the
+deeper it is, times its weights without the embedding, at half the rate at which the machine multiplies large matrices;
+an SAE's grows with its size and the number of hook points; what is left, statistics of features, with their number.
 """
 
 import os
@@ -245,10 +245,11 @@ def _seconds(sizes: Sizes, machine: Machine) -> dict[str, float]:
     for name, work in workload.counted().items():
         if work.points and not sizes.features:
             continue
-        points = sizes.points / work.points if work.points else sizes.model.layers / base.model.layers
+        points = sizes.points / work.points if work.points else 1.0
         wider = sizes.features / base.features if work.points else 1.0
         per_sae = wider * sizes.model.d_model / base.model.d_model
-        model = 2 * body * work.tokens * points / (machine.rate * _EFFICIENCY)
+        deeper = sizes.model.layers - base.model.layers
+        model = 2 * body * max(0, work.tokens + work.tokens_per_block * deeper) / (machine.rate * _EFFICIENCY)
         saes = 2 * work.products * points * per_sae / (machine.host_rate * _EFFICIENCY)
         found[name] = round(model + saes + work.seconds * max(1.0, points * wider), 1)
     return found

@@ -78,14 +78,14 @@ def _find(kind: Kind, name: str, preset: type[P], hint: str) -> P:
 
 def model(name: str) -> ModelPreset:
     """Find a model preset, or take `name` as a Hugging Face model folder. Raises UsageError."""
-    if _is_path("models", name):
+    if _is_path(name):
         return ModelPreset(summary=f"the folder {name}", path=_existing(name, "model folder", folder=True))
     return _made(name, _find("models", name, ModelPreset, "Or give the path of a Hugging Face model folder."))
 
 
 def sae(name: str) -> SaePreset:
     """Find an SAE preset, or take `name` as a folder of SAEs in SAELens's format. Raises UsageError."""
-    if _is_path("saes", name):
+    if _is_path(name):
         return SaePreset(summary=f"the folder {name}", path=_existing(name, "SAE folder", folder=True))
     hint = "Or give the path of a folder with one SAELens folder per layer."
     return _made(name, _find("saes", name, SaePreset, hint))
@@ -93,7 +93,7 @@ def sae(name: str) -> SaePreset:
 
 def corpus(name: str) -> CorpusPreset:
     """Find a corpus preset, or take `name` as a CSV, JSONL or Parquet file. Raises UsageError."""
-    if _is_path("corpora", name):
+    if _is_path(name):
         return CorpusPreset(summary=f"the file {name}", path=_existing(name, "corpus file", folder=False))
     return _find("corpora", name, CorpusPreset, "Or give the path of a CSV, JSONL or Parquet file.")
 
@@ -130,12 +130,10 @@ def listed(names: str) -> list[str]:
     return [name for name in map(str.strip, names.split(",")) if name]
 
 
-def _is_path(kind: Kind, name: str) -> bool:
+def _is_path(name: str) -> bool:
     """Say whether a name is a path; a preset may have a dot in its name, such as llama-3.1-8b."""
-    return name not in table(kind) and _looks_like_a_path(name)
-
-
-def _looks_like_a_path(name: str) -> bool:
+    if any(name in table(kind) for kind in KINDS):
+        return False
     return "/" in name or "\\" in name or name.startswith(("~", ".")) or Path(name).suffix != ""
 
 

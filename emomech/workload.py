@@ -2,7 +2,7 @@
 
 `workload.json` holds what `counting` found while each notebook of the study ran in the book's quick profile on the
 embedded model: tokens that were read by the model, multiplications of the SAEs, and the seconds of one core for all the
-rest.
+rest. How the tokens grow with depth is the difference from an embedded model of 5 blocks.
 """
 
 import json
@@ -30,6 +30,8 @@ class Work:
     """Different SAEs that were used."""
     seconds: float = 0.0
     """Processor time of all that was neither model nor SAE."""
+    tokens_per_block: float = 0.0
+    """By how many the tokens grow with every block: what is done at each depth is done more often in a deeper model."""
 
 
 @contextmanager

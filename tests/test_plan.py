@@ -26,7 +26,7 @@ LLAMA = StudySpec(model="llama-3.1-8b", sae="gemma-scope-2b-res-16k")
 def nothing_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "cache_folder", lambda: tmp_path / "hub")
     monkeypatch.setenv("EMOMECH_CACHE", str(tmp_path / "own"))
-    counted = {"behaviour": Work(1000, 0, 0, 2.0), "flow": Work(1000, 10**9, 9, 2.0)}
+    counted = {"behaviour": Work(1000, 0, 0, 2.0, 50), "flow": Work(1000, 10**9, 9, 2.0)}
     monkeypatch.setattr(workload, "counted", lambda: counted)
 
 
@@ -103,7 +103,7 @@ def test_time_grows_with_the_model_the_sae_and_the_slowness_of_the_machine() -> 
     assert set(base) == {"behaviour", "flow"}
     assert all(base[name] < gpt2[name] < slow[name] for name in base)
     body = 124_439_808 - 50257 * 768
-    assert gpt2["behaviour"] == pytest.approx(2.0 * 12 / 8 + 2 * body * 1000 * 12 / 8 / 2.5e10, abs=0.1)
+    assert gpt2["behaviour"] == pytest.approx(2.0 + 2 * body * (1000 + 4 * 50) / 2.5e10, abs=0.1)
     assert set(plan.plan(replace(GPT2, sae=None), SMALL).seconds) == {"behaviour"}
 
 
