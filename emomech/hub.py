@@ -4,7 +4,6 @@ What `huggingface_hub` says of a failure is told again with the way out of it: a
 missing, a name or a revision that does not exist, a network that is not there.
 """
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,12 +44,10 @@ def fetch(repository: str, revision: str = "main", *, kind: Kind = "model", file
             f"{_page('', kind)}; a private one needs `hf auth login`."
         ) from error
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as error:
-        raise EmomechError(f"{_named(repository, kind)} at {revision}: {_not_here()}") from error
+        raise EmomechError(f"{_named(repository, kind)} at {revision}: {_not_here(error)}") from error
     except (errors.HfHubHTTPError, OSError, RuntimeError) as error:
-        first = str(error).strip().split("\n")[0].rstrip(".")
         raise EmomechError(
-            f"{_named(repository, kind)} cannot be fetched ({first or type(error).__name__}). Try again: files "
-            "that are whole are kept."
+            f"{_named(repository, kind)} cannot be fetched ({_first(error)}). Try again: files that are whole are kept."
         ) from error
     for blob in sorted(set(_blobs(repository, kind)) - before):
         _check(blob, repository, kind)
@@ -103,7 +100,8 @@ def _licence(repository: str, error: Exception) -> str:
     return f"Accept its licence at {page}, and log in with `hf auth login`, or set HF_TOKEN."
 
 
-def _not_here() -> str:
+def _not_here(error: Exception) -> str:
+    """Why a file that the cache lacks cannot be had, and the way out."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -112,9 +110,15 @@ def _not_here() -> str:
             "path of a folder."
         )
     return (
-        f"is not whole in the cache ({constants.HF_HUB_CACHE}), and {constants.ENDPOINT} cannot be reached. Connect to "
-        "the network once, set HF_ENDPOINT to a mirror, or give the path of a folder."
+        f"is not whole in the cache ({constants.HF_HUB_CACHE}), and {constants.ENDPOINT} does not answer as it should "
+        f"({_first(error.__cause__ or error)}). Connect to the network once, set HF_ENDPOINT to a mirror, or give the "
+        "path of a folder."
     )
+
+
+def _first(error: BaseException) -> str:
+    """Give the first line of a message, or the error's kind where it says nothing."""
+    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
 
 
 def _named(repository: str, kind: Kind) -> str:
@@ -122,6 +126,8 @@ def _named(repository: str, kind: Kind) -> str:
 
 
 def _page(repository: str, kind: Kind) -> str:
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    part = "" if kind == "model" else f"/{kind}s"
-    return f"{endpoint}{part}/{repository}".rstrip("/") if repository else f"{endpoint}/{kind}s"
+    from huggingface_hub import constants
+
+    if not repository:
+        return f"{constants.ENDPOINT}/{kind}s"
+    return f"{constants.ENDPOINT}/{repository}" if kind == "model" else f"{constants.ENDPOINT}/{kind}s/{repository}"

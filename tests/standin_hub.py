@@ -37,6 +37,8 @@ class Repository:
     readers: tuple[str, ...] = ()
     cut: dict[str, int] = field(default_factory=dict)
     """Files whose first answer ends after so many bytes."""
+    down: bool = False
+    """Every request is answered by a failure of the server."""
     garbled: set[str] = field(default_factory=set)
     """Files that arrive with other bytes than their checksum says."""
 
@@ -153,6 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
         repository = self.hub.repositories.get((kind, "/".join(parts[:2])))
         if repository is None:
             return self._refuse(401, "RepoNotFound", "Invalid username or password.")
+        if repository.down:
+            return self._refuse(503, "", "Service unavailable")
         verb, revision = (*parts[2:4], "main")[:2] if len(parts) > 3 else ("revision", "main")
         if revision not in ("main", repository.commit):
             return self._refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")

@@ -171,9 +171,20 @@ def test_a_repository_that_does_not_exist_is_named(standin: StandIn) -> None:
 def test_without_a_network_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     point(monkeypatch, "http://127.0.0.1:9", tmp_path)
     with pytest.raises(
-        EmomechError, match="127.0.0.1:9 cannot be reached. Connect to the network once, set HF_ENDPOINT"
+        EmomechError, match=r"127.0.0.1:9 does not answer as it should \(.*\)\. Connect to the network once"
     ):
         load_model("m", NAME)
+
+
+def test_a_hub_that_fails_is_told_and_the_cache_goes_on(standin: StandIn) -> None:
+    repository = standin.repositories["model", NAME]
+    repository.down = True
+    with pytest.raises(EmomechError, match="does not answer as it should .*503"):
+        hub.fetch(NAME)
+    repository.down = False
+    found = hub.fetch(NAME)
+    repository.down = True
+    assert hub.fetch(NAME) == found
 
 
 def test_a_data_set_is_fetched_with_its_folders(standin: StandIn, tmp_path: Path) -> None:
