@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from emomech import devices, hub, presets, workload
+from emomech import devices, edition, hub, presets, workload
 from emomech.errors import UsageError, unknown
 from emomech.machine import Machine
 from emomech.models import LOGITS
@@ -280,7 +280,10 @@ def rows(found: Plan, machine: Machine) -> list[tuple[str, str]]:
     ]
     if found.gpu:
         lines.append(("GPU memory", f"{_gb(found.gpu)} at most; {free}"))
-    return lines + [(f"time of {name}", f"about {_time(seconds)}") for name, seconds in found.seconds.items()]
+    studied = [entry.notebook for entry in edition.runs() if entry.about == "the study"]
+    times = {name: "unknown: not counted, or no SAEs" for name in studied}
+    times |= {name: f"about {_time(seconds)}" for name, seconds in found.seconds.items()}
+    return lines + [(f"time of {name}", told) for name, told in times.items()]
 
 
 def _time(seconds: float) -> str:

@@ -107,7 +107,7 @@ def test_time_grows_with_the_model_the_sae_and_the_slowness_of_the_machine() -> 
     assert set(plan.plan(replace(GPT2, sae=None), SMALL).seconds) == {"behaviour"}
 
 
-def test_what_was_counted_is_of_every_notebook_of_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_counted_is_of_notebooks_of_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     from emomech import edition
 
@@ -154,6 +154,7 @@ def test_the_command_tells_people_and_programs_and_exits_with_2(
     monkeypatch.setattr(machine, "this_machine", lambda device: SMALL)
     assert call("-p", "model=gpt2-small") == 0
     out = capsys.readouterr().out
+    assert "time of tracing       unknown: not counted" in out
     assert "model 0.5 GB, SAEs 1.8 GB" in out and "time of flow" in out
     assert call("-p", "model=gemma-2-9b", "-p", "sae=gemma-scope-2b-res-16k", "--format", "json") == 2
     shown = capsys.readouterr()
