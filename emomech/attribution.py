@@ -55,8 +55,8 @@ def attribute(
         group = torch.from_numpy(groups[list(batch.example)])[:, None].expand(mask.shape)[mask.cpu()]
         member = torch.nn.functional.one_hot(group, n).float().T
         for point, (x, gradient) in gradients(questions, batch, list(saes)).items():
-            here = saes[point], x[mask].float(), gradient[mask].float()
-            moved, left = _moves(*here, *targets[point])
+            sae, here = saes[point], mask.to(x.device)
+            moved, left = _moves(sae, x[here].to(sae.W_dec), gradient[here].to(sae.W_dec), *targets[point])
             effect[point] += (member.to(moved.device) @ moved).cpu().numpy()
             error[point] += (member.to(left.device) @ left).cpu().numpy()
     count = np.maximum(np.bincount(groups, minlength=n), 1)

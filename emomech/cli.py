@@ -1,4 +1,4 @@
-"""The command line: `list`, `card`, `run`, `book`, `status`, `check`, `verdicts`, and the commands of other modules.
+"""The command line: `list`, `card`, `plan`, `run`, `book`, `status`, `check`, `verdicts`, and those of other modules.
 
 What a command needs is imported when it is called, so that help and lists are there at once.
 """
@@ -16,12 +16,15 @@ import typer
 from emomech import publishing_commands
 from emomech.errors import EmomechError, UsageError
 from emomech.publishing_commands import OutputOption, ProfileOption
-from emomech.training_commands import Format, organism, sae, say
+from emomech.training_commands import Device, Format, organism, sae, say
 
 Listed: TypeAlias = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms", "notebooks"]
 
 ParameterOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter; once for each.")
+]
+DeviceOption: TypeAlias = Annotated[
+    Device | None, typer.Option(help="Where models compute, as EMOMECH_DEVICE says; auto: a GPU if there is one.")
 ]
 DEBUG = "EMOMECH_DEBUG"
 INTERRUPTED = 130
@@ -109,10 +112,13 @@ def run(
     notebook: Annotated[str, typer.Argument(help="Its name; `emomech list notebooks` knows them.")],
     parameter: ParameterOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the notebook and its page.")] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Execute one notebook with your parameters and make a page of it; the paper's book stays as it is."""
     from emomech import book, parameters, runner
     from emomech.presets import PACKAGE
+
+    _compute_on(device)
 
     planned = runner.prepare(notebook, parameters.assignments(parameter or []))
     folder = out or PACKAGE.parent / "book" / "_build" / "single" / f"{notebook}-{planned.key[:8]}"
@@ -130,14 +136,30 @@ def run(
     typer.echo(book.render_single(executed, html))
 
 
+def _compute_on(device: Device | None) -> None:
+    """Let this process and the kernels that it starts compute there. Raises UsageError for a GPU that is not there."""
+    from emomech import devices
+
+    if device is not None:
+        os.environ[devices.DEVICE] = device
+    if os.environ.get(devices.DEVICE) == "cuda":
+        devices.chosen()
+
+
 @app.command("book")
-def book_(profile: ProfileOption = "full", parameter: ParameterOption = None, output: OutputOption = None) -> None:
+def book_(
+    profile: ProfileOption = "full",
+    parameter: ParameterOption = None,
+    output: OutputOption = None,
+    device: DeviceOption = None,
+) -> None:
     """Bring the whole book up to date: what is missing or stale is executed, and pages are made.
 
     With parameters, such as another model, it is a book of its own in the folder `--output`.
     """
     from emomech import book, edition, parameters
 
+    _compute_on(device)
     given = parameters.assignments(parameter or [])
     if given and output is None:
         raise UsageError("a book with other parameters stands in a folder of its own: name one with --output.")
@@ -169,6 +191,28 @@ def check(
     if problems := book.check(edition.chosen(profile, output)):
         raise EmomechError("\n".join(["the book is not whole:", *problems]))
     typer.echo("the book is whole")
+
+
+@app.command("plan")
+def plan_(
+    parameter: ParameterOption = None,
+    device: DeviceOption = None,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = "table",
+) -> None:
+    """Say what a study will take on this machine: bytes to fetch, memory, time. Exits with 2 where it does not fit."""
+    from emomech import parameters
+
+    _compute_on(device)
+    asked = parameters.assignments(parameter or [])
+    from emomech import machine, plan
+
+    spec, here = plan.spec_of(asked), machine.this_machine(device)
+    found = plan.plan(spec, here)
+    if format == "json":
+        typer.echo(json.dumps(plan.as_json(found, here), indent=1))
+    else:
+        _echo_rows("estimates, before anything is fetched", plan.rows(found, here))
+    found.check()
 
 
 @app.command("verdicts")

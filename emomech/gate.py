@@ -109,7 +109,8 @@ def qualities(
     """
     tokenized = tokenize(lm, texts)
     tallies = _tallies(lm, saes, list(batches(tokenized, pad_id=lm.pad_id, device=lm.device)))
-    parts = list(batches(tokenized[:n_loss], pad_id=lm.pad_id, device=lm.device))
+    scored = {"pad_id": lm.pad_id, "max_tokens": lm.tokens_with_logits, "device": lm.device}
+    parts = list(batches(tokenized[:n_loss], **scored))
     clean = _loss(lm, parts, {})
     found = []
     for point, tally in tallies.items():

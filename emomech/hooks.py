@@ -25,13 +25,13 @@ def capture(
 ) -> Iterator[dict[HookPoint, Tensor]]:
     """Record the activation at each point (batch, pos, d_model) on every forward pass inside the block.
 
-    Detached, unless the `graph` that leads from it to the logits is wanted. Raises UsageError for a point that the
-    model does not have.
+    Detached and on the model's device, unless the `graph` that leads from it to the logits is wanted: then on the
+    block's device. Raises UsageError for a point that the model does not have.
     """
     seen: dict[HookPoint, Tensor] = {}
 
     def record(point: HookPoint, activation: Tensor) -> None:
-        seen[point] = activation if graph else activation.detach()
+        seen[point] = activation if graph else activation.detach().to(lm.device)
 
     with _hooked(lm, {point: partial(record, point) for point in points}):
         yield seen

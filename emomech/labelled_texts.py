@@ -44,10 +44,10 @@ class LabelledTexts:
         if gold.of_corpus:
             labelled = TextKind(corpus.name, gold.name, range(n))
             kinds = dict.fromkeys(families, labelled) | {EMOTION: own}
-            return cls(gold.examples, tokenize(study.lm, study.prompts), kinds)
+            return cls(gold.examples, study.tokens, kinds)
         further = readable(study.lm, gold.examples)
         other = TextKind(gold.name, gold.name, range(n, n + len(further)))
-        questions = tokenize(study.lm, [*study.prompts, *(example.text for example in further)])
+        questions = [*study.tokens, *tokenize(study.lm, [example.text for example in further])]
         return cls([*corpus.examples, *further], questions, dict.fromkeys(families, other) | {EMOTION: own})
 
     @property

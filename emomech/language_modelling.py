@@ -49,7 +49,8 @@ def language_shift(
 ) -> LanguageShift:
     """Compare a model with itself under edits, or with another model of the same tokenizer under them."""
     sums = np.zeros((5, len(texts)))
-    for batch in batches(tokenize(lm, texts), pad_id=lm.pad_id, device=lm.device):
+    most = lm.tokens_with_logits
+    for batch in batches(tokenize(lm, texts), pad_id=lm.pad_id, max_tokens=most, device=lm.device):
         clean = _log_probs(lm, batch.forward_kwargs())
         with intervene(edited or lm, masked(edits, batch.content_mask)):
             changed = _log_probs(edited or lm, batch.forward_kwargs())

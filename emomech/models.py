@@ -5,7 +5,6 @@ GPT-2, GPT-NeoX, Llama, Gemma 2, Gemma 3, Qwen 2, Qwen 3.
 """
 
 import copy
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import nn
 
+from emomech import devices, hub
 from emomech.errors import EmomechError, UsageError
+from emomech.model_files import check_files, n_weights
 from emomech.vocab import HookPoint
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ _ADDED_BY = {
 norm's output is what is added; in Llama and Qwen the norm of the same name is the input of the MLP. In GPT-NeoX both
 branches read the block's input. Told by name and not by attributes: a family that scales its branches would look alike.
 """
+
+LOGITS = 2**28
+"""Numbers of a batch's logits: 1 GB in float32."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,11 @@ class LanguageModel:
         return next(int(token) for token in known if token is not None)
 
     @property
+    def tokens_with_logits(self) -> int:
+        """Most tokens of a batch whose logits are all looked at: with a large vocabulary these take most memory."""
+        return min(8192, max(1, LOGITS // self.vocab_size))
+
+    @property
     def vocab_size(self) -> int:
         """Number of tokens that the model can read; some tokenizers know more."""
         return int(self.module.config.get_text_config().vocab_size)
@@ -95,34 +104,45 @@ def load_model(
     revision: str | None = None,
     dtype: str = "float32",
     prepend_bos: bool | None = None,
-    device: str = "cpu",
+    device: str | None = None,
 ) -> LanguageModel:
-    """Load a model from a folder, without the network, or from a repository of the hub.
+    """Load a model from a folder, without the network, or from a repository of the hub, which is fetched once.
 
-    `prepend_bos` None: as the tokenizer itself does. Raises UsageError for what is no causal language model, and
-    EmomechError, naming the file, for weights that are damaged, missing or do not fit the configuration.
+    `dtype` is what is computed in, whatever the files hold: in bfloat16 a change of less than 0.4 % of an activation is
+    lost, so that edits are traced in float32 unless that is too large, and a warning says where it is not.
+    `prepend_bos` None: as the tokenizer itself does. `device` None: as `devices.chosen` finds; a model that is too
+    large for one GPU is spread over all. Raises UsageError for what is no causal language model, and EmomechError,
+    naming the file, for weights that are damaged, missing or do not fit the configuration, and for what cannot be
+    fetched.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    local = Path(source).is_dir()
-    if local:
-        _check_files(name, Path(source))
-    elif isinstance(source, Path) or str(source).startswith(("/", ".", "~")):
-        raise UsageError(f"model {name!r}: there is no folder {source}.")
-    options = {"local_files_only": True} if local else {"revision": revision}
+    where = devices.chosen(device)
+    folder = _folder(name, source, revision)
+    check_files(name, folder)
+    spread = devices.placement(name, n_weights(folder) * devices.WIDTH[dtype]) if where == "cuda" else {}
     try:
         with _quiet():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
-                str(source), dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True, **options
+                folder,
+                dtype=dtype,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+                local_files_only=True,
+                **spread,
             )
             module, loading = loaded
-            tokenizer = AutoTokenizer.from_pretrained(str(source), **options)
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:
-        raise _explained(name, source, local, error) from error
+        raise _explained(name, source, error) from error
     _check_weights(name, loading)
+    if not spread:
+        module = module.to(where)
     if not _is_causal(module):
         raise UsageError(f"model {name!r}: {type(module).__name__} reads what comes later; expected a causal model.")
-    return wrap(name, module.to(device), tokenizer, prepend_bos)
+    if dtype != "float32":
+        log.warning("model %r: computes in %s; effects below 0.4 %% of an activation are lost in it", name, dtype)
+    return wrap(name, module, tokenizer, prepend_bos)
 
 
 def wrap(
@@ -186,29 +206,6 @@ def _blocks(name: str, module: "PreTrainedModel") -> nn.ModuleList:
     raise UsageError(f"model {name!r}: {type(module).__name__} has no list of {depth} decoder blocks.")
 
 
-def _check_files(name: str, folder: Path) -> None:
-    """Raise EmomechError, naming the file, for what a folder lacks or what of it cannot be opened."""
-    from safetensors import SafetensorError, safe_open
-
-    if not (folder / "config.json").is_file():
-        raise UsageError(f"model {name!r}: {folder} has no config.json; expected a Hugging Face model folder.")
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights and not any(folder.glob("*.bin")):
-        raise EmomechError(f"model {name!r}: {folder} has no weights; expected model.safetensors.")
-    if not any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model", "vocab.json")):
-        raise EmomechError(f"model {name!r}: {folder} has no tokenizer; expected tokenizer.json.")
-    texts = (folder / file for file in ("config.json", "tokenizer.json", "tokenizer_config.json"))
-    for file in (*weights, *filter(Path.is_file, texts)):
-        try:
-            if file.suffix == ".json":
-                json.loads(file.read_bytes())
-            else:
-                with safe_open(file, "pt"):
-                    pass
-        except (SafetensorError, ValueError) as error:
-            raise EmomechError(f"model {name!r}: {file} is damaged ({error}). Get the file again.") from error
-
-
 def _check_weights(name: str, loading: dict[str, Any]) -> None:
     """Raise EmomechError for tensors that would be random: transformers draws what it does not find."""
     misfits = [key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]]
@@ -230,20 +227,24 @@ def _is_causal(module: "PreTrainedModel") -> bool:
     return bool((logits[0] - logits[1]).abs().max() <= 1e-3 * logits.std())
 
 
-def _explained(name: str, source: str | Path, local: bool, error: Exception) -> EmomechError:
+def _folder(name: str, source: str | Path, revision: str | None) -> Path:
+    """Find a model's files, in its folder or on the hub."""
+    if Path(source).is_dir():
+        return Path(source)
+    if isinstance(source, Path) or str(source).startswith(("/", ".", "~")):
+        raise UsageError(f"model {name!r}: there is no folder {source}.")
+    try:
+        return hub.fetch(source, revision or "main")
+    except EmomechError as error:
+        raise type(error)(f"model {name!r}: {error}") from error
+
+
+def _explained(name: str, source: str | Path, error: Exception) -> EmomechError:
     """Say what went wrong in loading, and the way out."""
     first = str(error).strip().split("\n")[0].rstrip(".")
     if "Unrecognized configuration class" in first or "does not recognize this architecture" in first:
         return UsageError(f"model {name!r}: is no causal language model that transformers knows ({first}).")
-    if local:
-        return EmomechError(f"model {name!r}: {source} cannot be loaded: {first}. Get its files again.")
-    if "gated" in str(error).lower() or "401" in first:
-        way_out = f"Accept its licence at https://huggingface.co/{source}, and log in with `hf auth login`."
-    elif "not a valid model identifier" in first:
-        way_out = "Look up its name at https://huggingface.co/models, or give the path of a model folder."
-    else:
-        way_out = "Connect to the network once, or give the path of a model folder."
-    return EmomechError(f"model {name!r}: {source} cannot be fetched from the hub ({first}). {way_out}")
+    return EmomechError(f"model {name!r}: {source} cannot be loaded: {first}. Get its files again.")
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from emomech.formats import Format
 from emomech.vocab import Site
 
+NumberFormat = Literal["float32", "bfloat16", "float16"]
+
 
 class Preset(BaseModel):
     """What every entry has: one line for the list that users see."""
@@ -26,11 +28,23 @@ class ModelPreset(Preset):
     path: str = ""
     repository: str = ""
     revision: str = "main"
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: NumberFormat = "float32"
+    """What is computed in; the environment's `EMOMECH_DTYPE` goes before it."""
+    stored: NumberFormat = "float32"
+    """What the repository's files hold."""
     prepend_bos: bool | None = None
     """Whether a beginning-of-sequence token stands before a text; None: what the tokenizer does itself."""
+    chat: bool = False
+    """Whether a question is put as a user's turn, in the model's own chat template."""
     sae: str = ""
     """The SAE preset that a study takes unless it names another."""
+    parameters: int = 0
+    """How many weights there are, tied ones counted once; this and what follows, for plans made without the model."""
+    layers: int = 0
+    d_model: int = 0
+    vocabulary: int = 0
+    context: int = 0
+    """Most tokens of a text."""
     made_by: str = ""
     """The command that makes the files at `path`, should they not be there."""
 
@@ -42,6 +56,8 @@ class SaePreset(Preset):
     release: str = ""
     sae_id: str = ""
     """The release's id of one SAE, with `{layer}` for the 0-based block."""
+    features: int = 0
+    """How many each SAE has; for plans made without the SAEs."""
     site: Site = "resid_post"
     layers: int = 0
     made_by: str = ""
@@ -111,8 +127,12 @@ class PromptPreset(Preset):
     """How a text becomes a question: `{text}` and, if the corpus says who is meant, `{person}`."""
 
     template: str
+    chat: str = ""
+    """What a chat model is asked, in the user's turn, so that its first word is the answer; empty: the template."""
     answer: str = " {label}"
     """What continues the prompt for a label, its leading space included."""
+    answer_end: str = ". "
+    """What ends an answer where worked examples stand before a question."""
 
 
 class OrganismPreset(Preset):

@@ -157,6 +157,9 @@ def listed(names: str) -> list[str]:
 
 
 def _is_path(name: str) -> bool:
+    """Say whether a name is a path; a preset may have a dot in its name, such as llama-3.1-8b."""
+    if any(name in table(kind) for kind in KINDS):
+        return False
     return "/" in name or "\\" in name or name.startswith(("~", ".")) or Path(name).suffix != ""
 
 

@@ -26,6 +26,11 @@ def ask(prompt: PromptPreset, example: Example) -> str:
     return prompt.template.format(text=example.text, person=example.person)
 
 
+def text_start(prompt: PromptPreset, example: Example) -> int:
+    """Where in the prompt the example's text begins."""
+    return len(prompt.template.partition("{text}")[0].format(person=example.person))
+
+
 def answer(prompt: PromptPreset, word: str) -> str:
     """Give the continuation of the prompt that stands for a label's word, its leading space included."""
     return prompt.answer.format(label=word)

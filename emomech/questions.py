@@ -26,7 +26,8 @@ from emomech.tokens import TokenBatch, TokenizedText, batches, tokenize
 from emomech.vocab import HookPoint
 
 Where = Literal["everywhere", "text", "answer"]
-"""At which tokens: all but special ones; all of these but the last; the last alone, after which the label follows."""
+"""At which tokens: all but special ones, though a chat's last may be one; all of these but the last; the last alone,
+after which the label follows."""
 Edits = Mapping[HookPoint, MaskedEdit]
 
 _ON_CPU, _ON_GPU = 1024, 8192
@@ -80,7 +81,8 @@ class Questions:
 
     def positions(self, where: Where) -> list[list[int]]:
         """Numbers of the tokens that are meant, of each text."""
-        content = [[i for i, special in enumerate(text.special) if not special] for text in self.texts]
+        content = [[i for i, special in enumerate(text.special[:-1]) if not special] for text in self.texts]
+        content = [[*here, len(text.ids) - 1] for here, text in zip(content, self.texts, strict=True)]
         part = {"everywhere": slice(None), "text": slice(-1), "answer": slice(-1, None)}[where]
         return [here[part] for here in content]
 
@@ -121,11 +123,9 @@ def log_odds(logits: Floats, gold: Ints) -> Floats:
 
 def places(batch: TokenBatch, where: Where) -> Tensor:
     """Where in a batch an edit applies: true at content tokens, of the kind that is asked for (batch, pos)."""
-    if where == "everywhere":
-        return batch.content_mask
     last = torch.zeros_like(batch.content_mask)
-    last[torch.arange(len(last)), batch.last] = True
-    return batch.content_mask & (last if where == "answer" else ~last)
+    last[torch.arange(len(last), device=last.device), batch.last] = True
+    return {"everywhere": batch.content_mask | last, "text": batch.content_mask & ~last, "answer": last}[where]
 
 
 def masked(edits: Edits, mask: Tensor) -> Mapping[HookPoint, Callable[[Tensor], Tensor]]:

@@ -101,8 +101,8 @@ def few_shot(study: Study, rows: Sequence[int] | Ints, labelled: Sequence[int] |
     if not chosen:
         raise UsageError("few-shot prompt: no labelled text to show; give at least one of each label.")
     index = {label: i for i, label in enumerate(study.corpus.labels)}
-    shown = " ".join(f"{study.prompts[i]}{study.answers[index[label]]}." for label, i in chosen.items())
-    prompts = [f"{shown} {study.prompts[i]}" for i in rows]
+    shown = "".join(f"{study.prompts[i]}{study.answers[index[label]]}{study.answer_end}" for label, i in chosen.items())
+    prompts = [f"{shown}{study.prompts[i]}" for i in rows]
     texts = tuple(tokenize(study.lm, prompts))
     asked = Questions.of(study, rows)
     return replace(asked, texts=texts, label_ids=torch.from_numpy(label_tokens(study.lm, prompts, study.answers)))

@@ -10,19 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emomech import corpus as corpora
-from emomech import hub_files, linguistics, presets, public_texts
+from emomech import devices, hub_files, linguistics, presets, public_texts
 from emomech.corpus import Corpus, Example, Reading
 from emomech.errors import UsageError
 from emomech.linguistics import Gold
 from emomech.preset_kinds import CorpusPreset, Preset, PromptPreset
-from emomech.prompts import answer, ask
+from emomech.prompts import answer, ask, text_start
 
 if TYPE_CHECKING:
     from emomech.models import LanguageModel
     from emomech.saes import Sae
+    from emomech.tokens import TokenizedText
     from emomech.vocab import HookPoint
 
 AUTO, NONE = "auto", "none"
+
+_TOLD = {"summary", "card", "stored", "parameters", "layers", "d_model", "vocabulary", "context"}
+"""What is told of a thing, and changes nothing of it."""
+_NOT_IDENTITY = _TOLD | {"path", "joins"}
+"""What is no part of an identity as it stands; of files it is their content, of joined sets each one's identity."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +68,7 @@ class StudySpec:
         """
         found = self._presets()
         parts = {kind: _content(entry) for kind, entry in found.items()}
+        parts["model"] |= {"dtype": devices.number_format(presets.model(self.model).dtype)}
         controls = [control.identity() for control in self.control_specs]
         numbers = {"seed": self.seed, "limit": self.limit}
         return {**parts, **numbers, "controls": controls, "gold": linguistics.identity(self.gold)}
@@ -114,7 +121,8 @@ class Study:
         source = presets.shipped(preset.path) if preset.path else preset.repository
         revision = None if preset.path else preset.revision
         name = self.spec.model if not preset.path else Path(self.spec.model).name
-        return load_model(name, source, revision=revision, dtype=preset.dtype, prepend_bos=preset.prepend_bos)
+        dtype = devices.number_format(preset.dtype)
+        return load_model(name, source, revision=revision, dtype=dtype, prepend_bos=preset.prepend_bos)
 
     @cached_property
     def saes(self) -> "Mapping[HookPoint, Sae]":
@@ -188,7 +196,16 @@ class Study:
     @cached_property
     def _prompt(self) -> PromptPreset:
         name = presets.corpus(self.spec.corpus).prompt if self.spec.prompt == AUTO else self.spec.prompt
-        return presets.prompt(name)
+        return self.prompt_named(name)
+
+    def prompt_named(self, name: str) -> PromptPreset:
+        """Find a prompt as this model is asked: a chat model in its template. Raises UsageError."""
+        preset = presets.prompt(name)
+        if not presets.model(self.spec.model).chat:
+            return preset
+        from emomech.chat import spoken, turns
+
+        return spoken(preset, turns(self.lm))
 
     @cached_property
     def prompts(self) -> list[str]:
@@ -200,13 +217,27 @@ class Study:
         """The continuation that stands for each label, in the label set's order."""
         return [answer(self._prompt, word) for word in self.emotions.values()]
 
+    @property
+    def answer_end(self) -> str:
+        """What ends an answer where worked examples stand before a question."""
+        return self._prompt.answer_end
+
+    @cached_property
+    def tokens(self) -> "list[TokenizedText]":
+        """The prompts as tokens; their spans are places in the example's own text, wherever in the prompt it stands."""
+        from emomech.tokens import tokenize
+
+        starts = [text_start(self._prompt, example) for example in self.corpus.examples]
+        found = tokenize(self.lm, self.prompts)
+        return [text.counted_from(start) for text, start in zip(found, starts, strict=True)]
+
 
 def _content(entry: Preset) -> dict[str, object]:
     """What a preset says that decides a value, and a hash of the local files behind it.
 
     Of data that no commit pins, it is the commit that the cache has at present; none before they are first fetched.
     """
-    part = entry.model_dump(exclude={"summary", "path", "card", "joins"})
+    part = entry.model_dump(exclude=_NOT_IDENTITY)
     if path := getattr(entry, "path", ""):
         part["content"] = content_hash(presets.shipped(path))
     if isinstance(entry, CorpusPreset) and entry.repository and not hub_files.pinned(entry.revision):

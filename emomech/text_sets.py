@@ -52,7 +52,7 @@ def _divided(study: Study, least: int) -> Iterator[TextSet]:
 
 def _asked_by(study: Study, prompts: Sequence[str]) -> Iterator[TextSet]:
     for name in prompts:
-        preset = presets.prompt(name)
+        preset = study.prompt_named(name)
         try:
             asked = [ask(preset, example) for example in study.corpus.examples]
             answers = [answer(preset, word) for word in study.emotions.values()]

@@ -1,7 +1,7 @@
 """Texts as tokens: where each token stands in its text, and batches that do not depend on padding."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -22,6 +22,11 @@ class TokenizedText:
     spans: tuple[tuple[int, int], ...]
     """Where each token stands in the text; (0, 0) for a special token."""
     special: tuple[bool, ...]
+
+    def counted_from(self, start: int) -> "TokenizedText":
+        """Count the spans from a place in the text, such as where the part begins that is of interest."""
+        places = zip(self.spans, self.special, strict=True)
+        return replace(self, spans=tuple(at if hidden else (at[0] - start, at[1] - start) for at, hidden in places))
 
     def token_at(self, start: int, end: int) -> int:
         """Find the last token that covers part of text[start:end]: a causal model knows the word only there.
@@ -84,7 +89,8 @@ def tokenize(lm: LanguageModel, texts: Sequence[str]) -> list[TokenizedText]:
     bos = tokenizer.bos_token_id
     # An unknown word is still a word; GPT-2 has one token for both, which then stays special.
     unknown = {tokenizer.unk_token_id} - {bos, tokenizer.eos_token_id}
-    specials = set(tokenizer.all_special_ids) - unknown
+    marks = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+    specials = {*marks, *tokenizer.all_special_ids} - unknown
     tokenized = []
     for number, (ids, spans) in enumerate(zip(found["input_ids"], found["offset_mapping"], strict=True), 1):
         start = next((i for i, token in enumerate(ids) if token != bos), len(ids))

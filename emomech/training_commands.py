@@ -9,11 +9,11 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+from emomech.devices import Device
 from emomech.errors import UsageError
 from emomech.presets import listed
 
 Format: TypeAlias = Literal["table", "json"]
-Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 SeedOption: TypeAlias = Annotated[int, typer.Option(min=0, help="Decides all that is drawn.")]
 ModelOption: TypeAlias = Annotated[str, typer.Option(help="A model preset, or a Hugging Face model folder.")]

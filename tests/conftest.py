@@ -3,6 +3,7 @@
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
+os.environ["EMOMECH_DEVICE"] = "cpu"
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -61,10 +61,13 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "hub_files",
         "preset_kinds",
         "presets",
+        "hub",
+        "devices",
+        "model_files",
         *TREEBANKS,
     ),
     "things": ("models", "saes", "corpus", "published", "feature_labels", "organism.lexicon", "organism.events"),
-    "texts": ("tokens", "prompts", "public_texts", "data_cards", "linguistics", "organism.wording", *GRAMMAR),
+    "texts": ("tokens", "prompts", "chat", "public_texts", "data_cards", "linguistics", "organism.wording", *GRAMMAR),
     "touch": (
         "hooks",
         "interventions",
@@ -122,6 +125,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "keep and show": ("run", "palette", "verdicts", "organism_story", *CHARTS, *RULES),
     "shell": (
+        "workload",
+        "machine",
+        "plan",
         "parameters",
         "runner",
         "notebook",
@@ -238,6 +244,7 @@ TESTED_WITH = {
     "organism.card": "train",
 }
 TESTED_WITH |= {"organism.recipe": "training", "__main__": "cli", "palette": "charts"}
+TESTED_WITH |= {"model_files": "models", "machine": "plan"}
 TESTED_WITH |= {"training_commands": "cli", "matrix": "ledger", "preset_kinds": "presets"}
 TESTED_WITH |= {"organism.inventory": "analyses.organism", "organism.records": "analyses.organism"}
 TESTED_WITH |= {

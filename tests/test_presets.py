@@ -92,6 +92,12 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
     assert presets.corpus(str(file)).path == str(file)
 
 
+def test_a_name_may_have_a_dot() -> None:
+    assert presets.model("llama-3.1-8b").repository == "meta-llama/Llama-3.1-8B"
+    with pytest.raises(UsageError, match="there is nothing at"):
+        presets.model("llama-3.2-8b")
+
+
 @pytest.mark.parametrize(("find", "what"), [(presets.model, "model folder"), (presets.corpus, "corpus file")])
 def test_a_path_to_nothing_is_named(find: object, what: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"{what} .*there is nothing at"):

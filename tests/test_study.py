@@ -100,8 +100,8 @@ def test_a_study_without_saes_has_none_in_its_identity() -> None:
 def test_saes_are_those_of_the_model_unless_others_are_named(folder: Path) -> None:
     assert StudySpec().sae_name == "organism"
     assert StudySpec(model="organism-seed1").sae_name == "organism-seed1"
-    assert StudySpec(model="gpt2").sae_name == "gpt2-small-res-jb"
-    assert StudySpec(model="gpt2", sae="organism").sae_name == "organism"
+    assert StudySpec(model="gpt2-small").sae_name == "gpt2-small-res-jb"
+    assert StudySpec(model="gpt2-small", sae="organism").sae_name == "organism"
     with pytest.raises(UsageError, match="no SAEs are known; name some"):
         StudySpec(model=str(folder)).validate()
 

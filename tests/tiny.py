@@ -28,6 +28,8 @@ _WIDTHS = {
     "max_position_embeddings": CONTEXT,
 }
 _GROUPED = _WIDTHS | {"num_key_value_heads": 2, "head_dim": 8}
+WIDE = _GROUPED | {"max_position_embeddings": 512}
+"""Sizes of a Llama that reads longer texts."""
 _GEMMA = _GROUPED | {"sliding_window": 8, "query_pre_attn_scalar": 8}
 _CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2": ("gpt2", {"n_embd": D_MODEL, "n_layer": N_BLOCKS, "n_head": 4, "n_positions": CONTEXT}),

@@ -26,7 +26,6 @@ from emomech.saes import random_sae
 from emomech.schema import DEPTH, INTERVAL, Schema, frame
 from emomech.stats import Estimate, Floats
 from emomech.study import Study
-from emomech.tokens import tokenize
 from emomech.vocab import HookPoint
 
 Reader = Literal["SAE features", "random directions", "residual dimensions", "linear probe", "random weights"]
@@ -137,7 +136,7 @@ def fidelity(study: Study, *, n_resamples: int = 400) -> Fidelity:
     """
     lm, saes, seed = study.lm, study.saes, study.spec.seed
     latents = _latents(study.corpus, seed)
-    questions = tokenize(lm, study.prompts)
+    questions = study.tokens
     ends = [[len(question.ids) - 1] for question in questions]
     activations = collect(lm, list(saes), questions, ends)
     untrained = collect(randomised(lm, seed), list(saes), questions, ends)

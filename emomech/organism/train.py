@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
-
+from emomech import devices
+from emomech.devices import Device
 from emomech.errors import UsageError
 from emomech.models import load_model
 from emomech.organism import curve
@@ -32,7 +32,6 @@ from emomech.sae_training import SaeRecipe, default_points, train_saes
 from emomech.study import Study, StudySpec
 
 Say = Callable[[str], None]
-Device = Literal["auto", "cpu", "cuda"]
 
 _SAE_LESSONS = 12_000
 """Lessons from which the SAEs' activations are read; more than their pool of tokens holds."""
@@ -50,7 +49,7 @@ def train(out: Path, *, recipe: Recipe | None = None, seed: int = 0, device: Dev
     Raises UsageError for a folder that holds another training, and for a device that is not there.
     """
     recipe = recipe or Recipe()
-    where = _device(device)
+    where = devices.chosen(device)
     made_by = {"recipe": asdict(recipe), "seed": seed}
     if _finished(out, made_by):
         say(f"{out}: is finished; delete it to begin anew")
@@ -77,12 +76,6 @@ def measure(out: Path, say: Say) -> None:
     libraries = {name: version(name) for name in ("torch", "transformers", "sae-lens")}
     record = {"recipe": learned["recipe"], "seed": learned["seed"], "libraries": libraries}
     _write(out / TRAINING, json.dumps(record | {"measured": measured.to_dict("records")}, indent=1) + "\n")
-
-
-def _device(device: str) -> str:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: this machine has no GPU that torch can use; take cpu or auto.")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
 def _finished(out: Path, made_by: dict[str, Any]) -> bool:
