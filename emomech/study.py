@@ -14,7 +14,7 @@ from emomech import devices, hub_files, linguistics, presets, public_texts
 from emomech.corpus import Corpus, Example, Reading
 from emomech.errors import UsageError
 from emomech.linguistics import Gold
-from emomech.preset_kinds import CorpusPreset, Preset, PromptPreset
+from emomech.preset_kinds import CorpusPreset, ModelPreset, Preset, PromptPreset
 from emomech.prompts import answer, ask, text_start
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 AUTO, NONE = "auto", "none"
 
-_TOLD = {"summary", "card", "stored", "parameters", "layers", "d_model", "vocabulary", "context"}
-"""What is told of a thing, and changes nothing of it."""
-_NOT_IDENTITY = _TOLD | {"path", "joins"}
-"""What is no part of an identity as it stands; of files it is their content, of joined sets each one's identity."""
+_NOT_IDENTITY = {"summary", "card", "path", "joins"}
+"""What is told of a thing, and changes nothing of it; of files it is the content that counts, of joined sets each one."""
+_TOLD_OF_MODELS = {"stored", "parameters", "layers", "d_model", "vocabulary", "context"}
+"""Sizes, for plans: they follow from the revision."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,7 +237,8 @@ def _content(entry: Preset) -> dict[str, object]:
 
     Of data that no commit pins, it is the commit that the cache has at present; none before they are first fetched.
     """
-    part = entry.model_dump(exclude=_NOT_IDENTITY)
+    told = _TOLD_OF_MODELS if isinstance(entry, ModelPreset) else set()
+    part = entry.model_dump(exclude=_NOT_IDENTITY | told)
     if path := getattr(entry, "path", ""):
         part["content"] = content_hash(presets.shipped(path))
     if isinstance(entry, CorpusPreset) and entry.repository and not hub_files.pinned(entry.revision):
