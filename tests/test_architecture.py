@@ -63,6 +63,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "cause": (
         "questions",
         "reference",
+        "replay",
         "attribution",
         "label_writing",
         "patching",
