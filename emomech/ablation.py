@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from emomech.attribution import attribute
+from emomech.exact_effects import logits_of_each
 from emomech.interventions import MaskedEdit, MoveFeatures, Reconstruct, Replace, ResampleFeatures
 from emomech.questions import Edits, Questions, log_odds
 from emomech.reference import Reference, by_point, references
-from emomech.replay import logits_of_each
 from emomech.saes import Sae, dimensions
 from emomech.stats import Floats, Ints
 from emomech.vocab import FeatureId, HookPoint

@@ -11,42 +11,52 @@ All of this is exact: only the order of floating-point sums differs from that of
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from emomech.errors import UsageError
 from emomech.hooks import capture, intervene, record_calls
-from emomech.interventions import moved_each
-from emomech.models import Ending, LanguageModel, ending
-from emomech.questions import Edits, Questions, Where, masked
-from emomech.saes import Sae
-from emomech.stats import Floats
+from emomech.models import Ending, LanguageModel
 from emomech.tokens import TokenBatch
 from emomech.vocab import HookPoint
 
 _CACHES = ("past_key_values", "layer_past")
 """Argument by which a block of transformers takes the keys and values of earlier tokens."""
-_TOKENS = 1024
-"""Edited tokens that are carried through the blocks side by side."""
 
 
-class _Keys:
-    """Stands in the place of a cache: keeps the keys and values that it is shown, behind those of earlier tokens."""
+class _KnowsKeys(Exception):
+    """Ends the run of a block of which nothing else is wanted."""
 
-    def __init__(self, earlier: tuple[Tensor, Tensor] | None = None) -> None:
-        self.earlier = earlier
-        self.shown: tuple[Tensor, Tensor] | None = None
+
+class _Look:
+    """Stands in the place of a cache, to see the keys and values of a block (batch, head, pos, d_head)."""
+
+    keys: Tensor
+    values: Tensor
 
     def update(self, keys: Tensor, values: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
-        """Attention asks with what is new (batch, head, pos, d_head), and attends to what it is given."""
-        self.shown = keys, values
-        if self.earlier is None:
-            return self.shown
-        return torch.cat([self.earlier[0], keys], 2), torch.cat([self.earlier[1], values], 2)
+        """Attention tells what is new."""
+        self.keys, self.values = keys, values
+        raise _KnowsKeys
+
+
+@dataclass(frozen=True, eq=False)
+class _Behind:
+    """Stands in the place of a cache, and puts keys and values behind those of other tokens."""
+
+    keys: Tensor
+    values: Tensor
+
+    def update(self, keys: Tensor, values: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+        """Attention tells what is new, and attends to what it is given."""
+        return torch.cat([self.keys, keys], 2), torch.cat([self.values, values], 2)
+
+    def before(self, column: int, rows: Tensor) -> "_Behind":
+        """Keep the tokens before a column, of some rows."""
+        return _Behind(self.keys[rows, :, :column], self.values[rows, :, :column])
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +74,7 @@ class Replay:
     ending: Ending
     base: Tensor = field(repr=False)
     """Logits of the unedited model (batch, label)."""
-    _kept: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict, repr=False)
+    _kept: dict[int, _Behind] = field(default_factory=dict, repr=False)
 
     @classmethod
     @torch.inference_mode()
@@ -82,9 +92,9 @@ class Replay:
         """Logits (batch, label) with the activation at each hook point edited."""
         if not edits:
             return self.base
-        start = min(point.resid_index() if _of_stream(point) else point.layer for point in edits)
+        start = min(point.resid_index() if of_stream(point) else point.layer for point in edits)
         x = self.stream[start]
-        now = [point for point in edits if _of_stream(point) and point.resid_index() == start]
+        now = [point for point in edits if of_stream(point) and point.resid_index() == start]
         for point in sorted(now):  # what a block leaves before what the next one reads
             x = edits[point](x)
         later = {point: edit for point, edit in edits.items() if point not in now}
@@ -107,10 +117,13 @@ class Replay:
         else:
             first = int(changed.any(0).nonzero()[0])
         x = x[rows, first:]
-        for layer in range(depth, self.lm.n_layers):
+        for layer in range(depth, self.lm.n_layers - 1):
             x = self._block(layer, x, rows, first)
-        last = self.batch.last[rows] - first
-        found[rows] = self.ending.logits(x[torch.arange(len(x)), last], self.tokens[rows])
+        if depth < self.lm.n_layers:
+            x = self._last_block(x, rows, first)
+        else:
+            x = x[torch.arange(len(x)), self.batch.last[rows] - first]
+        found[rows] = self.ending.logits(x, self.tokens[rows])
         return found
 
     @torch.inference_mode()
@@ -121,7 +134,7 @@ class Replay:
             each = [whole.index_put((at, self.batch.last), one) for one in x.unbind(1)]
             return torch.stack([self.after(depth, one) for one in each], 1)
         for layer in range(depth, self.lm.n_layers):
-            x = self._block_at_last(layer, x)
+            x = self._at_last(layer, x, torch.arange(len(x), device=x.device), self._keys(layer))
         return self.ending.logits(x, self.tokens)
 
     def last(self, x: Tensor) -> Tensor:
@@ -130,53 +143,77 @@ class Replay:
 
     def _block(self, layer: int, x: Tensor, rows: Tensor, first: int) -> Tensor:
         """Run a block on some rows (row, pos, d_model) from a column on."""
-        block, call = self.lm.blocks[layer], self.calls[layer]
-        if len(rows) == len(self.tokens) and not first:
-            return _output(block(x, **call))
+        call = self.calls[layer]
+        if len(rows) < len(self.tokens) or first:
+            call = self._cut(layer, rows, first)
+        if first:
+            call = {**call, _cache_of(call): self._keys(layer).before(first, rows)}
+        return _output(self.lm.blocks[layer](x, **call))
+
+    def _cut(self, layer: int, rows: Tensor, first: int) -> dict[str, Any]:
+        """Arguments of a block for some rows, and columns from one on."""
 
         def cut(value: Tensor, queries: int) -> Tensor:
             value = value if len(value) == 1 else value[rows]
             return value.narrow(queries, first, value.shape[queries] - first)
 
-        changed: dict[str, Any] = _each(call, lambda value: cut(value, 1))
-        mask = call["attention_mask"]
-        if first and mask is None:
-            mask = _causal(x, self.stream[layer].shape[1])
-        changed["attention_mask"] = None if mask is None else cut(mask, 2)
+        call, mask = self.calls[layer], self.calls[layer]["attention_mask"]
+        mask = self._mask(layer) if first else mask
+        mask = None if mask is None else cut(mask, 2)
+        return {**call, **_placed(call, lambda value: cut(value, 1)), "attention_mask": mask}
+
+    def _last_block(self, x: Tensor, rows: Tensor, first: int) -> Tensor:
+        """Run the last block on some rows from a column on, for what it leaves at each row's last token (row, d_model).
+
+        All tokens give keys and values, but of the others nothing more is wanted.
+        """
+        layer, last = self.lm.n_layers - 1, self.batch.last[rows] - first
+        one = x[torch.arange(len(x)), last][:, None]
+        if not _in_parts(self.calls[layer]):
+            whole = self._block(layer, x, rows, first)
+            return whole[torch.arange(len(x)), last]
+        shown = self._look(layer, x, self._cut(layer, rows, first))
         if first:
-            keys, values = self._keys(layer)
-            changed[_cache_of(call)] = _Keys((keys[rows, :, :first], values[rows, :, :first]))
-        return _output(block(x, **{**call, **changed}))
+            shown = _Behind(*self._keys(layer).before(first, rows).update(shown.keys, shown.values))
+        return self._at_last(layer, one, rows, shown)[:, 0]
 
-    def _block_at_last(self, layer: int, x: Tensor) -> Tensor:
-        """Run a block on several last tokens of each row (batch, variant, d_model)."""
-        block, call, last = self.lm.blocks[layer], self.calls[layer], self.batch.last
-        n, width = len(x), self.stream[layer].shape[1]
-        row, mask = torch.arange(n, device=x.device), call["attention_mask"]
+    def _at_last(self, layer: int, x: Tensor, rows: Tensor, keys: _Behind) -> Tensor:
+        """Run a block on several last tokens of some rows (row, variant, d_model), behind the others' keys."""
+        call, last = self.calls[layer], self.batch.last[rows]
+        mask = self._mask(layer)
+        seen = mask.expand(len(self.tokens), *mask.shape[1:])[rows, :, last]  # (row, 1, key)
+        own = torch.arange(seen.shape[-1], device=x.device) == last[:, None, None]
+        seen = seen.masked_fill(own, torch.finfo(x.dtype).min)  # it is among the variants, if anywhere
+        itself = seen.new_full((x.shape[1], x.shape[1]), torch.finfo(x.dtype).min).fill_diagonal_(0)
+        visible = [seen[:, :, None].expand(-1, -1, len(itself), -1), itself.expand(len(x), 1, -1, -1)]
+        places = _placed(call, lambda value: value.expand(len(self.tokens), *value.shape[1:])[rows, last][:, None])
+        changed = {**places, "attention_mask": torch.cat(visible, -1), _cache_of(call): keys}
+        return _output(self.lm.blocks[layer](x, **{**call, **changed}))
+
+    def _mask(self, layer: int) -> Tensor:
+        """What is added to the scores of a block (batch or 1, 1, query, key)."""
+        x, mask = self.stream[layer], self.calls[layer]["attention_mask"]
         hidden = torch.finfo(x.dtype).min
-        mask = _causal(x, width) if mask is None else mask
-        seen = mask.expand(n, *mask.shape[1:])[row, :, last]  # (batch, 1, key)
-        if seen.dtype == torch.bool:
-            seen = torch.zeros_like(seen, dtype=x.dtype).masked_fill(~seen, hidden)
-        seen = seen.index_put((row, torch.zeros_like(row), last), torch.tensor(hidden, dtype=x.dtype, device=x.device))
-        itself = torch.full((x.shape[1], x.shape[1]), hidden, dtype=x.dtype, device=x.device).fill_diagonal_(0)
-        visible = [seen[:, :, None].expand(-1, -1, len(itself), -1), itself.expand(n, 1, -1, -1)]
-        changed: dict[str, Any] = _each(call, lambda value: value.expand(n, *value.shape[1:])[row, last][:, None])
-        changed |= {"attention_mask": torch.cat(visible, -1), _cache_of(call): _Keys(self._keys(layer))}
-        return _output(block(x, **{**call, **changed}))
+        if mask is None:
+            return x.new_full((1, 1, x.shape[1], x.shape[1]), hidden).triu(1)
+        return mask if mask.dtype != torch.bool else torch.zeros_like(mask, dtype=x.dtype).masked_fill(~mask, hidden)
 
-    def _keys(self, layer: int) -> tuple[Tensor, Tensor]:
-        """Keys and values of the unedited stream at a block (batch, head, pos, d_head)."""
+    def _keys(self, layer: int) -> _Behind:
+        """Keys and values of the unedited stream at a block."""
         if layer not in self._kept:
-            keys, call = _Keys(), self.calls[layer]
-            self.lm.blocks[layer](self.stream[layer], **{**call, _cache_of(call): keys})
-            if keys.shown is None:
-                raise TypeError(f"block {layer} of {self.lm.name} does not ask for its keys")
-            self._kept[layer] = keys.shown
+            self._kept[layer] = self._look(layer, self.stream[layer], self.calls[layer])
         return self._kept[layer]
 
+    def _look(self, layer: int, x: Tensor, call: dict[str, Any]) -> _Behind:
+        """Keys and values that a block makes of a stream."""
+        look = _Look()
+        with suppress(_KnowsKeys):
+            self.lm.blocks[layer](x, **{**call, _cache_of(call): look})
+        return _Behind(look.keys, look.values)
 
-def _of_stream(point: HookPoint) -> bool:
+
+def of_stream(point: HookPoint) -> bool:
+    """Whether an edit there is an edit of the stream between two blocks."""
     return point.site in ("resid_pre", "resid_post")
 
 
@@ -189,82 +226,15 @@ def _cache_of(call: Mapping[str, Any]) -> str:
     return next(name for name in _CACHES if name in call)
 
 
-def _each(call: Mapping[str, Any], change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+def _placed(call: Mapping[str, Any], change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
     """Change what a block is told of the places of its tokens, each (batch or 1, pos, …)."""
     found: dict[str, Any] = {}
     if call.get("position_ids") is not None:
         found["position_ids"] = change(call["position_ids"])
     if call.get("position_embeddings") is not None:
-        cosine, sine = call["position_embeddings"]
-        found["position_embeddings"] = change(cosine), change(sine)
+        found["position_embeddings"] = tuple(map(change, call["position_embeddings"]))
     return found
-
-
-def _causal(x: Tensor, width: int) -> Tensor:
-    """Mask of a batch without padding (1, 1, pos, pos), to be added to the scores."""
-    hidden = torch.full((width, width), torch.finfo(x.dtype).min, dtype=x.dtype, device=x.device)
-    return hidden.triu(1)[None, None]
 
 
 def _output(found: Any) -> Tensor:
     return found[0] if isinstance(found, tuple) else found
-
-
-def logits_of_each(questions: Questions, edits: Sequence[Edits], where: Where = "everywhere") -> Floats:
-    """Logits of the labels (edit, text, label) as `Questions.logits` gives them for one edit after another."""
-    end = ending(questions.lm)
-    if end is None:
-        return np.stack([questions.logits(one, where) for one in edits])
-    found = np.empty((len(edits), *questions.label_ids.shape))
-    for batch, mask in questions.batches(where):
-        rows = list(batch.example)
-        run = Replay.of(questions.lm, end, batch, questions.label_ids[rows])
-        limited = [masked(one, mask) for one in edits]
-        beside = _beside(run, limited) if where == "answer" else {}
-        for i, one in enumerate(limited):
-            found[i, rows] = (beside[i] if i in beside else run.logits(one)).cpu().numpy()
-    return found
-
-
-def _beside(run: Replay, edits: Sequence[Mapping[HookPoint, Callable[[Tensor], Tensor]]]) -> dict[int, Tensor]:
-    """Logits (batch, label) of those edits that change the stream of the last tokens at one depth, by number."""
-    by_depth: dict[int, list[int]] = {}
-    for i, one in enumerate(edits):
-        if len(one) == 1 and _of_stream(point := next(iter(one))):
-            by_depth.setdefault(point.resid_index(), []).append(i)
-    found = {}
-    n = max(1, _TOKENS // len(run.tokens))
-    for depth, all_here in by_depth.items():
-        for here in (all_here[i : i + n] for i in range(0, len(all_here), n)):
-            x = [run.last(edit(run.stream[depth])) for i in here for edit in edits[i].values()]
-            logits = run.after_last_token(depth, torch.stack(x, 1))
-            found |= dict(zip(here, logits.unbind(1), strict=True))
-    return found
-
-
-@torch.inference_mode()
-def logits_without_each(questions: Questions, sae: Sae, features: Tensor, offset: Tensor | float = 0.0) -> Floats:
-    """Logits of the labels (feature, text, label) with one feature moved to its offset at the answer, for each.
-
-    `offset` is one number or one for each feature (feature). Raises UsageError for a point that is not of the stream,
-    and in a family whose final norm is not known.
-    """
-    end = ending(questions.lm)
-    if end is None or not _of_stream(sae.point):
-        raise UsageError(
-            f"{sae.point} of {questions.lm.name}: cannot be replayed; take a resid point of a known family."
-        )
-    depth = sae.point.resid_index()
-    found = np.empty((len(features), *questions.label_ids.shape))
-    targets = torch.as_tensor(offset).expand(len(features))
-    for batch, mask in questions.batches("answer"):
-        rows = list(batch.example)
-        run = Replay.of(questions.lm, end, batch, questions.label_ids[rows])
-        x, content = run.last(run.stream[depth]), run.last(mask)
-        n = max(1, _TOKENS // len(rows))
-        for at in range(0, len(features), n):
-            part = slice(at, at + n)
-            moved = moved_each(sae, x, features[part], targets[part])
-            moved = torch.where(content[:, None, None], moved, x[:, None])
-            found[part, rows] = run.after_last_token(depth, moved).transpose(0, 1).cpu().numpy()
-    return found

@@ -21,7 +21,6 @@ Kind = Literal["screened", "audited"]
 
 KINDS: tuple[Kind, ...] = ("screened", "audited")
 LEVEL = 0.05
-_OTHER_STYLES: tuple[Style, ...] = ("zero", "resample")
 _RESOLUTION = 4
 """Decimals of a log-odds that single precision can tell apart."""
 
@@ -48,8 +47,9 @@ def single_effects(asked: Asked, parts: Parts, ranking: Ranking, n: int, seed: i
     """Ablate one by one, of each hook point, the first `n` by the screen and `n` others."""
     picked = _picked(ranking, n, seed)
     tried: list[tuple[int, Style]] = [(place, "mean") for place, _ in picked]
-    screened = [place for place, kind in picked if kind == "screened"]
-    tried += [(place, style) for style in _OTHER_STYLES for place in screened]
+    for place, kind in picked:
+        if kind == "screened":
+            tried.extend([(place, "zero"), (place, "resample")])
     losses = asked.losses([parts.ablate([ranking.parts[place]], style) for place, style in tried]).round(_RESOLUTION)
     loss = dict(zip(tried, losses, strict=True))
     unmeasured = np.array([np.nan])

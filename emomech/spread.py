@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from emomech.corpus import Split
+from emomech.exact_effects import logits_of_each
 from emomech.questions import Questions, log_odds
 from emomech.reference import references
-from emomech.replay import logits_of_each
 from emomech.stats import (
     Confusion,
     Estimate,

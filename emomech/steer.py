@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from emomech.attribution import attribute
+from emomech.exact_effects import logits_of_each
 from emomech.interventions import MoveFeatures
 from emomech.questions import Edits, Questions
 from emomech.recognition import accuracy, ranks
 from emomech.reference import Reference, by_point, matched
-from emomech.replay import logits_of_each
 from emomech.saes import Sae
 from emomech.stats import Confusion, Floats, Ints
 from emomech.vocab import FeatureId, HookPoint

@@ -64,6 +64,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "questions",
         "reference",
         "replay",
+        "exact_effects",
         "attribution",
         "label_writing",
         "patching",
@@ -227,6 +228,7 @@ TESTED_WITH |= {
     "analyses.phases": "analyses.tracing",
 }
 TESTED_WITH |= {"assignment": "belonging", "dictionaries": "belonging"}
+TESTED_WITH |= {"exact_effects": "replay"}
 TESTED_WITH |= {"depth_measures": "analyses.depth"}
 TESTED_WITH |= {"steering_methods": "analyses.steering"}
 """Parts of a whole that is tested under its own name."""

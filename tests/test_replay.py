@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from emomech.errors import UsageError
+from emomech.exact_effects import logits_of_each, logits_without_each
 from emomech.hooks import intervene
 from emomech.interventions import Add, MoveFeatures, Reconstruct, moved_each
 from emomech.models import LanguageModel, ending
 from emomech.questions import Questions, masked
-from emomech.replay import Replay, logits_of_each, logits_without_each
+from emomech.replay import Replay
 from emomech.saes import Sae, random_sae
 from emomech.tokens import PaddingSide, TokenBatch, batches, tokenize
 from emomech.vocab import HookPoint
