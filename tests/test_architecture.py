@@ -45,7 +45,18 @@ RULES = (
     "rules.tracing",
 )
 LAYERS: dict[str, tuple[str, ...]] = {
-    "words": ("errors", "vocab", "stats", "depths", "selectivity", "detection", "schema", "preset_kinds", "presets"),
+    "words": (
+        "errors",
+        "vocab",
+        "stats",
+        "depths",
+        "ranks",
+        "selectivity",
+        "detection",
+        "schema",
+        "preset_kinds",
+        "presets",
+    ),
     "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
     "texts": ("tokens", "prompts", "organism.wording", *GRAMMAR),
     "touch": (
