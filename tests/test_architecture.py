@@ -13,6 +13,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 GRAMMAR = ("organism.happenings", "organism.grammar", "organism.ordinary", "organism.tasks")
 MAKING = ("organism.recipe", "organism.training", "organism.train", "organism.card")
+BENCH = ("bench.timing", "bench.subjects", "bench.peers", "bench.contests", "bench.report")
 CARD = ("organism.dataset", "organism.inventory")
 CHARTS = (
     "charts.marks",
@@ -126,6 +127,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "book",
         "ledger",
         "matrix",
+        *BENCH,
         *MAKING,
     ),
     "door": ("training_commands", "cli", "__main__"),
@@ -239,7 +241,7 @@ TESTED_WITH |= {
     "analyses.phases": "analyses.tracing",
 }
 TESTED_WITH |= {"assignment": "belonging", "dictionaries": "belonging"}
-TESTED_WITH |= {"exact_effects": "replay"}
+TESTED_WITH |= {"exact_effects": "replay"} | dict.fromkeys(BENCH, "bench")
 TESTED_WITH |= {"depth_measures": "analyses.depth"}
 TESTED_WITH |= {"steering_methods": "analyses.steering"}
 """Parts of a whole that is tested under its own name."""
