@@ -22,8 +22,8 @@ def collect(
 
     Reads stand in the order of the texts, and within a text in the order of its positions.
     """
-    start = torch.tensor([0, *(len(p) for p in positions)]).cumsum(0)
-    found = {point: torch.empty(int(start[-1]), lm.d_model) for point in points}
+    start = torch.tensor([0, *(len(p) for p in positions)]).cumsum(0).tolist()
+    found = {point: torch.empty(start[-1], lm.d_model) for point in points}
     for batch in batches(texts, pad_id=lm.pad_id, device=lm.device):
         with capture(lm, points) as seen:
             lm.module(**batch.forward_kwargs(), logits_to_keep=1)

@@ -1,4 +1,4 @@
-"""The command line: `emomech list`, `run`, `book`, `status`, `check`, `organism` and `sae`.
+"""The command line: `emomech list`, `run`, `book`, `status`, `check`, `bench`, `organism` and `sae`.
 
 What a command needs is imported when it is called, so that help and lists are there at once.
 """

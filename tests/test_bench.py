@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from emomech import cli
 from emomech.bench import contests, peers, report, subjects
 from emomech.bench.contests import Result, Sizes
 from emomech.bench.timing import rate, take_turns
@@ -83,6 +84,25 @@ def test_a_report_is_a_table_and_a_file(tmp_path: Path) -> None:
     assert second[3:8] == ("1.5 s", "none", "", "1 s", "missed")
     assert report.markdown({"results": lines}).count("\n") == 3
     assert [one.name for one in tmp_path.iterdir()] == ["bench.json"]
+
+
+def test_the_command_prints_the_table_and_keeps_the_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = Result("a model", "a task", "feature", 0.002, "a loop", 0.05, 20.0, True, "why")
+    found = {"quick": True, "results": [{**vars(one), "ratio": one.ratio}]}
+    monkeypatch.setattr(report, "run", lambda quick, say: {**found, "quick": quick})
+    with pytest.raises(SystemExit) as end:
+        cli.main(["bench", "--quick", "--output", str(tmp_path / "bench.json")])
+    assert end.value.code == 0
+    assert "| 25× | 20× | met |" in capsys.readouterr().out
+    assert json.loads((tmp_path / "bench.json").read_text()) == found
+
+
+def test_the_page_of_the_book_is_that_of_its_figures() -> None:
+    book = Path(__file__).parents[1] / "book"
+    found = json.loads((book / "bench.json").read_text())
+    assert (book / "appendix" / "speed.md").read_text() == report.page(found)
 
 
 def test_a_time_is_written_in_its_unit() -> None:

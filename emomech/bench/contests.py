@@ -163,7 +163,7 @@ def scores(sizes: Sizes, n: int = 5000, d_sae: int = 16384) -> Iterator[Result]:
     rng = np.random.default_rng(0)
     often = rng.gamma(0.3, size=d_sae)
     column = rng.choice(d_sae, n * L0, p=often / often.sum())
-    value = rng.integers(1, 1000, n * L0) / 1000
+    value = rng.integers(1, 1000, n * L0).astype(float)
     features = sp.csr_array((value, (np.repeat(np.arange(n), L0), column)), shape=(n, d_sae))
     labels = rng.integers(0, N_LABELS, n)
     member, strata = labels[:, None] == np.arange(N_LABELS), Strata(np.zeros(n, dtype=int))

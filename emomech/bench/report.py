@@ -10,7 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("measured on", "task", "beside", "ours", "theirs", "ratio", "target", "met", "note")
+COLUMNS = ("measured on", "task", "beside", "ours", "theirs", "ratio", "target", "", "what decides it")
+_OPENING = """# Speed
+
+The chapters ask for the exact effect of many edits. How long that takes, and what reading and scoring features take, is
+measured here beside what would be taken instead. Contenders take turns in one process on one thread; times are of the
+processor, median of several turns after a first that does not count. A ratio says how many times as long the contender
+takes. Targets were set before; one that is missed says so, and the last column what decides it."""
 _PACKAGES = ("torch", "transformers", "sae-lens", "transformer-lens", "scikit-learn", "scipy", "numpy")
 
 
@@ -87,9 +93,36 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def markdown(found: Mapping[str, Any]) -> str:
-    """Make the table in Markdown."""
-    lines: list[Sequence[str]] = [COLUMNS, ["---"] * len(COLUMNS), *rows(found)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    """Make one table of all in Markdown."""
+    return _table(COLUMNS, rows(found))
+
+
+def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    every = [columns, ["---"] * len(columns), *lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in every)
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """Make the page of the book, every figure of which is the run's."""
+    machine, packages = found["machine"], found["versions"]
+    facts = [
+        f"{machine['system']} on {machine['processor']}, {machine['cores']} cores of which one thread was used",
+        f"{machine['product_gflops']} billion operations per second in a matrix product of GPT-2's width",
+        f"a load of {machine['load']:.1f} programs while it ran",
+        f"{machine['peak_memory_mib']} MiB of memory at most, contenders included",
+        f"Python {machine['python']}, " + ", ".join(f"{name} {number}" for name, number in packages.items()),
+    ]
+    how = "a fast look, `emomech bench --quick`" if found["quick"] else "`emomech bench`"
+    parts = [_OPENING, f"What follows is {how}, on this machine:\n\n" + "\n".join(f"- {fact}" for fact in facts)]
+    for name in dict.fromkeys(one["subject"] for one in found["results"]):
+        here = [row[1:] for row in rows(found) if row[0] == name]
+        parts += [f"## {name[0].upper()}{name[1:]}", _table(COLUMNS[1:], here)]
+    return "\n\n".join(parts) + "\n"
+
+
+def write_page(file: Path, home: Path) -> None:
+    """Make the page of a run that was written as JSON."""
+    home.write_text(page(json.loads(file.read_text(encoding="utf-8"))), encoding="utf-8")
 
 
 def seconds(value: float) -> str:
