@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from emomech.attribution import attribute
+from emomech.exact_effects import logits_of_each
 from emomech.interventions import MaskedEdit, MoveFeatures, Reconstruct, Replace, ResampleFeatures
 from emomech.questions import Edits, Questions, log_odds
 from emomech.reference import Reference, by_point, references
@@ -139,7 +140,7 @@ class Asked:
     @classmethod
     def of(cls, questions: Questions) -> "Asked":
         """Ask the model that the questions name."""
-        return cls(questions, questions.logits())
+        return cls(questions, logits_of_each(questions, [{}])[0])
 
     @property
     def base(self) -> Floats:
@@ -149,7 +150,7 @@ class Asked:
     def losses(self, edits: Iterable[Edits]) -> Floats:
         """Log-odds that each of several edits takes (edit, text), in nats."""
         gold = self.questions.gold
-        return np.stack([self.base - log_odds(self.questions.logits(one), gold) for one in edits])
+        return np.stack([self.base - log_odds(one, gold) for one in logits_of_each(self.questions, list(edits))])
 
 
 def reached(curve: Floats, whole: Floats, level: float, weights: Floats) -> Ints:

@@ -22,13 +22,16 @@ def collect(
 
     Reads stand in the order of the texts, and within a text in the order of its positions.
     """
-    start = torch.tensor([0, *(len(p) for p in positions)]).cumsum(0)
-    found = {point: torch.empty(int(start[-1]), lm.d_model) for point in points}
+    start = torch.tensor([0, *(len(p) for p in positions)]).cumsum(0).tolist()
+    found = {point: torch.empty(start[-1], lm.d_model) for point in points}
     for batch in batches(texts, pad_id=lm.pad_id, device=lm.device):
         with capture(lm, points) as seen:
             lm.module(**batch.forward_kwargs(), logits_to_keep=1)
-        for row, text in enumerate(batch.example):
-            columns = batch.offset[row] + torch.tensor(positions[text], dtype=torch.long, device=lm.device)
-            for point, activation in seen.items():
-                found[point][start[text] : start[text + 1]] = activation[row, columns].float().cpu()
+        reads = [positions[text] for text in batch.example]
+        row = torch.arange(len(reads)).repeat_interleave(torch.tensor(list(map(len, reads))))
+        within = torch.tensor([i for read in reads for i in read], dtype=torch.long)
+        home = torch.cat([torch.arange(start[text], start[text + 1]) for text in batch.example])
+        row, column = row.to(lm.device), (within + batch.offset.cpu()[row]).to(lm.device)
+        for point, activation in seen.items():
+            found[point][home] = activation[row, column].float().cpu()
     return found

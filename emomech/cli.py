@@ -1,4 +1,4 @@
-"""The command line: `list`, `card`, `plan`, `run`, `book`, `status`, `check`, `verdicts`, and those of other modules.
+"""The command line: `list`, `card`, `plan`, `run`, `book`, `check`, `verdicts`, `bench`, and those of other modules.
 
 What a command needs is imported when it is called, so that help and lists are there at once.
 """
@@ -238,3 +238,17 @@ def verdicts_(
         _echo_rows(
             f"{name}: {statement}", [(str(row.model), f"{row.outcome}. {row.reason}") for row in rows.itertuples()]
         )
+
+
+@app.command()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer features and turns.")] = False,
+    output: Annotated[Path | None, typer.Option(help="A file for the figures, as JSON.")] = None,
+) -> None:
+    """Measure how fast the package is beside what would be taken instead, on one thread."""
+    from emomech.bench import report
+
+    found = report.run(quick, say)
+    if output:
+        report.write(found, output)
+    typer.echo(report.markdown(found))

@@ -21,6 +21,7 @@ import numpy as np
 
 from emomech.attribution import attribute
 from emomech.detection import Detector, concordance, members
+from emomech.exact_effects import logits_of_each
 from emomech.interventions import MoveFeatures
 from emomech.models import LanguageModel, randomised
 from emomech.patching import patched, read_out
@@ -182,12 +183,12 @@ def _features(task: Task, network: _Network, where: Where, fitted: Ints, whole: 
     effects = attribute(chosen_by, network.saes, {p: (u.features, u.error) for p, u in usual.items()}, where)
     edited, weights = network.edited, task.weights[:, task.edited]
     before = log_odds(network.clean, edited.gold)
-    columns = []
+    edits = []
     for point, sae in network.saes.items():
         index = np.argsort(effects[point].effect.mean(0))[: task.n_features]
-        edit = MoveFeatures(sae, index.tolist(), offset=usual[point].features[index])
-        columns.append(weights @ (before - edited.log_odds({point: edit}, where)) / (weights @ whole))
-    return np.stack(columns, 1)
+        edits.append({point: MoveFeatures(sae, index.tolist(), offset=usual[point].features[index])})
+    after = [log_odds(logits, edited.gold) for logits in logits_of_each(edited, edits, where)]
+    return np.stack([weights @ (before - one) / (weights @ whole) for one in after], 1)
 
 
 def _partners(gold: Ints, rng: np.random.Generator) -> Ints:

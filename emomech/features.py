@@ -1,5 +1,7 @@
 """SAE features of many activations, sparse as they are produced."""
 
+from typing import cast
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -7,18 +9,26 @@ from torch import Tensor
 
 from emomech.saes import Sae
 
-_ROWS = 2048
+_ROWS = 512
 """Activations encoded at once: bounds the dense block to a few hundred MB at the widest public SAEs."""
 
 
 @torch.inference_mode()
 def encode(sae: Sae, activations: Tensor) -> sp.csr_array:
     """Feature activations (read, d_sae) of residuals (read, d_in), float64 and sparse."""
-    blocks = []
-    for rows in activations.split(_ROWS):
-        dense = sae.encode(rows.to(sae.W_enc.device))
-        row, feature = dense.nonzero(as_tuple=True)
-        value = dense[row, feature].double().cpu().numpy()
-        index = (row.cpu().numpy(), feature.cpu().numpy())
-        blocks.append(sp.csr_array((value, index), shape=(len(rows), sae.d_sae)))
+    blocks = [_encoded(sae, rows.to(sae.W_enc.device)) for rows in activations.split(_ROWS)]
     return sp.csr_array(sp.vstack(blocks)) if blocks else sp.csr_array((0, sae.d_sae), dtype=np.float64)
+
+
+def _encoded(sae: Sae, rows: Tensor) -> sp.csr_array:
+    """Encode with one look at the pre-activations, most of which are nothing."""
+    before = sae.before(rows)
+    if sae.activation == "topk":
+        value, index = before.topk(cast(int, sae.k), dim=-1)
+        place = index + torch.arange(len(rows), device=index.device)[:, None] * sae.d_sae
+        fires = np.sort(place[value > 0].cpu().numpy())
+    else:
+        fires = np.flatnonzero((before > sae.lowest).cpu().numpy())
+    value = before.flatten()[torch.from_numpy(fires).to(before.device)].double().cpu().numpy()
+    start = np.searchsorted(fires, np.arange(len(rows) + 1) * sae.d_sae)
+    return sp.csr_array((value, fires % sae.d_sae, start), shape=(len(rows), sae.d_sae))

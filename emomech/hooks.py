@@ -4,6 +4,7 @@ Hooks run in the order in which they are entered: a `capture` inside an `interve
 blocks after it do, and one that is entered before it sees what would have been there.
 """
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -54,6 +55,24 @@ def intervene(lm: LanguageModel, edits: Mapping[HookPoint, Edit]) -> Iterator[No
 
     with _hooked(lm, {point: partial(replace, point, edit) for point, edit in edits.items()}):
         yield
+
+
+@contextmanager
+def record_calls(lm: LanguageModel) -> Iterator[list[tuple[Tensor, dict[str, Any]]]]:
+    """Record what each block reads (batch, pos, d_model), and the other arguments by name, on a forward pass inside."""
+    calls: list[tuple[Tensor, dict[str, Any]]] = []
+
+    def record(block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        named = {**inspect.signature(block.forward).bind_partial(*args).arguments, **kwargs}
+        stream = next(iter(inspect.signature(block.forward).parameters))
+        calls.append((named.pop(stream), named))
+
+    handles = [block.register_forward_pre_hook(record, with_kwargs=True) for block in lm.blocks]
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _described(found: object) -> str:

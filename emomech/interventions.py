@@ -9,13 +9,16 @@ Ablating, scaling, adding and clamping are one edit with other numbers: new = fa
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from emomech.errors import UsageError
 from emomech.saes import Sae
+
+_FEW = 4
+"""To encode some features alone pays where there are so many times as many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +48,10 @@ class MoveFeatures:
         index = torch.as_tensor(self.index, dtype=torch.long, device=self.sae.W_dec.device)
         if not len(index):
             return x
-        now = self.sae.encode(x)[..., index]
-        moved = now * (torch.as_tensor(self.factor).to(now) - 1) + torch.as_tensor(self.offset).to(now)
+        offset = torch.as_tensor(self.offset)
+        read = offset.ndim > 1  # values of a whole encoding, which are met bit for bit by another one alone
+        now = self.sae.encode(x)[..., index] if read else encode_some(self.sae, x, index)
+        moved = now * (torch.as_tensor(self.factor).to(now) - 1) + offset.to(now)
         moved = moved * (now > 0) if self.firing else moved
         delta = (moved @ self.sae.W_dec[index]) * self.sae.scale(x)
         return _where(self.mask, x + delta.to(x), x)
@@ -110,6 +115,22 @@ class Add:
     def __call__(self, x: Tensor) -> Tensor:
         """Shift activations (…, d_in)."""
         return _where(self.mask, x + self.value.to(x), x)
+
+
+def encode_some(sae: Sae, x: Tensor, index: Tensor) -> Tensor:
+    """Some features (…, n) of activations (…, d_in), without the others where these have no say in them."""
+    if sae.activation == "topk" or _FEW * len(index) > sae.d_sae:
+        return sae.encode(x)[..., index]
+    some = {name: getattr(sae, name)[..., index] for name in ("W_enc", "b_enc")}
+    threshold = None if sae.threshold is None else sae.threshold[index]
+    return replace(sae, W_dec=sae.W_dec[index], threshold=threshold, **some).encode(x)
+
+
+def moved_each(sae: Sae, x: Tensor, index: Tensor, offset: Tensor) -> Tensor:
+    """Activations (batch, n, d_in) with one feature moved to its offset (n) in each, from activations (batch, d_in)."""
+    index = index.to(sae.W_dec.device)
+    moved = (offset.to(sae.W_dec) - encode_some(sae, x, index)) * sae.scale(x)
+    return x[:, None] + (moved[..., None] * sae.W_dec[index]).to(x)
 
 
 def _check_features(sae: Sae, index: Sequence[int]) -> None:

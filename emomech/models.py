@@ -39,6 +39,8 @@ _ADDED_BY = {
 norm's output is what is added; in Llama and Qwen the norm of the same name is the input of the MLP. In GPT-NeoX both
 branches read the block's input. Told by name and not by attributes: a family that scales its branches would look alike.
 """
+_FINAL_NORM = dict.fromkeys(_ADDED_BY, "norm") | {"gpt2": "ln_f", "gpt_neox": "final_layer_norm"}
+"""Module beside the blocks that normalises what the last of them leaves, by type of model."""
 
 LOGITS = 2**28
 """Numbers of a batch's logits: 1 GB in float32."""
@@ -95,6 +97,36 @@ class LanguageModel:
     def vocab_size(self) -> int:
         """Number of tokens that the model can read; some tokenizers know more."""
         return int(self.module.config.get_text_config().vocab_size)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What makes logits of the stream that the last block leaves."""
+
+    norm: nn.Module
+    weight: torch.Tensor
+    """Of the unembedding (token, d_model)."""
+    bias: torch.Tensor | None
+    cap: float | None
+    """Logits are squeezed into ±cap (Gemma 2)."""
+
+    def logits(self, x: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits (batch, …, token) of some tokens (batch, token) alone, from the stream (batch, …, d_model)."""
+        found = torch.einsum("b...d,btd->b...t", self.norm(x), self.weight[tokens])
+        if self.bias is not None:
+            found = found + self.bias[tokens].view(len(x), *[1] * (x.ndim - 2), -1)
+        return (found if self.cap is None else self.cap * torch.tanh(found / self.cap)).float()
+
+
+def ending(lm: LanguageModel) -> Ending | None:
+    """Find the final norm and the unembedding; None in a family of which they are not known."""
+    config = lm.module.config.get_text_config()
+    if config.model_type not in _FINAL_NORM:
+        return None
+    stack = next(part for part in lm.module.modules() if any(child is lm.blocks for child in part.children()))
+    norm = stack.get_submodule(_FINAL_NORM[config.model_type])
+    head: Any = lm.module.get_output_embeddings()
+    return Ending(norm, head.weight, head.bias, getattr(config, "final_logit_softcapping", None))
 
 
 def load_model(

@@ -83,14 +83,21 @@ class Sae:
 
     def encode(self, x: Tensor) -> Tensor:
         """Features (…, d_sae) of activations (…, d_in), never negative."""
-        inside = self._inside(x) - (self.b_dec if self.apply_b_dec_to_input else 0)
-        before = inside @ self.W_enc + self.b_enc
+        before = self.before(x)
         if self.activation == "topk":
             value, index = before.topk(cast(int, self.k), dim=-1, sorted=False)
             return torch.zeros_like(before).scatter(-1, index, value.relu())
-        if self.activation == "jumprelu":
-            return before.relu() * (before > cast(Tensor, self.threshold))
-        return before.relu()
+        return before.relu_() if self.threshold is None else before.masked_fill_(before <= self.lowest, 0)
+
+    def before(self, x: Tensor) -> Tensor:
+        """Pre-activations (…, d_sae): what the activation function is given."""
+        inside = self._inside(x) - (self.b_dec if self.apply_b_dec_to_input else 0)
+        return torch.addmm(self.b_enc, inside.reshape(-1, self.d_in), self.W_enc).view(*x.shape[:-1], self.d_sae)
+
+    @property
+    def lowest(self) -> Tensor | float:
+        """What a pre-activation has to exceed for its feature to fire (d_sae), but for topk."""
+        return 0.0 if self.threshold is None else self.threshold.clamp(min=0)
 
     def scale(self, x: Tensor) -> Tensor:
         """How far the residual moves when the decoded vector moves by one (…, 1): its standard deviation, or 1."""

@@ -8,7 +8,8 @@ largest statistic of any feature and class (Westfall and Young, 1993): a layer i
 shows one false feature or more in one of twenty studies.
 
 With ranks r and membership m, both less their mean inside the stratum, the statistic is sum(m r) / sqrt(sum(v r²)),
-v being the variance of m under permutation. All features, classes and permutations are one matrix product.
+v being the variance of m under permutation. What a rank is above that of a zero (see `ranks`) is sparse, and less its
+stratum's mean it is the rank less its own; so all features, classes and permutations are a few sparse products.
 """
 
 from dataclasses import dataclass
@@ -17,40 +18,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating]
-Ints = NDArray[np.integer]
+from emomech.ranks import Floats, Ints, Ranks
 
 LEVEL = 0.05
 """Chance that a layer without any selective feature shows one or more."""
 
+_ROUNDING = 1e-10
+"""Share of a sum of squares that is left by rounding where centred ranks are zero."""
 _BLOCK = 64
 """Permutations or resamples that are multiplied at once; bounds the memory, not the result."""
-
-
-def rank(features: sp.csr_array) -> Floats:
-    """Midranks over the examples of the features that fire at all (example, active feature), float32.
-
-    Features are sparse and never negative, so only the non-zeros are sorted; zeros share the lowest midrank.
-    """
-    entries = features.tocsc()
-    column = np.repeat(np.arange(features.shape[1]), np.diff(entries.indptr))
-    order = np.lexsort((entries.data, column))
-    value, row, column = _rounded(entries.data[order]), entries.indices[order], column[order]
-    fresh = np.ones(len(value), dtype=bool)
-    fresh[1:] = (value[1:] != value[:-1]) | (column[1:] != column[:-1])
-    tie = np.cumsum(fresh) - 1
-    first = np.flatnonzero(fresh)
-    n_zero = features.shape[0] - np.diff(entries.indptr)
-    midrank = n_zero[column[first]] + (first - entries.indptr[column[first]]) + (np.bincount(tie) + 1) / 2
-    active, position = np.unique(column, return_inverse=True)
-    ranks = np.tile(((n_zero[active] + 1) / 2).astype(np.float32), (features.shape[0], 1))
-    ranks[row, position] = midrank[tie]
-    return ranks
-
-
-def _rounded(values: Floats) -> Floats:
-    """Make equal what differs by the rounding of float32 only, so that it ties."""
-    return np.round(values / values.max(initial=1e-12), 5)
 
 
 @dataclass(frozen=True)
@@ -69,15 +45,23 @@ class Strata:
         """Subtract from each example the mean of its stratum (example, …)."""
         return values - self._mean(values)
 
+    @property
+    def size(self) -> Ints:
+        """Examples of each stratum (stratum)."""
+        return np.bincount(self.index)
+
+    @property
+    def member(self) -> sp.csr_array:
+        """One where an example is of a stratum (stratum, example)."""
+        n = len(self.index)
+        return sp.csr_array((np.ones(n), (self.index, np.arange(n))), shape=(len(self.size), n))
+
     def _mean(self, values: Floats) -> Floats:
-        n_strata = int(self.index.max()) + 1
-        member = sp.csr_array((np.ones(len(self.index)), (self.index, np.arange(len(self.index)))))
-        size = np.bincount(self.index, minlength=n_strata)[:, None]
-        return ((member @ values) / size)[self.index].astype(values.dtype)
+        return ((self.member @ values) / self.size[:, None])[self.index].astype(values.dtype)
 
     def variance(self, member: Floats) -> Floats:
         """Variance of each example's membership under permutation inside its stratum (example, class)."""
-        size = np.bincount(self.index)[self.index][:, None]
+        size = self.size[self.index][:, None]
         share = self._mean(member)
         return share * (1 - share) * size / np.maximum(size - 1, 1)
 
@@ -112,20 +96,27 @@ class Null:
 class Selectivity:
     """All that the statistic needs of one layer's features and one family's labels."""
 
-    ranks: Floats
-    """Midranks less their stratum's mean (example, active feature)."""
+    ranks: Ranks
     labels: Ints
     strata: Strata
+    mean: sp.csr_array
+    """Mean of the ranks in each stratum, above that of the zeros (active feature, stratum)."""
 
     @classmethod
     def of(cls, features: sp.csr_array, labels: Ints, strata: Strata) -> "Selectivity":
-        """Rank the features (example, feature) and centre them inside the strata."""
-        return cls(strata.centre(rank(features)), labels, strata)
+        """Rank the features (example, feature)."""
+        return cls.ranked(Ranks.of(features), labels, strata)
+
+    @classmethod
+    def ranked(cls, ranks: Ranks, labels: Ints, strata: Strata) -> "Selectivity":
+        """Take ranks as they are."""
+        share = sp.diags_array(1 / strata.size)
+        return cls(ranks, labels, strata, sp.csr_array(ranks.above @ strata.member.T @ share))
 
     @property
     def n_active(self) -> int:
         """How many features fire on any example."""
-        return self.ranks.shape[1]
+        return len(self.ranks.feature)
 
     def statistic(self, weights: Floats | None = None) -> Floats:
         """Standardised rank sums (resample, class, active feature).
@@ -135,27 +126,46 @@ class Selectivity:
         stay those of the full sample. Zero where a feature or class does not vary in any stratum.
         """
         member = _onehot(self.labels)
-        weights = np.ones((1, len(self.labels)), dtype=np.float32) if weights is None else weights.astype(np.float32)
+        weights = np.ones((1, len(self.labels))) if weights is None else weights
         centred, variance = self.strata.centre(member), self.strata.variance(member)
-        squares = self.ranks**2
         parts = []
         for w in np.array_split(weights, max(1, len(weights) // _BLOCK)):
-            total = _products(w[:, :, None] * centred, self.ranks)
-            null_sd = np.sqrt(_products(w[:, :, None] * variance, squares))
-            parts.append(np.where(null_sd > 1e-6, total / np.maximum(null_sd, 1e-6), 0))
+            total = self._sums(w[:, :, None] * centred)
+            null_sd = self._spread(w[:, :, None] * variance)
+            parts.append(np.where(null_sd > 0, total / np.where(null_sd > 0, null_sd, 1), 0))
         return np.concatenate(parts)
 
     def null(self, n_permutations: int, seed: int) -> "Null":
         """Permute the labels inside the strata. The same labels are permuted alike, whatever the features."""
-        variance = self.strata.variance(_onehot(self.labels))
-        null_sd = np.sqrt(variance.T @ self.ranks**2)
-        scale = np.where(null_sd > 1e-6, 1 / np.maximum(null_sd, 1e-6), 0)
-        shuffled = self.strata.permute(self.labels, n_permutations, seed)
+        null_sd = self._spread(self.strata.variance(_onehot(self.labels))[None])
+        scale = np.where(null_sd > 0, 1 / np.where(null_sd > 0, null_sd, 1), 0)
+        shuffled, classes = self.strata.permute(self.labels, n_permutations, seed), np.eye(null_sd.shape[1])
         largest = []
         for block in np.array_split(shuffled, max(1, n_permutations // _BLOCK)):
-            total = _products(np.eye(len(null_sd), dtype=np.float32)[block], self.ranks)
+            total = self._sums(classes[block])
             largest.append(np.abs(total * scale).max(1))
         return Null(np.concatenate(largest))
+
+    def _sums(self, left: Floats) -> Floats:
+        """Sum the centred ranks, weighted (resample, example, class), to (resample, class, active feature)."""
+        return _products(self.ranks.above, left) - _products(self.mean, self._by_stratum(left))
+
+    def _spread(self, left: Floats) -> Floats:
+        """Root of the weighted sum of the squares of the centred ranks, zero where they are all alike."""
+        above, squares = self.ranks.above.tocoo(), self.ranks.above.power(2)
+        if not above.nnz:
+            return np.zeros((left.shape[0], left.shape[2], self.n_active))
+        mean = np.asarray(self.mean[above.row, self.strata.index[above.col]]).ravel()
+        crossed = sp.csr_array((above.data * mean, (above.row, above.col)), shape=above.shape)
+        whole = _products(squares, left)
+        found = whole - 2 * _products(crossed, left) + _products(self.mean.power(2), self._by_stratum(left))
+        return np.sqrt(np.where(found > _ROUNDING * whole, found, 0))
+
+    def _by_stratum(self, left: Floats) -> Floats:
+        """Sum (resample, example, class) over the examples of each stratum (resample, stratum, class)."""
+        n_resamples, n_examples, n_classes = left.shape
+        flat = self.strata.member @ left.transpose(1, 0, 2).reshape(n_examples, -1)
+        return flat.reshape(-1, n_resamples, n_classes).transpose(1, 0, 2)
 
     def n_selective(self, threshold: float, weights: Floats | None = None) -> Ints:
         """Count the features whose largest statistic of any class exceeds the threshold (resample)."""
@@ -163,11 +173,11 @@ class Selectivity:
 
 
 def _onehot(labels: Ints) -> Floats:
-    return np.eye(int(labels.max()) + 1, dtype=np.float32)[labels]
+    return np.eye(int(labels.max()) + 1)[labels]
 
 
-def _products(left: Floats, ranks: Floats) -> Floats:
-    """Multiply (resample, example, class) with (example, feature) to (resample, class, feature)."""
+def _products(ranks: sp.csr_array, left: Floats) -> Floats:
+    """Multiply (feature, example) with (resample, example, class) to (resample, class, feature)."""
     n_resamples, n_examples, n_classes = left.shape
-    flat = left.transpose(0, 2, 1).reshape(-1, n_examples)
-    return (flat @ ranks).reshape(n_resamples, n_classes, -1)
+    flat = ranks @ left.transpose(1, 0, 2).reshape(n_examples, -1)
+    return flat.reshape(-1, n_resamples, n_classes).transpose(1, 2, 0)

@@ -45,24 +45,25 @@ class SingleEffect:
 
 def single_effects(asked: Asked, parts: Parts, ranking: Ranking, n: int, seed: int) -> list[SingleEffect]:
     """Ablate one by one, of each hook point, the first `n` by the screen and `n` others."""
-
-    def loss(part: FeatureId, style: Style) -> Floats:
-        return asked.losses([parts.ablate([part], style)])[0].round(_RESOLUTION)
-
-    def mean(part: FeatureId, style: Style, kind: Kind) -> float:
-        return float(loss(part, style).mean()) if kind == "screened" else float("nan")
-
+    picked = _picked(ranking, n, seed)
+    tried: list[tuple[int, Style]] = [(place, "mean") for place, _ in picked]
+    for place, kind in picked:
+        if kind == "screened":
+            tried.extend([(place, "zero"), (place, "resample")])
+    losses = asked.losses([parts.ablate([ranking.parts[place]], style) for place, style in tried]).round(_RESOLUTION)
+    loss = dict(zip(tried, losses, strict=True))
+    unmeasured = np.array([np.nan])
     return [
         SingleEffect(
-            part=(part := ranking.parts[place]),
+            part=ranking.parts[place],
             kind=kind,
             rank=place + 1,
             estimate=float(ranking.loss[place]),
-            loss=loss(part, "mean"),
-            zero=mean(part, "zero", kind),
-            resample=mean(part, "resample", kind),
+            loss=loss[place, "mean"],
+            zero=float(loss.get((place, "zero"), unmeasured).mean()),
+            resample=float(loss.get((place, "resample"), unmeasured).mean()),
         )
-        for place, kind in _picked(ranking, n, seed)
+        for place, kind in picked
     ]
 
 

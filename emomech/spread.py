@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from emomech.corpus import Split
+from emomech.exact_effects import logits_of_each
 from emomech.questions import Questions, log_odds
 from emomech.reference import references
 from emomech.stats import (
@@ -129,8 +130,10 @@ class Sample:
     def falls(self, dictionary: Dictionary, features: Sequence[FeatureId], sizes: Sequence[int], rows: Ints) -> Floats:
         """By how much the log-odds of some texts fall when the first features are ablated, so many (size, text)."""
         questions, before = self.questions.take(rows), log_odds(self.logits[rows], self.questions.gold[rows])
-        found = [before - questions.log_odds(dictionary.ablated(features[:k])) for k in sizes]
-        return np.stack(found) if found else np.zeros((0, len(rows)))
+        if not sizes:
+            return np.zeros((0, len(rows)))
+        after = logits_of_each(questions, [dictionary.ablated(features[:k]) for k in sizes])
+        return np.stack([before - log_odds(one, questions.gold) for one in after])
 
 
 def estimate(draws: Floats, n: int) -> Estimate:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from emomech.attribution import attribute
+from emomech.exact_effects import logits_of_each
 from emomech.interventions import MoveFeatures
 from emomech.questions import Edits, Questions
 from emomech.recognition import accuracy, ranks
@@ -177,7 +178,9 @@ def tried(
 ) -> list[Trial]:
     """Try no dose, and a move at every dose; `logits` are those of the model as it is (text, label)."""
     none = Trial(move.at(0), accuracy(logits, questions.gold))
-    return [none, *(_trial(units, questions, move.at(dose)) for dose in doses)]
+    moves = [move.at(dose) for dose in doses]
+    found = logits_of_each(questions, [units.edits(one) for one in moves])
+    return [none, *(Trial(one, accuracy(after, questions.gold)) for one, after in zip(moves, found, strict=True))]
 
 
 def uniform(operation: Operation, logits: Floats, gold: Ints) -> Move:

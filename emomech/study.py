@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 AUTO, NONE = "auto", "none"
 
 _NOT_IDENTITY = {"summary", "card", "path", "joins"}
-"""What is told of a thing, and changes nothing of it; of files it is the content that counts, of joined sets each one."""
+"""What is told of a thing, and changes nothing of it; of files it is the content that counts."""
 _TOLD_OF_MODELS = {"stored", "parameters", "layers", "d_model", "vocabulary", "context"}
 """Sizes, for plans: they follow from the revision."""
 

@@ -12,6 +12,9 @@ from emomech.models import LanguageModel
 
 PaddingSide = Literal["left", "right"]
 
+_ON_CPU, _ON_GPU = 1024, 8192
+"""Tokens of a batch: small ones stay in a processor's cache, which makes a forward pass about twice as fast."""
+
 
 @dataclass(frozen=True)
 class TokenizedText:
@@ -127,16 +130,20 @@ def batches(
     tokenized: Sequence[TokenizedText],
     *,
     pad_id: int,
-    max_tokens: int = 8192,
+    max_tokens: int | None = None,
     padding_side: PaddingSide = "right",
     device: str | torch.device = "cpu",
 ) -> Iterator[TokenBatch]:
-    """Batch texts of like length, at most `max_tokens` of padded area each, the longest first."""
+    """Batch texts of like length, at most `max_tokens` of padded area each, the longest first.
+
+    By default as many as the device is fast with.
+    """
+    most = max_tokens or (_ON_CPU if torch.device(device).type == "cpu" else _ON_GPU)
     order = sorted(range(len(tokenized)), key=lambda i: -len(tokenized[i].ids))
     start = 0
     while start < len(order):
         width = len(tokenized[order[start]].ids)
-        rows = order[start : start + max(1, max_tokens // width)]
+        rows = order[start : start + max(1, most // width)]
         start += len(rows)
         yield _batch([tokenized[i] for i in rows], rows, pad_id, padding_side, device)
 

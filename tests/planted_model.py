@@ -81,10 +81,15 @@ class PlantedModel(PreTrainedModel):
         size, width = config.vocab_size, config.n_embd
         self.tokens, self.positions = nn.Embedding(size, width), nn.Embedding(config.n_positions, width)
         self.blocks = nn.ModuleList(Block(width) for _ in range(config.n_layer))
+        self.ln_f = nn.Identity()
         self.lm_head = nn.Linear(width, size, bias=False)
         self.post_init()
         for weight in self.parameters():
             nn.init.zeros_(weight)
+
+    def get_output_embeddings(self) -> nn.Linear:
+        """The unembedding."""
+        return self.lm_head
 
     def block(self, layer: int) -> Block:
         """The block with a number."""
@@ -106,4 +111,4 @@ class PlantedModel(PreTrainedModel):
         x = self.tokens(input_ids) + self.positions(torch.arange(n) if position_ids is None else position_ids)
         for block in self.blocks:
             x = block(x, visible)
-        return CausalLMOutput(logits=self.lm_head(x[:, -logits_to_keep:]))
+        return CausalLMOutput(logits=self.lm_head(self.ln_f(x[:, -logits_to_keep:])))

@@ -13,6 +13,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 GRAMMAR = ("organism.happenings", "organism.grammar", "organism.ordinary", "organism.tasks")
 MAKING = ("organism.recipe", "organism.training", "organism.train", "organism.card")
+BENCH = ("bench.timing", "bench.subjects", "bench.peers", "bench.contests", "bench.report")
 CARD = ("organism.dataset", "organism.inventory")
 TREEBANKS = ("treebanks", "coreference", "propositions")
 CHARTS = (
@@ -52,6 +53,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "vocab",
         "stats",
         "depths",
+        "ranks",
         "selectivity",
         "detection",
         "schema",
@@ -83,6 +85,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "cause": (
         "questions",
         "reference",
+        "replay",
+        "exact_effects",
         "attribution",
         "label_writing",
         "patching",
@@ -148,6 +152,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "pdf",
         "ledger",
         "matrix",
+        *BENCH,
         *MAKING,
     ),
     "door": ("training_commands", "publishing_commands", "cli", "__main__"),
@@ -263,6 +268,7 @@ TESTED_WITH |= {
     "analyses.phases": "analyses.tracing",
 }
 TESTED_WITH |= {"assignment": "belonging", "dictionaries": "belonging"}
+TESTED_WITH |= {"exact_effects": "replay"} | dict.fromkeys(BENCH, "bench")
 TESTED_WITH |= {"depth_measures": "analyses.depth"}
 TESTED_WITH |= {"labelled_texts": "analyses.flow_on_treebanks"}
 TESTED_WITH |= {"steering_methods": "analyses.steering"}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from emomech.errors import EmomechError, UsageError
-from emomech.hooks import capture, intervene
+from emomech.hooks import capture, intervene, record_calls
 from emomech.models import LanguageModel
 from emomech.tokens import TokenBatch, batches, tokenize
 from emomech.vocab import HookPoint
@@ -143,6 +143,18 @@ def test_gradients_pass_through_an_edit() -> None:
     with intervene(GPT2, {HookPoint(1): lambda x: x + added}):
         GPT2.module(input_ids=torch.tensor([[1, 2, 3]])).logits[0, -1, 0].backward()
     assert added.grad is not None and added.grad.abs().sum() > 0
+
+
+def test_the_calls_of_the_blocks_give_the_stream_again(lm: LanguageModel) -> None:
+    before = n_hooks(lm)
+    with record_calls(lm) as calls:
+        run(lm)
+    seen = read(lm)
+    assert n_hooks(lm) == before and len(calls) == tiny.N_BLOCKS
+    for layer, (x, arguments) in enumerate(calls):
+        assert torch.equal(x, seen[HookPoint(layer, "resid_pre")])
+        again = lm.blocks[layer](x, **arguments)
+        assert torch.equal(again[0] if isinstance(again, tuple) else again, seen[HookPoint(layer)])
 
 
 class _Stop(Exception):
