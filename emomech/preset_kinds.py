@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from emomech.vocab import Site
+from emomech.vocab import HookPoint, Site
 
 
 class Preset(BaseModel):
@@ -43,8 +43,20 @@ class SaePreset(Preset):
     """The release's id of one SAE, with `{layer}` for the 0-based block."""
     site: Site = "resid_post"
     layers: int = 0
+    also: Mapping[str, str] = {}
+    """Hook points beside those, each with its id in the release."""
+    neuronpedia: Mapping[str, str] = {}
+    """Hook points whose id on Neuronpedia SAELens has wrong, with the right one."""
     made_by: str = ""
     """The command that makes the files at `path`, should they not be there."""
+
+    @property
+    def ids(self) -> dict[HookPoint, str]:
+        """The release's id of the SAE at each hook point, in order of depth."""
+        blocks = (HookPoint(layer, self.site) for layer in range(self.layers))
+        found = {point: self.sae_id.format(layer=point.layer) for point in blocks}
+        found |= {HookPoint.parse(point): sae_id for point, sae_id in self.also.items()}
+        return dict(sorted(found.items(), key=lambda item: item[0].resid_index()))
 
 
 class CorpusPreset(Preset):

@@ -116,24 +116,20 @@ class Study:
 
     @cached_property
     def saes(self) -> "Mapping[HookPoint, Sae]":
-        """The SAEs by hook point, in order of depth.
+        """The SAEs by hook point, in order of depth; each is read when it is asked for.
 
         Raises UsageError for SAEs that do not fit the model, or where the spec has none.
         """
-        from emomech.saes import check_fits, load_release, load_saes
-        from emomech.vocab import HookPoint
+        from emomech.sae_files import scan
+        from emomech.sae_releases import released
+        from emomech.sae_sets import SaeSet
 
         name = self.spec.sae_name
         preset = presets.sae(name)
-        if preset.path:
-            found = load_saes(presets.shipped(preset.path), name=name)
-        else:
-            points = [HookPoint(layer, preset.site) for layer in range(preset.layers)]
-            ids = {point: preset.sae_id.format(layer=point.layer) for point in points}
-            found = load_release(preset.release, ids)
-        for sae in found.values():
-            check_fits(sae, self.lm)
-        return dict(sorted(found.items(), key=lambda item: item[0].resid_index()))
+        files = scan(presets.shipped(preset.path), name=name) if preset.path else released(preset)
+        for file in files:
+            file.check_fits(self.lm)
+        return SaeSet(files)
 
     @cached_property
     def controls(self) -> "list[Study]":

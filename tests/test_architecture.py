@@ -47,11 +47,11 @@ RULES = (
 LAYERS: dict[str, tuple[str, ...]] = {
     "words": ("errors", "vocab", "stats", "depths", "selectivity", "detection", "schema", "preset_kinds", "presets"),
     "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
+    "stored": ("sae_files", "sae_releases", "sae_sets"),
     "texts": ("tokens", "prompts", "organism.wording", *GRAMMAR),
     "touch": (
         "hooks",
         "interventions",
-        "study",
         "features",
         "readings",
         "organism.curriculum",
@@ -60,6 +60,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *CARD,
     ),
     "measure": ("activations", "readout", "gate"),
+    "given": ("load_gate", "study"),
     "cause": (
         "questions",
         "reference",
@@ -117,8 +118,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "door": ("training_commands", "cli", "__main__"),
 }
-"""Bottom up. A module imports modules of lower layers; inside `words`, `cause`, `fit`, `keep and show`, `shell` and `organism` also its neighbours."""
-NEIGHBOURLY = ("words", "cause", "fit", "keep and show", "shell", "door")
+"""Bottom up. A module imports modules of lower layers; inside `words`, `stored`, `given`, `cause`, `fit`, `keep and show`, `shell` and `organism` also its neighbours."""
+NEIGHBOURLY = ("words", "stored", "given", "cause", "fit", "keep and show", "shell", "door")
 
 
 def name_of(file: Path) -> str:
