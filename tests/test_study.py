@@ -131,3 +131,16 @@ def test_controls_share_model_and_saes() -> None:
     for control in study.controls:
         assert control.lm is study.lm and control.saes is study.saes
         assert len(control.prompts) == len(control.corpus.examples)
+
+
+def test_saes_of_the_embedded_model_are_read_when_they_are_asked_for() -> None:
+    study = Study(StudySpec())
+    assert [point.resid_index() for point in study.saes] == list(range(study.lm.n_layers + 1))
+    assert all(sae.point == point and sae.d_in == study.lm.d_model for point, sae in study.saes.items())
+    first = next(iter(study.saes))
+    assert study.saes[first] is study.saes[first]
+
+
+def test_saes_that_cannot_stand_in_the_model_are_refused_before_any_is_read() -> None:
+    with pytest.raises(UsageError, match=r"SAE organism at blocks\.5\.hook_resid_post: .* has blocks 0\.\.4"):
+        _ = Study(StudySpec(model="organism-disgust02", sae="organism")).saes
