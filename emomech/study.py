@@ -118,8 +118,10 @@ class Study:
     def saes(self) -> "Mapping[HookPoint, Sae]":
         """The SAEs by hook point, in order of depth; each is read when it is asked for.
 
-        Raises UsageError for SAEs that do not fit the model, or where the spec has none.
+        Raises UsageError where the spec has none, and for SAEs that do not fit the model: by their shape, or by
+        their figures on the study's texts, unless that is forced (see `load_gate`).
         """
+        from emomech.load_gate import forced, misfits, refusal
         from emomech.sae_files import scan
         from emomech.sae_releases import released
         from emomech.sae_sets import SaeSet
@@ -129,7 +131,16 @@ class Study:
         files = scan(presets.shipped(preset.path), name=name) if preset.path else released(preset)
         for file in files:
             file.check_fits(self.lm)
-        return SaeSet(files)
+        saes = SaeSet(files)
+        if (wrong := misfits(self.lm, saes, self.prompts)) and not forced():
+            raise UsageError(refusal(wrong))
+        self.forced.extend(wrong)
+        return saes
+
+    @cached_property
+    def forced(self) -> list[str]:
+        """What is wrong with SAEs that are used all the same."""
+        return []
 
     @cached_property
     def controls(self) -> "list[Study]":
