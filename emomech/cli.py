@@ -14,6 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from emomech.errors import EmomechError, UsageError
+from emomech.forcing import FORCE
 from emomech.training_commands import Format, organism, sae, say
 
 Listed: TypeAlias = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms", "notebooks"]
@@ -24,6 +25,9 @@ ParameterOption: TypeAlias = Annotated[
 ]
 OutputOption: TypeAlias = Annotated[Path | None, typer.Option(help="The folder of a book with other parameters.")]
 ProfileOption: TypeAlias = Annotated[Profile, typer.Option(help="The paper, or a fast look at it on fewer texts.")]
+ForceOption: TypeAlias = Annotated[
+    bool, typer.Option("--force", help="Use SAEs that do not fit the model all the same; every page says so.")
+]
 DEBUG = "EMOMECH_DEBUG"
 INTERRUPTED = 130
 """Exit status of a command that Ctrl-C ended: 128 and the number of the signal, as shells have it."""
@@ -67,6 +71,12 @@ def _options(
         os.environ[DEBUG] = "1"
 
 
+def _force(force: bool) -> None:
+    """Tell it to the processes that execute the notebooks."""
+    if force:
+        os.environ[FORCE] = "1"
+
+
 @app.command("list")
 def list_(
     kind: Annotated[Listed | None, typer.Argument(help="What to list; everything, if nothing is named.")] = None,
@@ -99,8 +109,10 @@ def run(
     notebook: Annotated[str, typer.Argument(help="Its name; `emomech list notebooks` knows them.")],
     parameter: ParameterOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the notebook and its page.")] = None,
+    force: ForceOption = False,
 ) -> None:
     """Execute one notebook with your parameters and make a page of it; the paper's book stays as it is."""
+    _force(force)
     from emomech import book, parameters, runner
     from emomech.presets import PACKAGE
 
@@ -121,11 +133,17 @@ def run(
 
 
 @app.command("book")
-def book_(profile: ProfileOption = "full", parameter: ParameterOption = None, output: OutputOption = None) -> None:
+def book_(
+    profile: ProfileOption = "full",
+    parameter: ParameterOption = None,
+    output: OutputOption = None,
+    force: ForceOption = False,
+) -> None:
     """Bring the whole book up to date: what is missing or stale is executed, and pages are made.
 
     With parameters, such as another model, it is a book of its own in the folder `--output`.
     """
+    _force(force)
     from emomech import book, edition, parameters
 
     given = parameters.assignments(parameter or [])

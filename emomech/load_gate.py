@@ -6,8 +6,7 @@ known, against what was published of it. And it is read in ways in which it may 
 after, at another scale, centred. A reading that fits it plainly better is the likely mistake.
 """
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,8 +19,6 @@ from emomech.saes import Sae
 from emomech.tokens import TokenizedText, tokenize
 from emomech.vocab import HookPoint
 
-FORCE = "EMOMECH_FORCE"
-"""Set to 1, SAEs that are refused are used all the same, and every page says so."""
 MAX_DENSITY = 0.25
 """Active features per token, in terms of the dimensions that they are read from: more are no sparse code."""
 MAX_RATIO = 2.5
@@ -37,11 +34,6 @@ _TEXTS = 64
 """Texts that the tokens are taken from, at most."""
 _SCALES = (1 / 8, 1 / 4, 1 / 2, 2.0, 4.0, 8.0)
 _CHUNK = 256
-
-
-def forced() -> bool:
-    """Say whether SAEs are to be used that are refused."""
-    return os.environ.get(FORCE) == "1"
 
 
 @torch.inference_mode()
@@ -174,11 +166,3 @@ def _cause(sae: Sae, found: Figures) -> str:
     if found.l0 > usual:
         return "another activation function; the threshold or the k of its configuration may be lost"
     return "SAEs of another model, or those of a base model on its chat version"
-
-
-def refusal(found: Iterable[str]) -> str:
-    """Put what is wrong into one message with the way out; the first three are told in full."""
-    wrong = list(found)
-    more = [f"and {len(wrong) - 3} more SAEs of {len(wrong)} that are refused."] if len(wrong) > 3 else []
-    way_out = f"Take SAEs of the model that is studied, or go on all the same with --force ({FORCE}=1)."
-    return "\n".join([*wrong[:3], *more, way_out])

@@ -13,6 +13,7 @@ from emomech import corpus as corpora
 from emomech import presets
 from emomech.corpus import Corpus, Example
 from emomech.errors import UsageError
+from emomech.forcing import forced, refusal
 from emomech.preset_kinds import CorpusPreset, Preset, PromptPreset
 from emomech.prompts import answer, ask
 
@@ -121,7 +122,7 @@ class Study:
         Raises UsageError where the spec has none, and for SAEs that do not fit the model: by their shape, or by
         their figures on the study's texts, unless that is forced (see `load_gate`).
         """
-        from emomech.load_gate import forced, misfits, refusal
+        from emomech.load_gate import misfits
         from emomech.sae_files import scan
         from emomech.sae_releases import released
         from emomech.sae_sets import SaeSet

@@ -45,7 +45,18 @@ RULES = (
     "rules.tracing",
 )
 LAYERS: dict[str, tuple[str, ...]] = {
-    "words": ("errors", "vocab", "stats", "depths", "selectivity", "detection", "schema", "preset_kinds", "presets"),
+    "words": (
+        "errors",
+        "forcing",
+        "vocab",
+        "stats",
+        "depths",
+        "selectivity",
+        "detection",
+        "schema",
+        "preset_kinds",
+        "presets",
+    ),
     "things": ("models", "saes", "corpus", "organism.lexicon", "organism.events"),
     "stored": ("sae_files", "sae_releases", "sae_sets"),
     "texts": ("tokens", "prompts", "organism.wording", *GRAMMAR),
