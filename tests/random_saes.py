@@ -20,7 +20,8 @@ def saelens_sae(architecture: str = "standard", hook_name: str = str(POINT), kwa
     kinds = {"standard": "Standard", "jumprelu": "JumpReLU", "topk": "TopK", "gated": "Gated"}
     kind = kinds[architecture]
     metadata = SAEMetadata(model_name="tiny", hook_name=hook_name, model_from_pretrained_kwargs=kwargs)
-    config = getattr(sae_lens, f"{kind}SAEConfig")(d_in=D_IN, d_sae=D_SAE, metadata=metadata, **options)
+    sizes = {"d_in": D_IN, "d_sae": D_SAE} | options
+    config = getattr(sae_lens, f"{kind}SAEConfig")(metadata=metadata, **sizes)
     with warnings.catch_warnings(action="ignore"):
         sae = getattr(sae_lens, f"{kind}SAE")(config)
     generator = torch.Generator().manual_seed(0)
