@@ -4,7 +4,8 @@ One public SAE takes up to a few GiB and a model has one per layer. What an anal
 them at a time; what it does to many layers at once still works, and takes what it takes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from emomech.sae_files import SaeFile
 from emomech.saes import Sae
@@ -12,6 +13,9 @@ from emomech.vocab import HookPoint
 
 HELD_BYTES = 2**31
 """How much of SAEs stays in memory; at least the last one does, whatever its size."""
+
+
+T = TypeVar("T")
 
 
 class SaeSet(Mapping[HookPoint, Sae]):
@@ -48,3 +52,17 @@ class SaeSet(Mapping[HookPoint, Sae]):
         """Let the last read go first: those that go through all layers again and again find the others."""
         while self._held and n_bytes + sum(self._files[p].n_bytes for p in self._held) > self._held_bytes:
             self._held.popitem()
+
+
+def portions(read: Iterable[T], n_bytes: Callable[[T], int], limit: int = 2**29) -> Iterator[list[T]]:
+    """Gather what is read of a model until it takes so many bytes, so that each SAE is asked once per portion."""
+    held: list[T] = []
+    size = 0
+    for one in read:
+        held.append(one)
+        size += n_bytes(one)
+        if size >= limit:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held

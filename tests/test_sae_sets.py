@@ -10,7 +10,7 @@ from random_saes import D_IN, D_SAE, saelens_sae
 from emomech import sae_files
 from emomech.errors import EmomechError
 from emomech.sae_files import SaeFile, scan
-from emomech.sae_sets import SaeSet
+from emomech.sae_sets import SaeSet, portions
 from emomech.saes import Sae
 from emomech.vocab import HookPoint
 
@@ -87,3 +87,9 @@ def test_a_damaged_file_is_named_when_it_is_read(files: list[SaeFile]) -> None:
     assert saes[POINTS[0]].point == POINTS[0]
     with pytest.raises(EmomechError, match=r"blocks\.2\..*safetensors: is damaged"):
         saes[POINTS[3]]
+
+
+def test_portions_keep_the_order_and_fill_the_limit() -> None:
+    assert list(portions([3, 1, 4, 1, 5], lambda n: n, limit=4)) == [[3, 1], [4], [1, 5]]
+    assert list(portions([3, 1], lambda n: n, limit=100)) == [[3, 1]]
+    assert list(portions([], len)) == []
