@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from emomech.errors import UsageError
+from emomech.forcing import forced
 from emomech.hooks import capture, intervene
 from emomech.interventions import Reconstruct, Replace
 from emomech.models import LanguageModel
@@ -105,7 +106,7 @@ def qualities(
     """Measure every SAE on the same texts; cross-entropy on the first `n_loss` of them alone, as it takes longest.
 
     A rare feature is not dead: its share is worth something on thousands of texts only. Raises UsageError for an SAE
-    that does not fit, if it is to be refused.
+    that does not fit, if it is to be refused and that is not forced.
     """
     tokenized = tokenize(lm, texts)
     tallies = _tallies(lm, saes, list(batches(tokenized, pad_id=lm.pad_id, device=lm.device)))
@@ -117,7 +118,7 @@ def qualities(
         kept = _loss(lm, parts, {point: Reconstruct(tally.sae)})
         recovered = (base - kept) / (base - clean) if base != clean else float("nan")
         quality = tally.quality(point, recovered)
-        if refuse:
+        if refuse and not forced():
             quality.check(tally.sae)
         found.append(quality)
     return found
