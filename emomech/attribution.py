@@ -8,7 +8,7 @@ from it (Kramár et al., 2024, arXiv:2403.00745), so what it finds, and some of 
 by ablation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from emomech.hooks import capture, intervene
 from emomech.questions import Questions, Where
+from emomech.sae_sets import portions
 from emomech.saes import Sae
 from emomech.stats import Floats, Ints
 from emomech.tokens import TokenBatch
@@ -49,18 +50,40 @@ def attribute(
     """
     groups = questions.gold if groups is None else groups
     n = max(len(questions.labels), int(groups.max(initial=-1)) + 1)
-    effect = {point: np.zeros((n, sae.d_sae)) for point, sae in saes.items()}
+    effect = {point: np.zeros((n, len(targets[point][0]))) for point in saes}
     error = {point: np.zeros(n) for point in saes}
-    for batch, mask in questions.batches(where):
-        group = torch.from_numpy(groups[list(batch.example)])[:, None].expand(mask.shape)[mask.cpu()]
-        member = torch.nn.functional.one_hot(group, n).float().T
-        for point, (x, gradient) in gradients(questions, batch, list(saes)).items():
-            sae, here = saes[point], mask.to(x.device)
-            moved, left = _moves(sae, x[here].to(sae.W_dec), gradient[here].to(sae.W_dec), *targets[point])
-            effect[point] += (member.to(moved.device) @ moved).cpu().numpy()
-            error[point] += (member.to(left.device) @ left).cpu().numpy()
+    for portion in portions(_slopes(questions, list(saes), where), lambda one: one.n_bytes):
+        for point in saes:
+            sae = saes[point]
+            for one in portion:
+                member = torch.nn.functional.one_hot(torch.from_numpy(groups[one.text]), n).float().T
+                x, slope = (part.to(sae.W_dec) for part in one.at[point])
+                moved, left = _moves(sae, x, slope, *targets[point])
+                effect[point] += (member.to(moved.device) @ moved).cpu().numpy()
+                error[point] += (member.to(left.device) @ left).cpu().numpy()
     count = np.maximum(np.bincount(groups, minlength=n), 1)
     return {point: Attribution(effect[point] / count[:, None], error[point] / count) for point in saes}
+
+
+@dataclass(frozen=True, eq=False)
+class _Slopes:
+    """What one pass gives: the text of each token (token), and activation and gradient at each point (token, d_in)."""
+
+    text: Ints
+    at: Mapping[HookPoint, tuple[Tensor, Tensor]]
+
+    @property
+    def n_bytes(self) -> int:
+        return sum(2 * x.nbytes for x, _ in self.at.values())
+
+
+def _slopes(questions: Questions, points: Sequence[HookPoint], where: Where) -> Iterator[_Slopes]:
+    """Go through the questions batch by batch."""
+    for batch, mask in questions.batches(where):
+        text = torch.tensor(batch.example)[:, None].expand(mask.shape)[mask.cpu()]
+        found = gradients(questions, batch, points)
+        at = {point: (x[mask.to(x.device)], slope[mask.to(x.device)]) for point, (x, slope) in found.items()}
+        yield _Slopes(text.numpy(), at)
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ import typer
 
 from emomech import publishing_commands
 from emomech.errors import EmomechError, UsageError
+from emomech.forcing import FORCE
 from emomech.publishing_commands import OutputOption, ProfileOption
 from emomech.training_commands import Device, Format, organism, sae, say
 
@@ -25,6 +26,9 @@ ParameterOption: TypeAlias = Annotated[
 ]
 DeviceOption: TypeAlias = Annotated[
     Device | None, typer.Option(help="Where models compute, as EMOMECH_DEVICE says; auto: a GPU if there is one.")
+]
+ForceOption: TypeAlias = Annotated[
+    bool, typer.Option("--force", help="Use SAEs that do not fit the model all the same; every page says so.")
 ]
 DEBUG = "EMOMECH_DEBUG"
 INTERRUPTED = 130
@@ -71,6 +75,12 @@ def _options(
         os.environ[DEBUG] = "1"
 
 
+def _force(force: bool) -> None:
+    """Tell it to the processes that execute the notebooks."""
+    if force:
+        os.environ[FORCE] = "1"
+
+
 @app.command("list")
 def list_(
     kind: Annotated[Listed | None, typer.Argument(help="What to list; everything, if nothing is named.")] = None,
@@ -113,8 +123,10 @@ def run(
     parameter: ParameterOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the notebook and its page.")] = None,
     device: DeviceOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Execute one notebook with your parameters and make a page of it; the paper's book stays as it is."""
+    _force(force)
     from emomech import book, parameters, runner
     from emomech.presets import PACKAGE
 
@@ -152,11 +164,13 @@ def book_(
     parameter: ParameterOption = None,
     output: OutputOption = None,
     device: DeviceOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Bring the whole book up to date: what is missing or stale is executed, and pages are made.
 
     With parameters, such as another model, it is a book of its own in the folder `--output`.
     """
+    _force(force)
     from emomech import book, edition, parameters
 
     _compute_on(device)

@@ -5,13 +5,14 @@ figures are those of SAEBench (Karvonen et al., 2025); cross-entropy recovered i
 ablation, which is stricter than the usual zero ablation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from emomech.errors import UsageError
+from emomech.forcing import forced
 from emomech.hooks import capture, intervene
 from emomech.interventions import Reconstruct, Replace
 from emomech.models import LanguageModel
@@ -105,7 +106,7 @@ def qualities(
     """Measure every SAE on the same texts; cross-entropy on the first `n_loss` of them alone, as it takes longest.
 
     A rare feature is not dead: its share is worth something on thousands of texts only. Raises UsageError for an SAE
-    that does not fit, if it is to be refused.
+    that does not fit, if it is to be refused and that is not forced.
     """
     tokenized = tokenize(lm, texts)
     tallies = _tallies(lm, saes, list(batches(tokenized, pad_id=lm.pad_id, device=lm.device)))
@@ -113,12 +114,12 @@ def qualities(
     parts = list(batches(tokenized[:n_loss], **scored))
     clean = _loss(lm, parts, {})
     found = []
-    for point, tally in tallies.items():
+    for point, tally in tallies:
         base = _loss(lm, parts, {point: Replace(tally.mean.float())})
         kept = _loss(lm, parts, {point: Reconstruct(tally.sae)})
         recovered = (base - kept) / (base - clean) if base != clean else float("nan")
         quality = tally.quality(point, recovered)
-        if refuse:
+        if refuse and not forced():
             quality.check(tally.sae)
         found.append(quality)
     return found
@@ -133,19 +134,25 @@ def fired(sae: Sae, activations: Tensor) -> Tensor:
     return found
 
 
-def _tallies(lm: LanguageModel, saes: Mapping[HookPoint, Sae], parts: Sequence[TokenBatch]) -> dict[HookPoint, _Tally]:
-    """Read the activations of several hook points in one pass, as many as memory allows."""
-    widest = max((part.input_ids.numel() for part in parts), default=1)
-    at_once = max(1, _HELD_BYTES // (widest * lm.d_model * 4))
-    found = {point: _Tally(sae) for point, sae in saes.items()}
-    for first in range(0, len(found), at_once):
-        points = list(found)[first : first + at_once]
+def _tallies(
+    lm: LanguageModel, saes: Mapping[HookPoint, Sae], parts: Sequence[TokenBatch]
+) -> Iterator[tuple[HookPoint, _Tally]]:
+    """Read the activations of as many hook points in one pass as memory allows, and then one SAE after the other."""
+    n_tokens = sum(int(part.content_mask.sum()) for part in parts)
+    at_once = max(1, _HELD_BYTES // (max(n_tokens, 1) * lm.d_model * 4))
+    for first in range(0, len(saes), at_once):
+        points = list(saes)[first : first + at_once]
+        read: dict[HookPoint, list[Tensor]] = {point: [] for point in points}
         for batch in parts:
             with capture(lm, points) as seen:
                 lm.module(**batch.forward_kwargs(), logits_to_keep=1)
             for point in points:
-                found[point].add(seen[point][batch.content_mask])
-    return found
+                read[point].append(seen[point][batch.content_mask])
+        for point in points:
+            tally = _Tally(saes[point])
+            for activations in read.pop(point):
+                tally.add(activations)
+            yield point, tally
 
 
 def _loss(lm: LanguageModel, parts: Sequence[TokenBatch], edits: Mapping[HookPoint, Reconstruct | Replace]) -> float:

@@ -18,6 +18,7 @@ from IPython.display import HTML, display
 
 from emomech import palette, parameters
 from emomech.errors import EmomechError, unknown
+from emomech.forcing import FORCED, banner
 from emomech.numerals import number_text
 from emomech.presets import PACKAGE
 from emomech.schema import Schema
@@ -121,7 +122,10 @@ def glue_figure(page: str, name: str, shown: Figure) -> None:
 
 
 def parameters_table(page: str, values: Mapping[str, object]) -> HTML:
-    """Show what a notebook was run with: each parameter with its default and meaning, the changed ones marked."""
+    """Show what a notebook was run with: each parameter with its default and meaning, the changed ones marked.
+
+    Of the notebook's `values` its `run` is looked at too: SAEs that were used though they do not fit come first.
+    """
     rows = []
     for parameter in parameters.read(PACKAGE.parent / "notebooks" / f"{page}.md").values():
         value = values[parameter.name]
@@ -133,11 +137,13 @@ def parameters_table(page: str, values: Mapping[str, object]) -> HTML:
             f"<td><code>{escape(repr(parameter.default))}</code></td><td>{escape(parameter.help)}</td></tr>"
         )
     head = "".join(f'<th scope="col">{name}</th>' for name in ("parameter", "value", "default", "meaning"))
-    return _scrolled(
+    shown = _scrolled(
         "Parameters of this page",
         f'<thead><tr>{head}</tr></thead><tbody class="emo-parameters">{"".join(rows)}</tbody>',
         "",
     )
+    provenance: Mapping[str, Any] = getattr(values.get("run"), "provenance", {})
+    return HTML(banner(provenance.get(FORCED, [])) + str(shown.data))
 
 
 def table(

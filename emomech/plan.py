@@ -6,13 +6,12 @@ deeper it is, times its weights without the embedding, at half the rate at which
 an SAE's grows with its size and the number of hook points; what is left, statistics of features, with their number.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from emomech import devices, edition, hub, presets, workload
+from emomech import devices, edition, hub, presets, sae_releases, workload
 from emomech.errors import UsageError, unknown
 from emomech.machine import Machine
 from emomech.models import LOGITS
@@ -96,7 +95,7 @@ def plan(spec: StudySpec, machine: Machine) -> Plan:
     cached = {"model": hub.cached_bytes(model.repository) if model.repository else 0, "sae": 0}
     if sae is not None and sae.release:
         fetch["sae"] = sizes.sae * sizes.points
-        cached["sae"] = _bytes_below(_sae_cache() / sae.release)
+        cached["sae"] = _bytes_below(sae_releases.cache_folder() / sae.release)
     missing = {kind: max(0, fetch[kind] - cached[kind]) for kind in fetch}
     host, gpu = _memory(sizes, machine.device, min(spec.limit or _TEXTS, _TEXTS))
     found = Plan(
@@ -166,7 +165,7 @@ def _features_and_points(name: str, sae: SaePreset) -> tuple[int, int]:
             raise UsageError(
                 f"SAEs {name!r}: their preset does not say how many features they have; add features to it."
             )
-        return sae.features, sae.layers
+        return sae.features, len(sae.ids)
     from safetensors import safe_open
 
     widest, points = 0, 0
@@ -253,10 +252,6 @@ def _seconds(sizes: Sizes, machine: Machine) -> dict[str, float]:
         saes = 2 * work.products * points * per_sae / (machine.host_rate * _EFFICIENCY)
         found[name] = round(model + saes + work.seconds * max(1.0, points * wider), 1)
     return found
-
-
-def _sae_cache() -> Path:
-    return Path(os.environ.get("EMOMECH_CACHE") or Path.home() / ".cache" / "emomech") / "saes"
 
 
 def _bytes_below(folder: Path) -> int:

@@ -4,7 +4,7 @@ A text has many tokens and its answer one; over the text's tokens the mean is ta
 features of the mean: a feature that fires at one word is in the first and may not be in the second.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,9 @@ from torch import Tensor
 
 from emomech.hooks import capture
 from emomech.questions import Questions, Where, places
+from emomech.sae_sets import portions
 from emomech.saes import Sae
+from emomech.tokens import TokenBatch
 from emomech.vocab import HookPoint
 
 PLACES: tuple[Where, ...] = ("text", "answer")
@@ -35,18 +37,26 @@ class Pooled:
 @torch.inference_mode()
 def pooled(questions: Questions, saes: Mapping[HookPoint, Sae]) -> dict[Where, dict[HookPoint, Pooled]]:
     """Read all hook points at both places in one pass: the mean over the tokens that `Where` names."""
-    lm, order = questions.lm, []
+    order: list[int] = []
     parts: dict[tuple[Where, HookPoint], list[tuple[Tensor, sp.csr_array]]] = {}
-    for batch, _ in questions.batches("everywhere"):
-        order += batch.example
-        with capture(lm, list(saes)) as seen:
-            lm.module(**batch.forward_kwargs(), logits_to_keep=1)
-        for where in PLACES:
-            mask = places(batch, where)
-            for point, x in seen.items():
-                parts.setdefault((where, point), []).append(_means(saes[point], x.float(), mask))
+    for portion in portions(_read(questions, list(saes)), lambda one: sum(4 * x.numel() for x in one[1].values())):
+        order += [text for batch, _ in portion for text in batch.example]
+        for point in saes:
+            sae = saes[point]
+            for batch, seen in portion:
+                for where in PLACES:
+                    found = _means(sae, seen[point].float(), places(batch, where))
+                    parts.setdefault((where, point), []).append(found)
     back = np.argsort(order)
     return {where: {point: _in_order(parts[where, point], back) for point in saes} for where in PLACES}
+
+
+def _read(questions: Questions, points: Sequence[HookPoint]) -> Iterator[tuple[TokenBatch, dict[HookPoint, Tensor]]]:
+    """Read the activations (row, pos, d_in) batch by batch."""
+    for batch, _ in questions.batches("everywhere"):
+        with capture(questions.lm, points) as seen:
+            questions.lm.module(**batch.forward_kwargs(), logits_to_keep=1)
+        yield batch, seen
 
 
 def _means(sae: Sae, x: Tensor, mask: Tensor) -> tuple[Tensor, sp.csr_array]:

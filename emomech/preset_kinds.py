@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from emomech.formats import Format
-from emomech.vocab import Site
+from emomech.vocab import HookPoint, Site
 
 NumberFormat = Literal["float32", "bfloat16", "float16"]
 
@@ -60,8 +60,20 @@ class SaePreset(Preset):
     """How many each SAE has; for plans made without the SAEs."""
     site: Site = "resid_post"
     layers: int = 0
+    also: Mapping[str, str] = {}
+    """Hook points beside those, each with its id in the release."""
+    neuronpedia: Mapping[str, str] = {}
+    """Hook points whose id on Neuronpedia SAELens has wrong, with the right one."""
     made_by: str = ""
     """The command that makes the files at `path`, should they not be there."""
+
+    @property
+    def ids(self) -> dict[HookPoint, str]:
+        """The release's id of the SAE at each hook point, in order of depth."""
+        blocks = (HookPoint(layer, self.site) for layer in range(self.layers))
+        found = {point: self.sae_id.format(layer=point.layer) for point in blocks}
+        found |= {HookPoint.parse(point): sae_id for point, sae_id in self.also.items()}
+        return dict(sorted(found.items(), key=lambda item: item[0].resid_index()))
 
 
 class DataCard(BaseModel):

@@ -21,7 +21,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
-from emomech.errors import EmomechError, unknown
+from emomech.errors import EmomechError, UsageError, unknown
+from emomech.forcing import FORCED, forced, refusal
 from emomech.presets import PACKAGE
 from emomech.schema import checked, schemas
 from emomech.study import Study, StudySpec
@@ -62,11 +63,13 @@ class Run(Generic[R]):
     def result(self) -> R:
         """Read the result if it is there, else compute and keep it.
 
-        Raises EmomechError where a kept table is not what was written, and what the analysis raises; then
-        nothing is kept.
+        What was computed with SAEs that are to be refused counts only where that is forced. Raises EmomechError where
+        a kept table is not what was written, and what the analysis raises; then nothing is kept.
         """
         if not (self.folder / PROVENANCE).exists():
             self._compute()
+        if (wrong := self.provenance.get(FORCED)) and not forced():
+            raise UsageError(refusal(wrong))
         return self._read()
 
     @property
@@ -102,6 +105,7 @@ class Run(Generic[R]):
                 "seconds": round(seconds, 1),
                 "tables": tables,
             }
+            provenance |= {FORCED: study.forced} if study.forced else {}
             (unfinished / PROVENANCE).write_text(json.dumps(provenance, indent=1), encoding="utf-8")
             shutil.rmtree(self.folder, ignore_errors=True)
             os.replace(unfinished, self.folder)

@@ -1,4 +1,4 @@
-"""Sparse autoencoders: their weights as immutable tensors, and how they are read from SAELens's format.
+"""Sparse autoencoders: their weights as immutable tensors, and how they are taken over from SAELens's objects.
 
 SAELens keeps the normalisation of the last `encode` on the object until the next `decode`, so that its answers depend
 on the order of the calls. Here the input transform is explicit: `scale` and `decode` take the activation itself.
@@ -6,17 +6,14 @@ With transform T the features are act((T(x) - b_dec) @ W_enc + b_enc), and the r
 features @ W_dec + b_dec.
 """
 
-import json
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from torch import Tensor
 
-from emomech.errors import EmomechError, UsageError
+from emomech.errors import EmomechError
 from emomech.vocab import HookPoint
 
 if TYPE_CHECKING:
@@ -27,8 +24,13 @@ InputTransform = Literal["none", "center", "layer_norm"]
 
 _EPSILON = 1e-5
 """What SAELens adds to the standard deviation on the way in, though not on the way out."""
-_ACTIVATIONS: Mapping[str, Activation] = {"standard": "relu", "jumprelu": "jumprelu", "topk": "topk"}
-_CONFIG, _WEIGHTS = "cfg.json", "sae_weights.safetensors"
+_ACTIVATIONS: Mapping[str, Activation] = {
+    "standard": "relu",
+    "jumprelu": "jumprelu",
+    "topk": "topk",
+    "gated": "jumprelu",
+}
+_NEURONPEDIA = "https://www.neuronpedia.org"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,12 @@ class Sae:
     name: str = ""
     trained_on: str = ""
     """The model, as recorded with the SAE; empty where that is not known."""
+    neuronpedia_id: str = ""
+    """Its model and source on Neuronpedia; empty where it is not there."""
+    expected_l0: float | None = None
+    """Active features per token, as published; None where that is not known."""
+    expected_explained: float | None = None
+    """Fraction of variance explained, as published; None where that is not known."""
 
     def __post_init__(self) -> None:
         """Raise EmomechError for weights that do not belong together or are not finite."""
@@ -80,6 +88,10 @@ class Sae:
     def d_sae(self) -> int:
         """Number of features."""
         return self.W_dec.shape[0]
+
+    def link(self, feature: int) -> str:
+        """Where Neuronpedia shows a feature; empty where it does not."""
+        return f"{_NEURONPEDIA}/{self.neuronpedia_id}/{feature}" if self.neuronpedia_id else ""
 
     def encode(self, x: Tensor) -> Tensor:
         """Features (…, d_sae) of activations (…, d_in), never negative."""
@@ -119,86 +131,18 @@ class Sae:
         return centred if self.input_transform == "center" else centred / (self.scale(x) + _EPSILON)
 
 
-class Model(Protocol):
-    """What has to be known of a language model to say whether an SAE can stand in it."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def d_model(self) -> int: ...  # noqa: D102
-    @property
-    def n_layers(self) -> int: ...  # noqa: D102
-
-
-def check_fits(sae: Sae, lm: Model) -> None:
-    """Raise UsageError where an SAE cannot stand in a model: another width, or a layer that does not exist.
-
-    The names are not compared: the same model has many (hub, folder, TransformerLens). SAEs of a different
-    model of the same shape are told by their figures, see `gate`.
-    """
-    origin = f"It was trained on {sae.trained_on or 'an unnamed model'}; take SAEs of the model that is studied."
-    if sae.d_in != lm.d_model:
-        found = f"reads {sae.d_in} numbers, but the residual stream of {lm.name} has {lm.d_model}"
-        raise UsageError(f"SAE {sae.name} at {sae.point}: {found}. {origin}")
-    if sae.point.layer >= lm.n_layers:
-        raise UsageError(f"SAE {sae.name} at {sae.point}: {lm.name} has blocks 0..{lm.n_layers - 1}. {origin}")
-
-
-def load_saes(folder: Path, *, name: str) -> dict[HookPoint, Sae]:
-    """Read every SAE in SAELens's format at or below a folder, in order of depth.
-
-    Raises UsageError where there is none, or two for one hook point; EmomechError that names the file for one
-    that is damaged or of an unsupported kind.
-    """
-    configs = sorted(folder.rglob(_CONFIG))
-    if not configs:
-        raise UsageError(f"{folder}: holds no SAE; expected {_CONFIG} and {_WEIGHTS}, in one folder per hook point.")
-    found: dict[HookPoint, Sae] = {}
-    home: dict[HookPoint, Path] = {}
-    for config in configs:
-        sae = _load(config, name)
-        if sae.point in found:
-            raise UsageError(f"{config.parent}: is a second SAE for {sae.point}; the first is {home[sae.point]}.")
-        found[sae.point], home[sae.point] = sae, config.parent
-    return dict(sorted(found.items(), key=lambda item: item[0].resid_index()))
-
-
-def load_release(release: str, sae_ids: Mapping[HookPoint, str]) -> dict[HookPoint, Sae]:
-    """Fetch SAEs from the hub by SAELens's names, a release and one id for each hook point.
-
-    Raises UsageError for a name that SAELens does not know, and for an id that belongs to another hook point;
-    EmomechError where the hub cannot be reached.
-    """
-    found = {}
-    for point, sae_id in sae_ids.items():
-        where = f"SAE {sae_id} of {release}"
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                from sae_lens import SAE
-
-                loaded = SAE.from_pretrained(release, sae_id, device="cpu", dtype="float32")
-        except ValueError as error:
-            raise UsageError(f"{where}: {error}") from error
-        except OSError as error:
-            raise EmomechError(
-                f"{where}: cannot be fetched ({error}). Connect to the network once, or name a folder of SAEs."
-            ) from error
-        sae = from_saelens(loaded, name=release)
-        if sae.point != point:
-            raise UsageError(f"{where}: stands at {sae.point}, expected {point}. Correct the preset's sae_id or site.")
-        found[point] = sae
-    return found
-
-
 def from_saelens(sae: "SAE[Any]", *, name: str = "") -> Sae:
     """Take over an SAE of SAELens. Raises EmomechError for a kind or a normalisation that is not supported.
 
-    A TopK SAE that ranks by decoder norm is rescaled to unit decoder rows, which leaves its output what it was.
+    A TopK SAE that ranks by decoder norm is rescaled to unit decoder rows, and a gated one becomes a JumpReLU, which
+    it is (Rajamanoharan et al., 2024, arXiv:2407.14435); either leaves its output what it was.
     """
     cfg, metadata = sae.cfg, sae.cfg.metadata
     architecture = cfg.architecture()
     _check_supported(cfg, str(metadata.hook_name))
     state = {key: value.detach().clone().float() for key, value in sae.state_dict().items()}
+    if architecture == "gated":
+        state |= _as_jumprelu(state)
     W_enc, b_enc, W_dec = state["W_enc"], state["b_enc"], state["W_dec"]
     if getattr(cfg, "rescale_acts_by_decoder_norm", False):
         norm = W_dec.norm(dim=-1).clamp(min=1e-8)
@@ -218,7 +162,17 @@ def from_saelens(sae: "SAE[Any]", *, name: str = "") -> Sae:
         apply_b_dec_to_input=bool(cfg.apply_b_dec_to_input),
         name=name,
         trained_on=metadata.model_name or "",
+        neuronpedia_id=metadata.neuronpedia_id or "",
+        expected_l0=metadata.l0 or None,
+        expected_explained=metadata.variance_explained or None,
     )
+
+
+def _as_jumprelu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Write a gated SAE's two paths as one: the gate opens where the magnitude exceeds a threshold."""
+    stretch = state["r_mag"].exp()
+    threshold = state["b_mag"] - stretch * state["b_gate"]
+    return {"W_enc": state["W_enc"] * stretch, "b_enc": state["b_mag"], "threshold": threshold}
 
 
 def signed_directions(point: HookPoint, rows: Tensor, centre: Tensor) -> Sae:
@@ -246,40 +200,15 @@ def random_sae(point: HookPoint, x: Tensor, d_sae: int, l0: float, seed: int) ->
     return Sae(point, W_dec.T.contiguous(), *bias, "topk", k=max(1, round(l0)), name="random")
 
 
-def _load(config: Path, name: str) -> Sae:
-    """Read one SAE, given its cfg.json."""
-    from safetensors import SafetensorError
-
-    try:
-        architecture = json.loads(config.read_text(encoding="utf-8")).get("architecture", "standard")
-    except (ValueError, AttributeError) as error:
-        raise EmomechError(f"{config}: is not a JSON object that describes an SAE: {error}.") from error
-    _check_architecture(architecture, str(config))
-    weights = config.with_name(_WEIGHTS)
-    if not weights.is_file():
-        raise EmomechError(f"{weights}: is missing, though {_CONFIG} stands beside it.")
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            from sae_lens import SAE
-
-            loaded = SAE.load_from_disk(config.parent, device="cpu", dtype="float32")
-        return from_saelens(loaded, name=name)
-    except EmomechError as error:
-        raise type(error)(f"{config.parent}: {error}") from error
-    except SafetensorError as error:
-        raise EmomechError(f"{weights}: is damaged: {error}. Get the file again.") from error
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise EmomechError(f"{config.parent}: {_CONFIG} and {_WEIGHTS} do not describe one SAE: {error!r}") from error
-
-
-def _check_architecture(architecture: str, where: str) -> None:
+def check_architecture(architecture: str, where: str) -> None:
+    """Raise EmomechError for a kind of SAE that is not supported; SAELens saves BatchTopK as JumpReLU."""
     if architecture not in _ACTIVATIONS:
         known = ", ".join(_ACTIVATIONS)
         raise EmomechError(f"SAE at {where}: is of the kind {architecture!r}; supported are {known}.")
 
 
 def _check_supported(cfg: Any, where: str) -> None:
-    _check_architecture(cfg.architecture(), where)
+    check_architecture(cfg.architecture(), where)
     if cfg.normalize_activations == "expected_average_only_in":
         raise EmomechError(
             f"SAE at {where}: its normalisation (expected_average_only_in) is not folded into its weights. "

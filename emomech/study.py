@@ -13,6 +13,7 @@ from emomech import corpus as corpora
 from emomech import devices, hub_files, linguistics, presets, public_texts
 from emomech.corpus import Corpus, Example, Reading
 from emomech.errors import UsageError
+from emomech.forcing import forced, refusal
 from emomech.linguistics import Gold
 from emomech.preset_kinds import CorpusPreset, ModelPreset, Preset, PromptPreset
 from emomech.prompts import answer, ask, text_start
@@ -126,24 +127,31 @@ class Study:
 
     @cached_property
     def saes(self) -> "Mapping[HookPoint, Sae]":
-        """The SAEs by hook point, in order of depth.
+        """The SAEs by hook point, in order of depth; each is read when it is asked for.
 
-        Raises UsageError for SAEs that do not fit the model, or where the spec has none.
+        Raises UsageError where the spec has none, and for SAEs that do not fit the model: by their shape, or by
+        their figures on the study's texts, unless that is forced (see `load_gate`).
         """
-        from emomech.saes import check_fits, load_release, load_saes
-        from emomech.vocab import HookPoint
+        from emomech.load_gate import misfits
+        from emomech.sae_files import scan
+        from emomech.sae_releases import released
+        from emomech.sae_sets import SaeSet
 
         name = self.spec.sae_name
         preset = presets.sae(name)
-        if preset.path:
-            found = load_saes(presets.shipped(preset.path), name=name)
-        else:
-            points = [HookPoint(layer, preset.site) for layer in range(preset.layers)]
-            ids = {point: preset.sae_id.format(layer=point.layer) for point in points}
-            found = load_release(preset.release, ids)
-        for sae in found.values():
-            check_fits(sae, self.lm)
-        return dict(sorted(found.items(), key=lambda item: item[0].resid_index()))
+        files = scan(presets.shipped(preset.path), name=name) if preset.path else released(preset)
+        for file in files:
+            file.check_fits(self.lm)
+        saes = SaeSet(files)
+        if (wrong := misfits(self.lm, saes, self.prompts)) and not forced():
+            raise UsageError(refusal(wrong))
+        self.forced.extend(wrong)
+        return saes
+
+    @cached_property
+    def forced(self) -> list[str]:
+        """What is wrong with SAEs that are used all the same."""
+        return []
 
     @cached_property
     def controls(self) -> "list[Study]":

@@ -50,6 +50,7 @@ RULES = (
 LAYERS: dict[str, tuple[str, ...]] = {
     "words": (
         "errors",
+        "forcing",
         "vocab",
         "stats",
         "depths",
@@ -69,11 +70,11 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *TREEBANKS,
     ),
     "things": ("models", "saes", "corpus", "published", "feature_labels", "organism.lexicon", "organism.events"),
+    "stored": ("sae_files", "sae_releases", "sae_sets"),
     "texts": ("tokens", "prompts", "chat", "public_texts", "data_cards", "linguistics", "organism.wording", *GRAMMAR),
     "touch": (
         "hooks",
         "interventions",
-        "study",
         "features",
         "readings",
         "organism.curriculum",
@@ -81,7 +82,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "organism.curve",
         *CARD,
     ),
-    "measure": ("activations", "readout", "gate", "labelled_texts"),
+    "measure": ("activations", "readout", "gate"),
+    "given": ("load_gate", "study", "labelled_texts"),
     "cause": (
         "questions",
         "reference",
@@ -157,8 +159,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "door": ("training_commands", "publishing_commands", "cli", "__main__"),
 }
-"""Bottom up. A module imports modules of lower layers; inside `words`, `cause`, `fit`, `keep and show`, `shell` and `organism` also its neighbours."""
-NEIGHBOURLY = ("words", "cause", "fit", "keep and show", "shell", "door")
+"""Bottom up. A module imports modules of lower layers; inside `words`, `stored`, `given`, `cause`, `fit`, `keep and show`, `shell` and `organism` also its neighbours."""
+NEIGHBOURLY = ("words", "stored", "given", "cause", "fit", "keep and show", "shell", "door")
 
 
 def name_of(file: Path) -> str:

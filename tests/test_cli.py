@@ -12,6 +12,7 @@ import pytest
 
 from emomech import book, cli, runner
 from emomech.errors import EmomechError
+from emomech.forcing import FORCE
 from emomech.organism import evaluate
 from emomech.organism.recipe import Recipe
 from emomech.runner import Planned
@@ -187,3 +188,18 @@ def test_a_group_of_organisms_is_trained_one_after_another(
     assert run("organism", "train", "--preset", "seed2", "--out", str(tmp_path / "mine")) == 0
     assert run("organism", "train", "--preset", "seed2") == 0
     assert made == [(tmp_path / "mine", 2, {}), (records.WEIGHTS / "seed2", 2, {})]
+
+
+@pytest.mark.parametrize("command", [["run", "flow"], ["book"]])
+def test_force_is_told_to_what_executes_the_notebooks(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise EmomechError(f"forced: {os.environ.get(FORCE)}")
+
+    monkeypatch.setattr(runner, "prepare", stop)
+    monkeypatch.setattr(book, "build", stop)
+    monkeypatch.setenv(FORCE, "0")
+    for arguments, told in (([], "forced: 0"), (["--force"], "forced: 1")):
+        assert run(*command, *arguments) == 1
+        assert told in capsys.readouterr().err

@@ -166,3 +166,9 @@ def test_the_model_is_left_as_it_was() -> None:
         qualities(LM, {POINT: WRONG["wrong sign"][0]}, TEXTS)
     assert _loss() == before
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in LM.module.modules())
+
+
+def test_what_is_forced_is_measured_and_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMOMECH_FORCE", "1")
+    (found,) = qualities(LM, {POINT: WRONG["wrong sign"][0]}, TEXTS)
+    assert found.fvu > MAX_FVU

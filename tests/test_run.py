@@ -10,6 +10,7 @@ import pytest
 
 from emomech import run as runs
 from emomech.errors import EmomechError, UsageError
+from emomech.forcing import FORCE, FORCED
 from emomech.run import Run
 from emomech.schema import Schema
 from emomech.study import Study, StudySpec
@@ -129,3 +130,21 @@ def test_a_run_without_provenance_is_not_there() -> None:
     run.result()
     assert len(CALLS) == 2
     assert json.loads((run.folder / runs.PROVENANCE).read_text())["key"] == run.key
+
+
+def forcing(study: Study) -> Made:
+    study.forced.append("SAE s at p: leaves 0.99")
+    return made(study)
+
+
+def test_what_was_forced_is_recorded_and_counts_only_where_it_is_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FORCE, "1")
+    run = Run(forcing, StudySpec())
+    run.result()
+    assert run.provenance[FORCED] == ["SAE s at p: leaves 0.99"]
+    monkeypatch.delenv(FORCE)
+    with pytest.raises(UsageError, match=r"SAE s at p: leaves 0\.99\nTake SAEs of .*--force"):
+        Run(forcing, StudySpec()).result()
+    plain = Run(made, StudySpec())
+    plain.result()
+    assert FORCED not in plain.provenance

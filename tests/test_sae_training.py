@@ -13,8 +13,10 @@ from emomech.activations import collect
 from emomech.errors import UsageError
 from emomech.gate import qualities
 from emomech.models import LanguageModel
+from emomech.sae_files import scan
+from emomech.sae_sets import SaeSet
 from emomech.sae_training import SaeRecipe, default_points, fit, named_points, pools, train_saes
-from emomech.saes import check_fits, from_saelens, load_saes
+from emomech.saes import from_saelens
 from emomech.vocab import HookPoint
 
 RECIPE = SaeRecipe(d_sae=64, k=8, n_tokens=60_000, batch=256)
@@ -39,10 +41,9 @@ def test_there_is_one_point_before_and_after_every_block(lm: LanguageModel) -> N
 
 
 def test_they_load_fit_and_reconstruct(lm: LanguageModel, folder: Path) -> None:
-    saes = load_saes(folder, name="trained")
+    saes = SaeSet(scan(folder, name="trained"))
     assert set(saes) == {HookPoint(0, "resid_pre"), HookPoint(0)}
     for sae in saes.values():
-        check_fits(sae, lm)
         assert (sae.d_in, sae.d_sae) == (lm.d_model, 64)
     for quality in qualities(lm, saes, TEXTS[:3]):
         assert quality.l0 <= 8
@@ -50,7 +51,7 @@ def test_they_load_fit_and_reconstruct(lm: LanguageModel, folder: Path) -> None:
 
 
 def test_nothing_else_is_left_in_the_folder(folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == sorted(str(p) for p in load_saes(folder, name="x"))
+    assert sorted(path.name for path in folder.iterdir()) == sorted(str(file.point) for file in scan(folder, name="x"))
 
 
 def test_a_point_that_is_there_is_left_alone(lm: LanguageModel, folder: Path) -> None:

@@ -1,52 +1,24 @@
 """SAEs answer as SAELens's own do, and what cannot be read says why."""
 
-import json
 import subprocess
 import sys
-import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from random_saes import D_IN, D_SAE, POINT, K, activations, saelens_sae
 
-from emomech.errors import EmomechError, UsageError
-from emomech.saes import Sae, check_fits, from_saelens, load_release, load_saes, random_sae
-from emomech.vocab import HookPoint
-
-D_IN, D_SAE, K = 12, 40, 5
-POINT = HookPoint(1)
-
-
-def saelens_sae(architecture: str = "standard", hook_name: str = str(POINT), kwargs: dict | None = None, **options):
-    """Make a random SAE of SAELens's, biases and decoder norms included."""
-    with warnings.catch_warnings(action="ignore"):
-        import sae_lens
-        from sae_lens.saes.sae import SAEMetadata
-
-    kinds = {"standard": "Standard", "jumprelu": "JumpReLU", "topk": "TopK", "gated": "Gated"}
-    kind = kinds[architecture]
-    metadata = SAEMetadata(model_name="tiny", hook_name=hook_name, model_from_pretrained_kwargs=kwargs)
-    config = getattr(sae_lens, f"{kind}SAEConfig")(d_in=D_IN, d_sae=D_SAE, metadata=metadata, **options)
-    with warnings.catch_warnings(action="ignore"):
-        sae = getattr(sae_lens, f"{kind}SAE")(config)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, weight in sae.named_parameters():
-            weight.copy_(torch.randn(weight.shape, generator=generator) * 0.5)
-            if name == "threshold":
-                weight.abs_()
-    return sae
-
-
-def activations(*shape: int, shift: float = 3.0) -> Tensor:
-    return torch.randn(*shape, D_IN, generator=torch.Generator().manual_seed(1)) * 2 + shift
+from emomech.errors import EmomechError
+from emomech.sae_files import scan
+from emomech.saes import Sae, from_saelens, random_sae
 
 
 def loaded(sae, folder: Path) -> Sae:
     sae.save_model(folder / "one")
-    return load_saes(folder, name="random")[POINT]
+    (file,) = scan(folder, name="random")
+    assert file.point == POINT
+    return file.load()
 
 
 KINDS = {
@@ -54,10 +26,13 @@ KINDS = {
     "standard, bias kept": {"architecture": "standard", "apply_b_dec_to_input": False},
     "jumprelu": {"architecture": "jumprelu", "apply_b_dec_to_input": False},
     "jumprelu, bias taken off": {"architecture": "jumprelu"},
+    "gated": {"architecture": "gated"},
+    "gated, bias kept": {"architecture": "gated", "apply_b_dec_to_input": False},
     "topk": {"architecture": "topk", "k": K},
     "topk by decoder norm": {"architecture": "topk", "k": K, "rescale_acts_by_decoder_norm": True},
     "standard, layer norm": {"architecture": "standard", "normalize_activations": "layer_norm"},
     "topk, layer norm": {"architecture": "topk", "k": K, "normalize_activations": "layer_norm"},
+    "gated, layer norm": {"architecture": "gated", "normalize_activations": "layer_norm"},
     "jumprelu, layer norm": {"architecture": "jumprelu", "normalize_activations": "layer_norm"},
 }
 
@@ -143,54 +118,6 @@ def test_jumprelu_threshold_is_strict() -> None:
     assert sae.encode(torch.tensor([1.0, 1.5])).tolist() == [0.0, 1.5]
 
 
-def test_saes_come_in_order_of_depth(tmp_path: Path) -> None:
-    points = [HookPoint(0, "resid_pre"), HookPoint(0), HookPoint(2), HookPoint(10)]
-    for point in reversed(points):
-        saelens_sae(hook_name=str(point)).save_model(tmp_path / str(point))
-    assert list(load_saes(tmp_path, name="all")) == points
-    assert list(load_saes(tmp_path / str(points[2]), name="the folder itself")) == [points[2]]
-
-
-def test_empty_folder_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"holds no SAE; expected cfg\.json and sae_weights\.safetensors"):
-        load_saes(tmp_path, name="none")
-
-
-def test_two_saes_for_one_point_are_named(tmp_path: Path) -> None:
-    for folder in ("a", "b"):
-        saelens_sae().save_model(tmp_path / folder)
-    with pytest.raises(UsageError, match=r"b: is a second SAE for blocks\.1\.hook_resid_post; the first is .*a\."):
-        load_saes(tmp_path, name="two")
-
-
-def _edit(config: Path, **changes: object) -> None:
-    content = json.loads(config.read_text())
-    config.write_text(json.dumps(content | changes))
-
-
-NO_NAME = {"sae_lens_version": "6.54.0"}
-DAMAGE = {
-    r"cfg\.json: is not a JSON object": lambda cfg, _: cfg.write_text("{"),
-    r"cfg\.json: is not a JSON": lambda cfg, _: cfg.write_text("[]"),
-    r"kind 'unheard'; supported are standard, jumprelu, topk": lambda cfg, _: _edit(cfg, architecture="unheard"),
-    r"safetensors: is missing": lambda _, weights: weights.unlink(),
-    r"safetensors: is damaged": lambda _, weights: weights.write_bytes(b"not weights at all"),
-    r"one: cfg\.json and .* do not describe one SAE": lambda cfg, _: _edit(cfg, architecture="jumprelu"),
-    r"do not describe one SAE.*size mismatch": lambda cfg, _: _edit(cfg, d_in=D_IN + 1),
-    r"point 'h\.1': expected blocks": lambda cfg, _: _edit(cfg, metadata=NO_NAME | {"hook_name": "h.1"}),
-    r"hook point 'None'": lambda cfg, _: _edit(cfg, metadata=NO_NAME),
-}
-
-
-@pytest.mark.parametrize(("message", "damage"), DAMAGE.items(), ids=range(len(DAMAGE)))
-def test_damage_is_told_with_the_file(message: str, damage, tmp_path: Path) -> None:
-    saelens_sae().save_model(tmp_path / "one")
-    damage(tmp_path / "one" / "cfg.json", tmp_path / "one" / "sae_weights.safetensors")
-    with pytest.raises(EmomechError, match=message) as caught:
-        load_saes(tmp_path, name="damaged")
-    assert str(tmp_path / "one") in str(caught.value)
-
-
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     sae = saelens_sae()
     sae.b_enc.data[3] = float("nan")
@@ -201,7 +128,6 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"architecture": "gated"}, "is of the kind 'gated'; supported are standard, jumprelu, topk"),
         ({"normalize_activations": "expected_average_only_in"}, "not folded .* fold_activation_norm_scaling_factor"),
         ({"normalize_activations": "constant_norm_rescale"}, "'constant_norm_rescale'; supported are none and layer"),
         ({"hook_name": "blocks.1.attn.hook_z", "reshape_activations": "hook_z"}, "reshaped by 'hook_z'"),
@@ -230,23 +156,6 @@ def test_shapes_that_disagree_and_a_senseless_k_are_refused() -> None:
         replace(sae, k=D_SAE + 1)
 
 
-@dataclass(frozen=True)
-class _Model:
-    name: str = "small"
-    d_model: int = D_IN
-    n_layers: int = 2
-
-
-def test_an_sae_that_cannot_stand_in_the_model_is_refused() -> None:
-    sae = from_saelens(saelens_sae(), name="set")
-    check_fits(sae, _Model())
-    check_fits(sae, _Model(name="another name of the same model"))
-    with pytest.raises(UsageError, match=r"SAE set at blocks\.1.*reads 12 numbers, but .* small has 64.*on tiny"):
-        check_fits(sae, _Model(d_model=64))
-    with pytest.raises(UsageError, match=r"SAE set at blocks\.1\.hook_resid_post: small has blocks 0\.\.0"):
-        check_fits(sae, _Model(n_layers=1))
-
-
 def test_random_sae_is_sparse_centred_unit_and_decided_by_its_seed() -> None:
     x = activations(60)
     sae = random_sae(POINT, x, D_SAE, K, seed=3)
@@ -256,43 +165,6 @@ def test_random_sae_is_sparse_centred_unit_and_decided_by_its_seed() -> None:
     assert (sae.encode(x) > 0).sum(-1).max() <= K
     assert torch.equal(sae.W_dec, random_sae(POINT, x, D_SAE, K, seed=3).W_dec)
     assert not torch.equal(sae.W_dec, random_sae(POINT, x, D_SAE, K, seed=4).W_dec)
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch):
-    """Let SAELens's `from_pretrained` do what a test wants, since no test goes to the network."""
-    with warnings.catch_warnings(action="ignore"):
-        from sae_lens import SAE
-
-    def answer_with(answer) -> None:
-        def from_pretrained(release: str, sae_id: str, **_: object):
-            if isinstance(answer, Exception):
-                raise answer
-            return answer(sae_id)
-
-        monkeypatch.setattr(SAE, "from_pretrained", from_pretrained)
-
-    return answer_with
-
-
-def test_a_release_is_taken_over_point_by_point(hub) -> None:
-    hub(lambda sae_id: saelens_sae(hook_name=sae_id))
-    points = [HookPoint(0), HookPoint(1)]
-    found = load_release("some-release", {point: str(point) for point in points})
-    assert list(found) == points and found[points[1]].name == "some-release"
-
-
-def test_a_release_that_fails_says_the_way_out(hub) -> None:
-    ids = {POINT: "layer_1"}
-    hub(ConnectionError("no route"))
-    with pytest.raises(EmomechError, match=r"SAE layer_1 of far: cannot be fetched \(no route\).*a folder of SAEs"):
-        load_release("far", ids)
-    hub(ValueError("ID layer_1 not found in release far."))
-    with pytest.raises(UsageError, match="ID layer_1 not found"):
-        load_release("far", ids)
-    hub(lambda _: saelens_sae(hook_name="blocks.1.hook_resid_pre"))
-    with pytest.raises(UsageError, match=r"stands at blocks\.1\.hook_resid_pre, expected blocks\.1\.hook_resid_post"):
-        load_release("far", ids)
 
 
 def test_importing_the_module_does_not_import_saelens() -> None:

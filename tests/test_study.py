@@ -195,3 +195,16 @@ def test_a_published_text_that_the_model_cannot_read_is_left_out_and_counted(tmp
     assert corpus.dropped == {TWICE: 1, TOO_LONG: 1}
     assert corpus.labels == ("joy", "sadness")
     assert Study(spec).prompts[0] == "It rained 0 times.\nThe writer of this text feels"
+
+
+def test_saes_of_the_embedded_model_are_read_when_they_are_asked_for() -> None:
+    study = Study(StudySpec())
+    assert [point.resid_index() for point in study.saes] == list(range(study.lm.n_layers + 1))
+    assert all(sae.point == point and sae.d_in == study.lm.d_model for point, sae in study.saes.items())
+    first = next(iter(study.saes))
+    assert study.saes[first] is study.saes[first]
+
+
+def test_saes_that_cannot_stand_in_the_model_are_refused_before_any_is_read() -> None:
+    with pytest.raises(UsageError, match=r"SAE organism at blocks\.5\.hook_resid_post: .* has blocks 0\.\.4"):
+        _ = Study(StudySpec(model="organism-disgust02", sae="organism")).saes

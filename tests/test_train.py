@@ -16,7 +16,7 @@ from emomech.organism.card import card as write_card
 from emomech.organism.curriculum import PHASES
 from emomech.organism.evaluate import Sizes
 from emomech.organism.recipe import Recipe
-from emomech.saes import load_saes
+from emomech.sae_files import scan
 
 TINY = Recipe(
     d_model=32, n_layers=1, n_heads=2, batch=4, binding=2, appraisal=2, grammar=4, d_sae=64, k=8, sae_tokens=600_000
@@ -44,9 +44,7 @@ def test_model_and_saes_load(made: Path) -> None:
     lm = load_model("made", made / "model")
     assert (lm.n_layers, lm.d_model) == (1, 32)
     assert lm.prepend_bos
-    assert {str(point) for point in load_saes(made / "saes", name="made")} == {
-        p.name for p in (made / "saes").iterdir()
-    }
+    assert {str(file.point) for file in scan(made / "saes", name="made")} == {p.name for p in (made / "saes").iterdir()}
 
 
 def test_nothing_unfinished_is_left(made: Path) -> None:

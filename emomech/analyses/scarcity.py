@@ -160,6 +160,7 @@ def opened(study: Study, name: str) -> Opened:
     (shares, seed), preset = records.shares(name), presets.model(name)
     sae = AUTO if preset.sae else str(presets.shipped(preset.path).parent / "saes")
     other = Study(replace(study.spec, model=name, sae=sae))
+    vars(other).update(forced=study.forced)
     return Opened(name, shares, seed, other)
 
 

@@ -1,0 +1,37 @@
+"""SAEs of SAELens's with random weights, of every kind that is read."""
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from emomech.vocab import HookPoint
+
+D_IN, D_SAE, K = 12, 40, 5
+POINT = HookPoint(1)
+
+
+def saelens_sae(architecture: str = "standard", hook_name: str = str(POINT), kwargs: dict | None = None, **options):
+    """Make a random SAE of SAELens's, biases and decoder norms included."""
+    with warnings.catch_warnings(action="ignore"):
+        import sae_lens
+        from sae_lens.saes.sae import SAEMetadata
+
+    kinds = {"standard": "Standard", "jumprelu": "JumpReLU", "topk": "TopK", "gated": "Gated"}
+    kind = kinds[architecture]
+    metadata = SAEMetadata(model_name="tiny", hook_name=hook_name, model_from_pretrained_kwargs=kwargs)
+    sizes = {"d_in": D_IN, "d_sae": D_SAE} | options
+    config = getattr(sae_lens, f"{kind}SAEConfig")(metadata=metadata, **sizes)
+    with warnings.catch_warnings(action="ignore"):
+        sae = getattr(sae_lens, f"{kind}SAE")(config)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, weight in sae.named_parameters():
+            weight.copy_(torch.randn(weight.shape, generator=generator) * 0.5)
+            if name == "threshold":
+                weight.abs_()
+    return sae
+
+
+def activations(*shape: int, shift: float = 3.0) -> Tensor:
+    return torch.randn(*shape, D_IN, generator=torch.Generator().manual_seed(1)) * 2 + shift
