@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emomech import hub_files, presets
+from emomech import hub, presets
 from emomech.errors import unknown
 from emomech.preset_kinds import CorpusPreset, DataCard
 
@@ -91,7 +91,7 @@ def table() -> "pd.DataFrame":
             "missing": ", ".join(_missing(preset)),
             "style": told.style,
             "noise": told.noise,
-            "pinned": hub_files.pinned(preset.revision),
+            "pinned": hub.pinned(preset.revision),
         }
         for name, (preset, told) in _published().items()
     ]
@@ -113,7 +113,7 @@ def _state(preset: CorpusPreset) -> str:
         return f"on this machine: {preset.path}"
     if not preset.repository:
         return "from a file alone: it is on no hub"
-    if commit := hub_files.commit(preset.repository, preset.revision, preset.files):
+    if commit := hub.commit(preset.repository, preset.revision, preset.files):
         return f"in the cache of the hub, commit {commit}"
     return "to be fetched from the hub"
 
@@ -121,7 +121,7 @@ def _state(preset: CorpusPreset) -> str:
 def _origin(preset: CorpusPreset, told: DataCard) -> str:
     if not preset.repository:
         return f"a file of yours. {told.revision_note}".strip()
-    fixed = f"commit `{preset.revision}`" if hub_files.pinned(preset.revision) else f"revision `{preset.revision}`"
+    fixed = f"commit `{preset.revision}`" if hub.pinned(preset.revision) else f"revision `{preset.revision}`"
     files = ", ".join(f"`{file}`" for file in preset.files)
     return f"`{preset.repository}` on the hub, {fixed}: {files}. {told.revision_note}".strip()
 

@@ -34,7 +34,7 @@ def fetch(repository: str, revision: str = "main", *, kind: Kind = "model", file
             repository, repo_type=kind, revision=revision, allow_patterns=list(files), ignore_patterns=nested
         )
     except errors.GatedRepoError as error:
-        raise EmomechError(f"{_named(repository, kind)} is gated. {_licence(repository, error)}") from error
+        raise EmomechError(f"{_named(repository, kind)} is gated. {_licence(repository, kind, error)}") from error
     except errors.RevisionNotFoundError as error:
         where = f"{_page(repository, kind)}/commits/main"
         raise UsageError(f"{_named(repository, kind)} has no revision {revision!r}. See {where}.") from error
@@ -52,6 +52,20 @@ def fetch(repository: str, revision: str = "main", *, kind: Kind = "model", file
     for blob in sorted(set(_blobs(repository, kind)) - before):
         _check(blob, repository, kind)
     return Path(found)
+
+
+def pinned(revision: str) -> bool:
+    """Whether a revision is a commit, which cannot come to mean other files; a branch can."""
+    return bool(re.fullmatch("[0-9a-f]{40}", revision))
+
+
+def commit(repository: str, revision: str, files: Sequence[str], kind: Kind = "dataset") -> str:
+    """Name the commit of which the cache holds every file, without asking the hub; empty where it lacks one."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = [try_to_load_from_cache(repository, file, revision=revision, repo_type=kind) for file in files]
+    held = [Path(path).parts for path in found if isinstance(path, str)]
+    return held[0][held[0].index("snapshots") + 1] if held and len(held) == len(files) else ""
 
 
 def cached_bytes(repository: str, kind: Kind = "model") -> int:
@@ -88,10 +102,10 @@ def _check(blob: Path, repository: str, kind: Kind) -> None:
         )
 
 
-def _licence(repository: str, error: Exception) -> str:
+def _licence(repository: str, kind: Kind, error: Exception) -> str:
     """What somebody has to do who may not read a gated repository yet."""
     status = getattr(getattr(error, "response", None), "status_code", 401)
-    page = _page(repository, "model")
+    page = _page(repository, kind)
     if status == 403:
         return (
             f"Your account may not read it yet: accept its licence at {page} with the account of your token, wait "

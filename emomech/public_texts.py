@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from emomech import corpus as corpora
-from emomech import formats, hub_files, masking, presets, published
+from emomech import formats, hub, masking, presets, published
 from emomech.corpus import Example, Reading
-from emomech.errors import UsageError
+from emomech.errors import EmomechError, UsageError
 from emomech.preset_kinds import CorpusPreset
 
 SEVERAL = "several emotions"
@@ -57,9 +57,23 @@ def files(name: str, preset: CorpusPreset) -> list[Path]:
             return found
         raise UsageError(f"corpus {name!r}: {path} holds no file that is written as {preset.format} is.")
     if preset.repository:
-        return hub_files.fetch(name, preset.repository, preset.revision, preset.files)
+        return _of_hub(name, preset)
     home = preset.card.home if preset.card else "its authors"
     raise UsageError(f"corpus {name!r}: is on no hub. Get it from {home}, and give its path: -p corpus=PATH.")
+
+
+def _of_hub(name: str, preset: CorpusPreset) -> list[Path]:
+    """Find a data set's files in the cache of the hub, or fetch them into it; no script of a repository is run."""
+    way_out = "Or get the data elsewhere, and give their path: -p corpus=PATH."
+    try:
+        folder = hub.fetch(preset.repository, preset.revision, kind="dataset", files=preset.files)
+    except EmomechError as error:
+        raise type(error)(f"corpus {name!r}: {error} {way_out}") from error
+    for file in preset.files:
+        if not (folder / file).exists():
+            where = f"the dataset {preset.repository} at {preset.revision}"
+            raise UsageError(f"corpus {name!r}: {where} has no file {file}. {way_out}")
+    return [folder / file for file in preset.files]
 
 
 def _rows(name: str, preset: CorpusPreset) -> Iterator[published.Row]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emomech import corpus as corpora
-from emomech import devices, hub_files, linguistics, presets, public_texts
+from emomech import devices, hub, linguistics, presets, public_texts
 from emomech.corpus import Corpus, Example, Reading
 from emomech.errors import UsageError
 from emomech.forcing import forced, refusal
@@ -249,8 +249,8 @@ def _content(entry: Preset) -> dict[str, object]:
     part = entry.model_dump(exclude=_NOT_IDENTITY | told)
     if path := getattr(entry, "path", ""):
         part["content"] = content_hash(presets.shipped(path))
-    if isinstance(entry, CorpusPreset) and entry.repository and not hub_files.pinned(entry.revision):
-        part["commit"] = hub_files.commit(entry.repository, entry.revision, entry.files)
+    if isinstance(entry, CorpusPreset) and entry.repository and not hub.pinned(entry.revision):
+        part["commit"] = hub.commit(entry.repository, entry.revision, entry.files)
     if joins := getattr(entry, "joins", []):
         part["joins"] = [_content(presets.corpus(name)) for name in joins]
     return part

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from emomech import data_cards, hub_files, presets
+from emomech import data_cards, hub, presets
 from emomech.errors import UsageError
 
 ROOT = Path(__file__).parents[1]
@@ -34,14 +34,14 @@ def test_a_card_says_what_is_read_and_what_is_missing(name: str) -> None:
 @pytest.mark.parametrize("name", data_cards.names())
 def test_what_is_not_pinned_is_said_to_be_so(name: str) -> None:
     preset = presets.corpus(name)
-    if preset.repository and not hub_files.pinned(preset.revision):
+    if preset.repository and not hub.pinned(preset.revision):
         assert "NOT pinned" in data_cards.card(name)
     else:
         assert "NOT pinned" not in data_cards.card(name)
 
 
 def test_a_commit_is_pinned_and_a_branch_is_not() -> None:
-    found = {name for name in data_cards.names() if hub_files.pinned(presets.corpus(name).revision)}
+    found = {name for name in data_cards.names() if hub.pinned(presets.corpus(name).revision)}
     assert found == {"goemotions", "dair-emotion", "meld", "tweeteval", "aipsy"}
 
 
@@ -60,7 +60,7 @@ def test_where_the_texts_would_come_from_is_known_without_the_hub(
 ) -> None:
     (tmp_path / "meld").mkdir()
     monkeypatch.setenv(presets.DATA, str(tmp_path))
-    monkeypatch.setattr(hub_files, "commit", lambda repository, *_: "abc" * ("tweet_eval" in repository))
+    monkeypatch.setattr(hub, "commit", lambda repository, *_: "abc" * ("tweet_eval" in repository))
     found = data_cards.availability()
     assert list(found) == data_cards.names()
     assert found["meld"] == f"on this machine: {tmp_path / 'meld'}"

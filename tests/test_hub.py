@@ -236,3 +236,23 @@ def test_a_public_model_is_studied_by_its_name(
     point(monkeypatch, "http://127.0.0.1:9", tmp_path / "cache")
     again = Study(spec)
     assert (label_log_probs(again.lm, again.prompts, again.answers) == scores).all()
+
+
+def test_the_commit_in_the_cache_is_told_without_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    held, pinned = tmp_path / "datasets--a--b", "0123456789abcdef0123456789abcdef01234567"
+    assert hub.commit("a/b", pinned, ["d/x.csv"]) == ""
+    file = held / "snapshots" / pinned / "d" / "x.csv"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    (held / "refs").mkdir()
+    (held / "refs" / "main").write_text(pinned)
+    assert hub.commit("a/b", pinned, ["d/x.csv"]) == hub.commit("a/b", "main", ["d/x.csv"]) == pinned
+    assert hub.commit("a/b", pinned, ["d/x.csv", "y.csv"]) == hub.commit("a/b", pinned, []) == ""
+
+
+@pytest.mark.parametrize(("revision", "pinned"), [("a" * 40, True), ("a" * 7, False), ("main", False)])
+def test_a_commit_is_pinned_and_a_branch_is_not(revision: str, pinned: bool) -> None:
+    assert hub.pinned(revision) is pinned

@@ -8,7 +8,7 @@ import pandas as pd
 import published_files as made
 import pytest
 
-from emomech import hub_files, presets, public_texts
+from emomech import hub, presets, public_texts
 from emomech.analyses.behaviour import behaviour
 from emomech.corpus import CONFLICT, TOO_LONG, TWICE, Example
 from emomech.errors import EmomechError, UsageError
@@ -133,15 +133,22 @@ def test_a_set_of_the_hub_is_read_in_the_order_of_its_files(tmp_path: Path, monk
     names = ["anger", "joy", "optimism", "sadness"]
     rows = [pd.DataFrame({"text": [f"It rained {n}."], "label": [n % 4]}) for n in range(len(preset.files))]
 
-    def fetch(name: str, repository: str, revision: str, files: list[str]) -> list[Path]:
-        assert (name, repository, revision) == ("tweeteval", preset.repository, preset.revision)
-        pairs = zip(files, rows, strict=True)
-        return [made.of_datasets(tmp_path / file, frame, names) for file, frame in pairs]
+    def fetch(repository: str, revision: str, kind: str, files: list[str]) -> Path:
+        assert (repository, revision, kind) == (preset.repository, preset.revision, "dataset")
+        for file, frame in zip(files, rows, strict=True):
+            made.of_datasets(tmp_path / file, frame, names)
+        return tmp_path
 
-    monkeypatch.setattr(hub_files, "fetch", fetch)
+    monkeypatch.setattr(hub, "fetch", fetch)
     found = public_texts.read("tweeteval", preset, SIX)
     assert texts(found) == [("It rained 0.", "anger"), ("It rained 1.", "joy")]
     assert found.dropped == {OUTSIDE: 1}
+
+
+def test_a_file_that_the_repository_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "fetch", lambda *_, **__: tmp_path)
+    with pytest.raises(UsageError, match=r"corpus 'meld': the dataset .* has no file .*-p corpus=PATH"):
+        public_texts.read("meld", presets.corpus("meld"), SIX)
 
 
 def test_a_folder_of_data_comes_before_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

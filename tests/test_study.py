@@ -5,7 +5,7 @@ from pathlib import Path
 import published_files as made
 import pytest
 
-from emomech import hub_files, presets
+from emomech import hub, presets
 from emomech.corpus import TOO_LONG, TWICE
 from emomech.errors import UsageError
 from emomech.study import Study, StudySpec, content_hash
@@ -175,7 +175,7 @@ def test_data_that_no_commit_pins_are_told_by_the_one_in_the_cache(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = {"gsri-18/ISEAR-dataset-complete": "", presets.corpus("meld").repository: ""}
-    monkeypatch.setattr(hub_files, "commit", lambda repository, *_: held[repository])
+    monkeypatch.setattr(hub, "commit", lambda repository, *_: held[repository])
     spec = StudySpec(model=str(folder), sae=None, corpus="isear")
     before = spec.identity()
     held["gsri-18/ISEAR-dataset-complete"] = "0" * 40
