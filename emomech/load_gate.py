@@ -20,7 +20,8 @@ from emomech.tokens import TokenizedText, tokenize
 from emomech.vocab import HookPoint
 
 MAX_DENSITY = 0.25
-"""Active features per token, in terms of the dimensions that they are read from: more are no sparse code."""
+"""Active features per token, in terms of the dimensions that they are read from: more are no sparse code, save where
+a TopK SAE says itself how many there are to be."""
 MAX_RATIO = 2.5
 """By what factor the active features per token may differ from what was published: texts differ, but not so much."""
 MIN_SHARE = 0.5
@@ -111,7 +112,7 @@ def _wrong(sae: Sae, x: Tensor, near: Mapping[HookPoint, Tensor]) -> str:
 
 def _beyond_limits(sae: Sae, found: Figures) -> str:
     """Say which figure is out of its bounds, with them."""
-    most = sae.d_in * MAX_DENSITY
+    most = max(sae.d_in * MAX_DENSITY, sae.k or 0)
     fires = f"has {found.l0:.1f} active features per token"
     if not found.fvu <= MAX_FVU:
         return f"leaves {found.fvu:.2f} of the variance unexplained, expected at most {MAX_FVU}"

@@ -85,6 +85,14 @@ def test_a_lost_activation_function_is_caught(
         assert "the threshold or the k of its configuration may be lost" in told
 
 
+def test_as_many_features_as_a_topk_sae_is_to_have_are_not_too_many(
+    lm: LanguageModel, saes: Mapping[HookPoint, Sae]
+) -> None:
+    dense = replace(saes[POINT], k=lm.d_model // 2, expected_l0=None)
+    assert found(lm, dense) == ""
+    assert "active features per token" in found(lm, replace(dense, activation="relu", k=None))
+
+
 def test_saes_of_another_model_are_caught(lm: LanguageModel) -> None:
     """A base model's SAEs on its chat version look like this, where they do not fit."""
     with pytest.raises(UsageError) as caught:

@@ -161,8 +161,8 @@ def test_a_sweep_of_other_columns_is_refused(weights: Path) -> None:
 
 
 def test_a_model_that_is_no_organism_is_refused(weights: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"model 'gpt2': is no embedded model.*Those that have: "):
-        organism(Study(StudySpec(model="gpt2", sae=None)))
+    with pytest.raises(UsageError, match=r"model 'gpt2-small': is no embedded model.*Those that have: "):
+        organism(Study(StudySpec(model="gpt2-small", sae=None)))
     bare = tmp_path / "bare" / "model"
     bare.mkdir(parents=True)
     with pytest.raises(UsageError, match="has no record of its training"):

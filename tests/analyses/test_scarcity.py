@@ -117,7 +117,7 @@ def test_shares_are_read_from_the_record_and_add_up() -> None:
     assert seed == 0 and sum(shares.values()) == pytest.approx(1)
     assert list(shares.values()) == pytest.approx([1 / 7] * 7)
     with pytest.raises(UsageError, match="no embedded model"):
-        records.shares("gpt2")
+        records.shares("gpt2-small")
 
 
 def test_the_state_of_other_records_is_refused() -> None:

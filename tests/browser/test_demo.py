@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from emomech import demo, pages, presets
+from emomech import demo, page_checks, pages, presets
 from emomech.corpus import Example
 from emomech.edition import ROOT
 from emomech.interventions import MoveFeatures
@@ -245,5 +245,5 @@ def test_the_page_is_whole_and_asks_nobody(browser: Any, page: Path, scheme: str
     assert len(heights) == 1, "the layout jumps"
     assert visit.complaints == []
     assert [url for url in visit.requests if not url.startswith(("file:", "data:"))] == []
-    assert [problem for problem in pages.html_problems(page.parents[1]) if problem.startswith(demo.PAGE)] == []
+    assert [problem for problem in page_checks.html_problems(page.parents[1]) if problem.startswith(demo.PAGE)] == []
     visit.context.close()
