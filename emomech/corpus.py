@@ -141,16 +141,27 @@ def read(path: Path) -> Reading:
     Texts that stand twice are left out and counted, see `single`. Raises UsageError that names the file and what is
     wrong with it: its ending, its encoding, a missing column, an empty cell.
     """
+    frame = _filled(path, "text", "label")
+    kept = [column for column in ("text", "label", "person", "item_type") if column in frame.columns]
+    rows = frame[kept].fillna("").astype(str).to_dict("records")
+    return single([Example(**{str(key): value.strip() for key, value in row.items()}) for row in rows])
+
+
+def texts(path: Path) -> list[str]:
+    """Read the texts of such a file, each once; no label is needed. Raises UsageError as `read` does."""
+    return list(dict.fromkeys(_filled(path, "text").text.astype(str).str.strip()))
+
+
+def _filled(path: Path, *columns: str) -> "pd.DataFrame":
+    """Read a table in which some columns have no empty cell."""
     frame = _frame(path)
-    for column in ("text", "label"):
+    for column in columns:
         if column not in frame.columns:
             raise UsageError(f"{path.name}: has the columns {list(frame.columns)}, expected one named {column!r}.")
         blank = frame[column].isna() | (frame[column].astype(str).str.strip() == "")
         if blank.any():
             raise UsageError(f"{path.name}: row {int(blank.argmax()) + 1} has no {column}.")
-    kept = [column for column in ("text", "label", "person", "item_type") if column in frame.columns]
-    rows = frame[kept].fillna("").astype(str).to_dict("records")
-    return single([Example(**{str(key): value.strip() for key, value in row.items()}) for row in rows])
+    return frame
 
 
 def single(examples: Iterable[Example]) -> Reading:

@@ -69,10 +69,11 @@ def _card(row: Row, result: CausalFeatures) -> str:
         "tells": f"{row['tells']}, AUROC {number_text(row['auroc'])}",
         "fires": f"at {100 * row['fires']:.1f} % of the tokens, at most {number_text(row['peak'])}",
     }
+    more = f' <a href="{escape(row["page"])}">on Neuronpedia</a>' if row["page"] else ""
     listing = "".join(f"<dt>{fact}</dt><dd>{escape(text)}</dd>" for fact, text in facts.items())
     return (
         f'<article class="emo-card" id="{name}" aria-labelledby="{name}-name">'
-        f'<h4 id="{name}-name">Feature {feature} <small>{escape(point)}</small></h4>'
+        f'<h4 id="{name}-name">Feature {feature} <small>{escape(point)}</small>{more}</h4>'
         f'<div class="emo-card-body"><div><dl>{listing}</dl>{_effects(_of(result.effects, point, feature))}</div>'
         f"<div>{_texts(_of(result.texts, point, feature))}</div></div></article>"
     )

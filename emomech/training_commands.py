@@ -5,13 +5,16 @@ What a command needs is imported when it is called, as in `cli`.
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
 from emomech.devices import Device
 from emomech.errors import UsageError
 from emomech.presets import listed
+
+if TYPE_CHECKING:
+    from emomech.study import Study
 
 Format: TypeAlias = Literal["table", "json"]
 
@@ -87,6 +90,16 @@ def evaluate_organism(
             typer.echo(table.to_string(index=False, float_format="{:.3f}".format) + "\n")
 
 
+def _texts(study: "Study") -> list[str]:
+    """Texts to train on; a table of the user's needs no labels for that."""
+    from emomech import corpus, presets
+
+    preset = presets.corpus(study.spec.corpus)
+    if preset.path and not preset.format:
+        return corpus.texts(Path(preset.path))
+    return [example.text for example in study.corpus.examples]
+
+
 @sae.command("train")
 def train_saes_(
     model: ModelOption,
@@ -108,7 +121,7 @@ def train_saes_(
 
     recipe = SaeRecipe(d_sae=d_sae, k=k, n_tokens=tokens, seed=seed)
     where = named_points(study.lm, listed(points)) if points is not None else default_points(study.lm)
-    train_saes(study.lm, [example.text for example in study.corpus.examples], where, out, recipe, say)
+    train_saes(study.lm, _texts(study), where, out, recipe, say)
     typer.echo(out)
 
 
@@ -135,7 +148,7 @@ def sweep_saes(
     grid = Grid(widths, sparsities, seeds, SaeRecipe(n_tokens=tokens, seed=seed))
     grid.recipes()
     where = named_points(study.lm, listed(points)) if points is not None else default_sweep_points(study.lm)
-    table = sweep(study.lm, [example.text for example in study.corpus.examples], where, grid, say)
+    table = sweep(study.lm, _texts(study), where, grid, say)
     if format == "json":
         typer.echo(table.to_json(orient="records", indent=1))
     else:

@@ -38,6 +38,15 @@ def texts(n: int) -> list[Example]:
     return [Example(f"text {i}", "ab"[i % 2]) for i in range(n)]
 
 
+def test_texts_alone_need_no_label(tmp_path: Path) -> None:
+    file = tmp_path / "texts.csv"
+    file.write_text("text\nIt rained.\n It rained. \nIt shone.\n")
+    assert corpus.texts(file) == ["It rained.", "It shone."]
+    file.write_text("line\nIt rained.\n")
+    with pytest.raises(UsageError, match="expected one named 'text'"):
+        corpus.texts(file)
+
+
 def test_a_limit_draws_by_the_seed_and_not_by_the_order() -> None:
     first = {example.text for example in corpus.drawn(texts(50), 10, seed=0).examples}
     assert first == {example.text for example in corpus.drawn(texts(50)[::-1], 10, seed=0).examples}

@@ -23,7 +23,8 @@ def result() -> CausalFeatures:
     cards, effects, texts = [], [], []
     for point, number, supports in PLACES:
         writes = "joy" if supports == "joy" else ""
-        cards.append((point, number, 0.5, supports, 0.1, 3.0, "joy", 0.9, writes, "glad <b>", "sad"))
+        page = f"https://www.neuronpedia.org/small/{number}" if number == 9 else ""
+        cards.append((point, number, 0.5, supports, 0.1, 3.0, "joy", 0.9, writes, "glad <b>", "sad", page))
         for i, emotion in enumerate(("joy", "anger", "fear")):
             own = emotion in supports
             loss = 1.0 + i if own else -0.1
@@ -75,6 +76,11 @@ def test_charts_draw(result: CausalFeatures) -> None:
         assert spec["width"] == "container"
         svg = vl_convert.vegalite_to_svg(json.loads(chart.to_json()) | {"width": 400})
         assert svg.count("<path") > 5
+
+
+def test_a_public_feature_leads_to_its_page(result: CausalFeatures) -> None:
+    shown = feature_cards.cards(result).data
+    assert re.findall(r'<a href="([^"]+)">on Neuronpedia', shown) == ["https://www.neuronpedia.org/small/9"]
 
 
 def test_what_comes_from_data_is_escaped(result: CausalFeatures) -> None:

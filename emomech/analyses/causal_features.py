@@ -56,6 +56,7 @@ CARDS = Schema(
         "writes": "label that it writes by the direct path; empty for none",
         "raises": "words that it promotes most, by the direct path",
         "lowers": "words that it lowers most",
+        "page": "where Neuronpedia shows it; empty where it does not",
     },
 )
 EFFECTS = Schema(
@@ -195,6 +196,7 @@ def _cards(
             *(str(one.point), one.index, one.point.depth(study.lm.n_layers), ", ".join(supports)),
             *(float(usual.fires[one.index]), float(usual.peak[one.index])),
             *(questions.labels[best], float(found[best, i]), writes[i], " ".join(raises), " ".join(lowers)),
+            study.saes[one.point].link(one.index),
         )
 
 
