@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -11,6 +12,9 @@ from emomech.errors import UsageError
 from emomech.models import LanguageModel
 
 PaddingSide = Literal["left", "right"]
+
+_TO_SPARE = 8
+"""Tokens that a piece of a text is shorter than the context, since its ends may be tokenized otherwise than inside."""
 
 _ON_CPU, _ON_GPU = 1024, 8192
 """Tokens of a batch: small ones stay in a processor's cache, which makes a forward pass about twice as fast."""
@@ -103,6 +107,18 @@ def tokenize(lm: LanguageModel, texts: Sequence[str]) -> list[TokenizedText]:
         text = TokenizedText(tuple(ids[start:]), tuple(places), special)
         tokenized.append(_with_bos(text, bos) if lm.prepend_bos else text)
     return tokenized
+
+
+def pieces(lm: LanguageModel, texts: Sequence[str]) -> list[str]:
+    """Cut each text that is longer than the model's context between tokens, into pieces that the model can read."""
+    most = max(1, lm.context - lm.prepend_bos - _TO_SPARE)
+    tokenizer: Any = lm.tokenizer
+    spans = tokenizer(list(texts), return_offsets_mapping=True, add_special_tokens=False, verbose=False)
+    found = []
+    for text, places in zip(texts, spans["offset_mapping"], strict=True):
+        starts = [0, *(places[i][0] for i in range(most, len(places), most)), len(text)]
+        found += [text[start:end] for start, end in pairwise(starts)]
+    return [piece for piece in found if piece.strip()]
 
 
 def _with_bos(text: TokenizedText, bos: int) -> TokenizedText:

@@ -91,13 +91,14 @@ def evaluate_organism(
 
 
 def _texts(study: "Study") -> list[str]:
-    """Texts to train on; a table of the user's needs no labels for that."""
+    """Texts to train on, long ones in pieces; a table of the user's needs no labels for that."""
     from emomech import corpus, presets
+    from emomech.tokens import pieces
 
     preset = presets.corpus(study.spec.corpus)
-    if preset.path and not preset.format:
-        return corpus.texts(Path(preset.path))
-    return [example.text for example in study.corpus.examples]
+    unlabelled = preset.path and not preset.format
+    texts = corpus.texts(Path(preset.path)) if unlabelled else [one.text for one in study.corpus.examples]
+    return pieces(study.lm, texts)
 
 
 @sae.command("train")

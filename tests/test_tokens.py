@@ -9,7 +9,7 @@ import torch
 
 from emomech.errors import UsageError
 from emomech.models import LanguageModel, wrap
-from emomech.tokens import TokenizedText, batches, tokenize
+from emomech.tokens import TokenizedText, batches, pieces, tokenize
 
 GPT2 = tiny.language_model("gpt2")
 TOKENIZERS = {
@@ -166,3 +166,10 @@ def test_what_stands_in_the_padding_does_not_matter(lm: LanguageModel) -> None:
         wrong = lm.module(**shifted.forward_kwargs()).logits[:, -1]
     torch.testing.assert_close(*logits, atol=1e-5, rtol=0)
     assert (logits[0] - wrong).abs().max() > 1e-2
+
+
+def test_a_text_longer_than_the_context_is_cut_into_pieces_that_fit(lm: LanguageModel) -> None:
+    long = " ".join(["the cat sat on the mat"] * lm.context)
+    found = pieces(lm, ["the cat", long])
+    assert found[0] == "the cat" and "".join(found[1:]) == long and len(found) > 2
+    assert max(len(text.ids) for text in tokenize(lm, found)) <= lm.context
