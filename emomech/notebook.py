@@ -116,9 +116,9 @@ def glue_html(page: str, name: str, shown: HTML) -> None:
     display({f"{GLUE_PREFIX}text/html": shown.data}, raw=True, metadata=metadata)
 
 
-def glue_figure(page: str, name: str, shown: Figure) -> None:
+def glue_figure(page: str, name: str, chart: "alt.TopLevelMixin", caption: str) -> None:
     """Name a figure, so that another page can show it as `{glue:any}`; here nothing is shown."""
-    glue_html(page, name, HTML(figure_html(shown.spec)))
+    glue_html(page, name, HTML(figure_html(figure(chart, caption).spec)))
 
 
 def parameters_table(page: str, values: Mapping[str, object]) -> HTML:

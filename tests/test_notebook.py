@@ -59,6 +59,17 @@ def test_glue_survives_evaluation_by_the_reader_of_the_book(monkeypatch: pytest.
     assert texts == {"page.n": "1,200", "page.said": 'it\'s "so"', "page.share": "0.50"}
 
 
+def test_a_figure_can_be_shown_on_another_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[dict, dict]] = []
+    monkeypatch.setattr(notebook, "display", lambda data, raw, metadata: shown.append((data, metadata)))
+    chart = alt.Chart(pd.DataFrame({"x": [1]})).mark_point().encode(x="x:Q").properties(description="One point.")
+    notebook.glue_figure("page", "picture", chart, "What it shows.")
+    ((data, metadata),) = shown
+    assert metadata["scrapbook"]["name"] == "page.picture"
+    html = data["application/papermill.record/text/html"]
+    assert "<figcaption>What it shows.</figcaption>" in html and 'aria-label="One point."' in html
+
+
 def test_a_table_shows_every_cell_and_what_columns_mean(frame: pd.DataFrame) -> None:
     html = notebook.table(frame, SCHEMA, caption="A <caption>").data
     assert "a &lt;b&gt; &amp; c" in html and "<b>" not in html and "A &lt;caption&gt;" in html

@@ -33,7 +33,7 @@ def nothing_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_downloads_are_weights_and_dictionaries() -> None:
     found = plan.plan(GPT2, SMALL)
-    assert found.fetch == {"model": 124_439_808 * 4, "sae": 12 * 2 * 768 * 24_576 * 4}
+    assert found.fetch == {"model": 124_439_808 * 4, "sae": 13 * 2 * 768 * 24_576 * 4}
     assert found.cached == {"model": 0, "sae": 0}
     assert found.disk == found.fetch["model"] + 2 * found.fetch["sae"]
     assert plan.plan(StudySpec(model="gpt2-small", sae=None), SMALL).fetch["sae"] == 0
@@ -48,7 +48,7 @@ def test_what_is_in_the_cache_is_not_fetched_again(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "file").write_bytes(b"0" * size)
     (blobs / "half.incomplete").write_bytes(b"0" * 100)
-    bare, found = 124_439_808 * 4 + 24 * 2 * 768 * 24_576 * 4, plan.plan(GPT2, SMALL)
+    bare, found = 124_439_808 * 4 + 26 * 2 * 768 * 24_576 * 4, plan.plan(GPT2, SMALL)
     assert found.cached == {"model": 5000, "sae": 7000}
     assert found.disk == bare - 5000 - 2 * 7000
 
@@ -156,7 +156,7 @@ def test_the_command_tells_people_and_programs_and_exits_with_2(
     assert call("-p", "model=gpt2-small") == 0
     out = capsys.readouterr().out
     assert re.search("time of tracing +unknown: not counted", out)
-    assert "model 0.5 GB, SAEs 1.8 GB" in out and "time of flow" in out
+    assert "model 0.5 GB, SAEs 2.0 GB" in out and "time of flow" in out
     assert call("-p", "model=gemma-2-9b", "-p", "sae=gemma-scope-2b-res-16k", "--format", "json") == 2
     shown = capsys.readouterr()
     told = json.loads(shown.out)

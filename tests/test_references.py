@@ -16,7 +16,7 @@ KNOWN = {
     for person in entry.persons["author"]
 }
 NAMED = re.compile(r"([A-Z][\wá’']+)(?: and [A-Z][\w’']+| et al\.)?,? \(?((?:19|20)\d\d)\b")
-NO_NAMES = {"Copyright", "Ltd", "January", "Version"}
+NO_NAMES = {"Copyright", "Ltd", "January", "Jul", "Version"}
 
 
 def named() -> Iterator[tuple[str, str, str]]:
