@@ -22,7 +22,7 @@ VEGA_LITE = "6.4"
 """The version that Altair writes and vl-convert draws; the three are pinned together."""
 
 BUNDLE = "vega-bundle.js"
-MAX_DATA_ROWS = 400
+MAX_DATA_ROWS = 600
 
 
 class VegaLiteRenderer:
