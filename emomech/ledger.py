@@ -15,7 +15,7 @@ from emomech import book, edition, parameters, presets, runner, verdicts
 from emomech.edition import Profile
 from emomech.errors import UsageError, unknown
 from emomech.organism import records
-from emomech.rules.ruling import Verdict
+from emomech.rules.ruling import Outcome, Verdict
 from emomech.run import Run, commit
 from emomech.schema import Schema
 from emomech.study import AUTO, StudySpec
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ALL = "all"
 PAGE = "verdicts"
 """The notebook that shows the matrix."""
+
+UNTESTED: Outcome = "cannot be tested here"
 
 MATRIX = Schema(
     keys={"claim": "its number in the ledger", "model": "the model that is studied"},
@@ -49,7 +51,7 @@ class Claim:
     """Notebook, analysis and its module."""
     rule: Callable[[Any], Verdict]
     every_model: bool = True
-    """Whether it can be asked of any model; if not, it is about the models that its page names."""
+    """Whether it can be asked of any model; if not, it is about the embedded models that its page names."""
 
     @property
     def analysis(self) -> Callable[..., Any]:
@@ -70,11 +72,15 @@ class Claim:
     def verdict(
         self, model: str = "", profile: Profile = "full", settings: Mapping[str, str] = MappingProxyType({})
     ) -> Verdict:
-        """Decide the claim. Where the analysis cannot be made of a model, the verdict says why."""
+        """Decide the claim. Where the analysis cannot be made of a model, or is of others, the verdict says why."""
         try:
-            return self.rule(self.run(model, profile, settings).result())
+            found = self.rule(self.run(model, profile, settings).result())
         except UsageError as error:
-            return Verdict(self.name, "", "cannot be tested here", str(error), "", "")
+            return Verdict(self.name, "", UNTESTED, str(error), "", "")
+        if self.every_model or not model or presets.model(model).made_by:
+            return found
+        reason = "It compares embedded models, of which this is none. Its page tells what came of it on those."
+        return replace(found, outcome=UNTESTED, reason=reason, estimate="", control="")
 
 
 CLAIMS: tuple[Claim, ...] = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from IPython.display import HTML
@@ -19,8 +20,8 @@ def table(matrix: "pd.DataFrame", pages: str = "") -> HTML:
 
     A cell unfolds its reason, the deciding estimates and the control.
     """
-    models = list(dict.fromkeys(matrix.model))
-    head = "".join(f'<th scope="col">{escape(str(model))}</th>' for model in models)
+    models = list(dict.fromkeys(matrix.model.astype(str)))
+    head = "".join(f'<th scope="col" title="{escape(str(model))}">{escape(Path(model).name)}</th>' for model in models)
     rows = "".join(_row(group, models, pages) for _, group in matrix.groupby("claim", sort=False))
     return HTML(
         f'<figure class="emo emo-table emo-matrix"><figcaption>{CAPTION}</figcaption>'

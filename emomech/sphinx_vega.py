@@ -43,6 +43,8 @@ class VegaLiteRenderer:
 
 def figure_html(spec: Mapping[str, Any]) -> str:
     """Write a chart as a figure: specification, caption, description and data."""
+    if not has_marks(spec):
+        return _nothing(spec)
     description = escape(str(spec.get("description", "")))
     caption = escape(caption_of(spec))
     return "\n".join(
@@ -55,6 +57,23 @@ def figure_html(spec: Mapping[str, Any]) -> str:
             _data_table(largest_data(spec)),
             "</figure>",
         ]
+    )
+
+
+def has_marks(spec: Mapping[str, Any]) -> bool:
+    """Say whether a chart has something to draw beside guide lines, whose data have the one column `at`."""
+    declared = _data_sets(spec)
+    return not declared or any(
+        rows and (not isinstance(rows[0], Mapping) or set(rows[0]) != {"at"}) for rows in declared
+    )
+
+
+def _nothing(spec: Mapping[str, Any]) -> str:
+    """Write in a chart's place that it has no data; drawn, it would be a frame of no size."""
+    caption = escape(caption_of(spec))
+    return (
+        '<figure class="emo emo-figure emo-nothing"><p>Nothing to draw: no value of this figure could be computed.</p>'
+        f"<figcaption>{caption}</figcaption></figure>"
     )
 
 
@@ -73,9 +92,13 @@ def _inline_json(spec: Mapping[str, Any]) -> str:
 
 def largest_data(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Pick the rows of the largest of the data sets that a chart draws."""
-    inline = spec.get("data", {})
-    sets = [*spec.get("datasets", {}).values(), inline.get("values", []) if isinstance(inline, Mapping) else []]
-    return max((rows for rows in sets if isinstance(rows, list)), key=len, default=[])
+    return max(_data_sets(spec), key=len, default=[])
+
+
+def _data_sets(spec: Mapping[str, Any]) -> list[list[Any]]:
+    inline = spec.get("data")
+    sets = [*spec.get("datasets", {}).values(), inline.get("values") if isinstance(inline, Mapping) else None]
+    return [rows for rows in sets if isinstance(rows, list)]
 
 
 def _data_table(rows: list[Mapping[str, Any]]) -> str:

@@ -124,6 +124,14 @@ def test_what_does_not_replicate_is_listed_with_its_reason_and_control() -> None
     )
 
 
+def test_a_claim_about_embedded_models_cannot_be_tested_on_another(tmp_path: Path) -> None:
+    claim = Faked("C9", "behaviour", rule, every_model=False)
+    assert claim.verdict("organism").outcome == "replicates"
+    other = claim.verdict("gpt2-small")
+    assert (other.outcome, other.estimate, other.control) == ("cannot be tested here", "", "")
+    assert "of which this is none" in other.reason and other.statement
+
+
 def other_claim() -> pd.DataFrame:
     one = ledger.matrix(MODELS, claims=[Faked("C0", "behaviour", rule, every_model=False)])
     return one.assign(claim="C9")

@@ -73,6 +73,14 @@ def test_a_figure_may_have_no_table(spec: dict[str, Any]) -> None:
     assert "<details" not in figure_html(spec) and "<figcaption" not in figure_html(spec)
 
 
+@pytest.mark.parametrize("rows", [[], [{"at": 0.0}]])
+def test_a_chart_without_data_says_so_and_is_not_drawn(rows: list[dict]) -> None:
+    page = Elements(figure_html(SPEC | {"datasets": {"large": [], "guide": rows}}))
+    assert "Nothing to draw" in page.text and page.script == ""
+    assert "A <b>caption</b>" in page.text
+    assert scripts_of(figure_html({"datasets": {"one": []}})) == []
+
+
 def test_inline_values_are_data_too() -> None:
     assert "(1 rows)" in figure_html({"data": {"values": [{"x": "here"}]}})
 
