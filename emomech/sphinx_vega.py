@@ -63,9 +63,8 @@ def figure_html(spec: Mapping[str, Any]) -> str:
 def has_marks(spec: Mapping[str, Any]) -> bool:
     """Say whether a chart has something to draw beside guide lines, whose data have the one column `at`."""
     declared = _data_sets(spec)
-    return not declared or any(
-        rows and (not isinstance(rows[0], Mapping) or set(rows[0]) != {"at"}) for rows in declared
-    )
+    first = [rows[0] for rows in declared if rows]
+    return not declared or any(not isinstance(row, Mapping) or set(row) != {"at"} for row in first)
 
 
 def _nothing(spec: Mapping[str, Any]) -> str:

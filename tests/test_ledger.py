@@ -124,7 +124,7 @@ def test_what_does_not_replicate_is_listed_with_its_reason_and_control() -> None
     )
 
 
-def test_a_claim_about_embedded_models_cannot_be_tested_on_another(tmp_path: Path) -> None:
+def test_a_claim_about_embedded_models_cannot_be_tested_on_another() -> None:
     claim = Faked("C9", "behaviour", rule, every_model=False)
     assert claim.verdict("organism").outcome == "replicates"
     other = claim.verdict("gpt2-small")
