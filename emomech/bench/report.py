@@ -85,7 +85,7 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
     theirs = seconds(one["theirs"]) if isinstance(one["theirs"], float) else one["theirs"]
     aimed = "" if target is None else seconds(target) if ratio is None else f"{target:.3g}×"
     met = {True: "met", False: "missed", None: ""}[one["met"]]
-    shown = "" if ratio is None else f"{ratio:.3g}×"
+    shown = "" if ratio is None else f"{_times(ratio)}×"
     return (
         *(one["subject"], f"{one['task']}, per {one['unit']}", one["contender"], seconds(one["ours"])),
         *(theirs, shown, aimed, met, one["note"]),
@@ -95,6 +95,10 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
 def markdown(found: Mapping[str, Any]) -> str:
     """Make one table of all in Markdown."""
     return _table(COLUMNS, rows(found))
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
 
 
 def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
