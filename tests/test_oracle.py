@@ -107,7 +107,7 @@ def test_features_and_ablations_are_those_of_saelens(
     with torch.no_grad():
         before = lm.module(input_ids=ids_of(lm), use_cache=False).logits.log_softmax(-1)
     assert (found - before).abs().max() > 0.01
-    torch.testing.assert_close(found - before, expected - before, atol=2e-5, rtol=1e-5)
+    torch.testing.assert_close(found - before, expected - before, **EXACT)
 
 
 def _ablated_by_saelens(lm: LanguageModel, sae: Any, feature: int, folder: Path) -> Tensor:
@@ -141,9 +141,9 @@ def test_a_centred_sae_answers_as_on_a_model_with_centred_writing_weights() -> N
     ours, point = from_saelens(with_mean), HookPoint(1, "resid_pre")
     with capture(_with(lm, centred), [point]) as seen, torch.no_grad():
         logits = centred(input_ids=ids_of(lm), use_cache=False).logits
-    torch.testing.assert_close(logits, lm.module(input_ids=ids_of(lm), use_cache=False).logits, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(logits, lm.module(input_ids=ids_of(lm), use_cache=False).logits, **EXACT)
     features = theirs.encode(seen[point])
-    torch.testing.assert_close(ours.encode(captured(lm, point)), features, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(ours.encode(captured(lm, point)), features, **EXACT)
 
 
 def _with(lm: LanguageModel, module: Any) -> LanguageModel:
