@@ -22,7 +22,7 @@ SHIPPED = [name for name in presets.table("organisms") if (WEIGHTS / name).is_di
 AGAIN = [name for name in SHIPPED if name in ("default", "seed1", "seed2", "disgust02", "anger02")]
 """Those that are measured again: the ones of the book, and a small one of each scarce emotion."""
 STORY = (ACCURACY, "two persons, conflict, story")
-SHORT_OF_STORIES = ("seed2", "disgust02", "disgust02-seed1", "disgust02-seed2", "disgust05-seed2")
+SHORT_OF_STORIES = ("seed2", "disgust02", "disgust02-seed1", "disgust02-seed2", "disgust05-seed2", "anger02-seed2")
 MISSED = {name: {STORY} for name in SHORT_OF_STORIES}
 """Gates that a shipped model does not meet; its card says by how much, and what it has not learned."""
 
