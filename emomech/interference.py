@@ -9,9 +9,12 @@ import torch
 from emomech.questions import Edits, Questions, log_odds
 from emomech.reference import by_point
 from emomech.spread import Features, Sample
-from emomech.stats import Floats
+from emomech.stats import Floats, Ints
 from emomech.support import Dictionary
 from emomech.vocab import FeatureId
+
+_CHUNK = 2048
+"""Activations that are encoded at once."""
 
 
 def changes(sample: Sample, edits: Edits) -> tuple[Floats, Floats]:
@@ -25,19 +28,31 @@ def changes(sample: Sample, edits: Edits) -> tuple[Floats, Floats]:
 @torch.inference_mode()
 def strengths(questions: Questions, dictionary: Dictionary, features: Sequence[FeatureId]) -> Floats:
     """How strongly each feature fires on each text (text, feature): mean over its tokens, as a share of its peak."""
+    text, _ = tokens(questions)
+    peak = torch.stack([dictionary.usual[one.point].peak[one.index] for one in features]).clamp(min=1e-6)
+    total = np.zeros((len(questions), len(features)))
+    np.add.at(total, text, fired(questions, dictionary, features) / peak.double().numpy())
+    return total / np.bincount(text, minlength=len(questions))[:, None]
+
+
+def tokens(questions: Questions) -> tuple[Ints, Ints]:
+    """Say of which text, and of which of its tokens, each read of `fired` is (read)."""
     places = questions.positions("everywhere")
     text = np.repeat(np.arange(len(questions)), [len(place) for place in places])
-    found = np.zeros((len(questions), len(features)))
-    wanted = by_point(features)
-    for point, x in questions.activations(list(wanted)).items():
-        columns = [i for i, one in enumerate(features) if one.point == point]
-        index = [features[i].index for i in columns]
-        peak = dictionary.usual[point].peak[index].clamp(min=1e-6)
-        fired = torch.cat([dictionary.saes[point].encode(chunk)[:, index] for chunk in x.split(2048)]) / peak
-        total = np.zeros((len(questions), len(index)))
-        np.add.at(total, text, fired.double().numpy())
-        found[:, columns] = total / np.bincount(text, minlength=len(questions))[:, None]
-    return found
+    return text, np.concatenate([np.asarray(place) for place in places])
+
+
+@torch.inference_mode()
+def fired(questions: Questions, dictionary: Dictionary, features: Sequence[FeatureId]) -> Floats:
+    """How strongly each feature fires at every token but special ones (read, feature)."""
+    found: list[Floats] = [np.empty(0)] * len(features)
+    for point, x in questions.activations(list(by_point(features))).items():
+        here = [i for i, one in enumerate(features) if one.point == point]
+        index = [features[i].index for i in here]
+        read = torch.cat([dictionary.saes[point].encode(chunk)[:, index].cpu() for chunk in x.split(_CHUNK)])
+        for i, column in zip(here, read.double().numpy().T, strict=True):
+            found[i] = column
+    return np.stack(found, 1)
 
 
 def correlation(x: Floats, y: Floats, weights: Floats) -> Floats:

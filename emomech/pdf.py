@@ -35,9 +35,7 @@ def _browser() -> str:
     if found := next((path for name in BROWSERS if (path := shutil.which(name))), None):
         return found
     raise EmomechError(
-        "a PDF is printed by Chromium, and none is installed; looked for "
-        + ", ".join(BROWSERS)
-        + ". Install one, such as "
+        f"a PDF is printed by Chromium, and none is installed; looked for {', '.join(BROWSERS)}. Install one, such as "
         "with `apt-get install chromium`."
     )
 

@@ -183,7 +183,7 @@ def _verdicts(html: Sequence[tuple[int, "Tag"]], model: str) -> Iterator[Outcome
 def _matrix(html: Sequence[tuple[int, "Tag"]]) -> Iterator[Outcome]:
     for cell, page in html:
         for table in page.select("figure.emo-matrix table"):
-            models = [_text(head) for head in table.select("thead th")[1:]]
+            models = [str(head.get("title") or _text(head)) for head in table.select("thead th")[1:]]
             for row in table.select("tbody tr"):
                 claim = _text(row.select_one("th strong"))
                 for model, one in zip(models, row.select("td"), strict=True):

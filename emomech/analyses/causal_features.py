@@ -14,13 +14,13 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
-import torch
 
+from emomech.ablation import Asked
 from emomech.detection import aurocs, members
-from emomech.interference import changes
+from emomech.interference import fired, tokens
 from emomech.label_writing import written_labels, written_words
 from emomech.questions import Questions
-from emomech.reference import by_point, matched, references
+from emomech.reference import matched, references
 from emomech.schema import DEPTH, INTERVAL, Schema, filled, frame
 from emomech.spread import Sample, estimate, false_discovery_rates
 from emomech.stats import Estimate, Floats, Ints
@@ -113,12 +113,12 @@ def causal_features(
     dictionary = Dictionary(study.saes, references(discover, study.saes, seed=seed))
     first = [_first(study, discover, ranked, n_features) for ranked in Chosen.of(dictionary, discover).by_label()]
     features = list(dict.fromkeys(one for chosen in first for one in chosen))
-    fired = Fired.of(sample, dictionary, features)
+    firing = Fired.of(sample, dictionary, features)
     return CausalFeatures(
         setting=frame(SETTING, [(study.lm.name, sample.accuracy, n_features, sample.n, "")]),
-        cards=frame(CARDS, _cards(study, dictionary, first, features, fired)),
+        cards=frame(CARDS, _cards(study, dictionary, first, features, firing)),
         effects=frame(EFFECTS, _effects(study, sample, dictionary, first, features)),
-        texts=frame(TEXTS, _texts(study, fired, features, n_shown)),
+        texts=frame(TEXTS, _texts(study, firing, features, n_shown)),
     )
 
 
@@ -150,22 +150,13 @@ class Fired:
     """The highest of each text (text, feature)."""
 
     @classmethod
-    @torch.inference_mode()
     def of(cls, sample: Sample, dictionary: Dictionary, features: Sequence[FeatureId]) -> "Fired":
         """Read every token but special ones."""
-        questions = sample.questions
-        places = questions.positions("everywhere")
-        text = np.repeat(np.arange(len(questions)), [len(place) for place in places])
-        value = np.zeros((len(text), len(features)))
-        wanted = by_point(features)
-        for point, x in questions.activations(list(wanted)).items():
-            sae = dictionary.saes[point]
-            columns = [features.index(FeatureId(point, index)) for index in wanted[point]]
-            read = torch.cat([sae.encode(chunk)[:, wanted[point]].cpu() for chunk in x.split(2048)])
-            value[:, columns] = read.double().numpy()
-        highest = np.zeros((len(questions), len(features)))
+        text, token = tokens(sample.questions)
+        value = fired(sample.questions, dictionary, features)
+        highest = np.zeros((len(sample.questions), len(features)))
         np.maximum.at(highest, text, value)
-        return cls(sample, text, np.concatenate([np.asarray(place) for place in places]), value, highest)
+        return cls(sample, text, token, value, highest)
 
     def heat(self, text: int, feature: int) -> str:
         """Write where in a text a feature fires, as `TEXTS` has it."""
@@ -209,19 +200,20 @@ def _effects(
 ) -> Iterator[tuple[object, ...]]:
     """Ablate each causal feature on all texts, and each matched one on those of its emotion."""
     measured: list[tuple[tuple[object, ...], Floats]] = []
-    for one in features:
-        change, _ = changes(sample, dictionary.ablated([one]))
+    losses = Asked(sample.questions, sample.logits).losses(dictionary.ablated([one]) for one in features)
+    for one, loss in zip(features, losses, strict=True):
         for label, name in enumerate(sample.labels):
             rows = sample.rows(label)
             key = (*_place(study, one), name, CAUSAL, one in first[label])
-            measured.append((key, -sample.mean(change[rows], rows)))
+            measured.append((key, sample.mean(loss[rows], rows)))
     for label, name in enumerate(sample.labels):
         rows = sample.rows(label)
-        asked_of = Sample(sample.questions.take(rows), sample.logits[rows], sample.weights[:, rows], sample.recall)
-        for other in matched(first[label], dictionary.usual, study.spec.seed):
-            if other not in features:
-                change, _ = changes(asked_of, dictionary.ablated([other]))
-                measured.append(((*_place(study, other), name, MATCHED, True), -sample.mean(change, rows)))
+        others = [o for o in matched(first[label], dictionary.usual, study.spec.seed) if o not in features]
+        if others:
+            asked_of = Asked(sample.questions.take(rows), sample.logits[rows])
+            losses = asked_of.losses(dictionary.ablated([other]) for other in others)
+            for other, loss in zip(others, losses, strict=True):
+                measured.append(((*_place(study, other), name, MATCHED, True), sample.mean(loss, rows)))
     rates = false_discovery_rates([draws for _, draws in measured])
     for (key, draws), q in zip(measured, rates, strict=True):
         point, index, depth, name, condition, own = key
