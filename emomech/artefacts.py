@@ -5,14 +5,13 @@ that show it stay as they are.
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from html import escape
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict
 
-from emomech import shown
+from emomech import shown, whole_files
 from emomech.errors import EmomechError
 from emomech.shown import Shown
 
@@ -112,19 +111,13 @@ def _artefact(page: Shown, kind: Kind, cell: int, name: str, shows: str, content
 def write(results: Path, notebooks: Sequence[str]) -> None:
     """Write the ledger of a book's executed notebooks beside them, for programs and as the source of a page."""
     found = collect([shown.read(results / f"{name}.ipynb") for name in notebooks])
-    _replace(results / LEDGER, text(found))
-    _replace(results / _SOURCE, page(found))
+    whole_files.write(results / LEDGER, text(found))
+    whole_files.write(results / _SOURCE, page(found))
 
 
 def text(found: Ledger) -> str:
     """Write a ledger as JSON."""
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-
-
-def _replace(file: Path, content: str) -> None:
-    unfinished = file.with_name(f".unfinished-{os.getpid()}-{file.name}")
-    unfinished.write_text(content, encoding="utf-8")
-    os.replace(unfinished, file)
 
 
 def source(results: Path) -> Path:

@@ -5,7 +5,6 @@ which remembers what was asked for.
 """
 
 import json
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from emomech import parameters, runner
+from emomech import parameters, runner, whole_files
 from emomech.errors import EmomechError, UsageError, unknown
 from emomech.presets import PACKAGE
 from emomech.runner import Planned
@@ -145,10 +144,8 @@ class Edition:
                 other = f"{found.profile}, {written(found.assignments) or 'as the paper'}"
                 raise UsageError(f"{self.output}: holds another edition ({other}). Name another folder.")
             return
-        self.output.mkdir(parents=True, exist_ok=True)
-        unfinished = self.output / f".{RECORD}"
-        unfinished.write_text(json.dumps({"profile": self.profile, "parameters": dict(self.assignments)}, indent=1))
-        os.replace(unfinished, self.output / RECORD)
+        record = {"profile": self.profile, "parameters": dict(self.assignments)}
+        whole_files.write(self.output / RECORD, json.dumps(record, indent=1))
 
 
 def _declared(entry: Entry) -> dict[str, parameters.Parameter]:

@@ -8,9 +8,7 @@ explainers, and is refused. Families are told by key words of `presets/label_fam
 
 import gzip
 import json
-import os
 import re
-import tempfile
 import tomllib
 import urllib.request
 import warnings
@@ -24,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
+from emomech import whole_files
 from emomech.errors import EmomechError, UsageError, unknown
 from emomech.presets import PACKAGE
 from emomech.schema import DEPTH, Schema, frame
@@ -220,6 +219,4 @@ def _listed(prefix: str) -> Iterator[tuple[str, int]]:
 def _fetch(key: str, file: Path) -> None:
     with urllib.request.urlopen(BUCKET + key, timeout=60) as answer:
         content = answer.read()
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".unfinished-", delete=False) as unfinished:
-        unfinished.write(content)
-    os.replace(unfinished.name, file)
+    whole_files.write(file, content)

@@ -77,10 +77,12 @@ class Claim:
             found = self.rule(self.run(model, profile, settings).result())
         except UsageError as error:
             return Verdict(self.name, "", UNTESTED, str(error), "", "")
-        if self.every_model or not model or presets.model(model).made_by:
-            return found
-        reason = "It compares embedded models, of which this is none. Its page tells what came of it on those."
-        return replace(found, outcome=UNTESTED, reason=reason, estimate="", control="")
+        if not self.every_model and model:
+            try:
+                records.shares(model)
+            except UsageError as error:
+                return replace(found, outcome=UNTESTED, reason=str(error), estimate="", control="")
+        return found
 
 
 CLAIMS: tuple[Claim, ...] = (

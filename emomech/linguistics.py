@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emomech import coreference, propositions, treebanks
-from emomech.corpus import Corpus, Example, Word
+from emomech.corpus import Corpus, Example, Word, drawn
 from emomech.errors import UsageError
 from emomech.treebanks import Sentence, Token
 
@@ -80,12 +80,7 @@ def gold(source: str, corpus: Corpus, limit: int = 0, seed: int = 0) -> Gold:
     if model := _spacy_model(source):
         return Gold(f"spaCy's {model}", _parsed(source, model, corpus.examples), True)
     examples = annotated(treebanks.read(_path(source)))
-    if limit:
-        import numpy as np
-
-        drawn = np.random.default_rng(seed).permutation(len(examples))[:limit]
-        examples = [examples[i] for i in sorted(drawn)]
-    return Gold(_path(source).name, tuple(examples), False)
+    return Gold(_path(source).name, drawn(examples, limit, seed).examples, False)
 
 
 def annotated(sentences: Sequence[Sentence]) -> list[Example]:

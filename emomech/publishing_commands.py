@@ -4,12 +4,12 @@ What a command needs is imported when it is called, as in `cli`.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+from emomech import whole_files
 from emomech.errors import UsageError
 from emomech.training_commands import Format
 
@@ -32,7 +32,7 @@ def diff(
     if output is not None:
         if output.suffix != ".html":
             raise UsageError(f"--output {output}: expected the name of an HTML file, such as differences.html.")
-        _write(output, difference_page.page(found, str(before), str(after)))
+        whole_files.write(output, difference_page.page(found, str(before), str(after)))
         typer.echo(output)
     if format == "json":
         typer.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False))
@@ -66,10 +66,3 @@ def pdf(
     if file.suffix != ".pdf":
         raise UsageError(f"{file}: expected the name of a PDF, such as book.pdf.")
     typer.echo(pdf.print_book(edition.chosen(profile, output), file.absolute()))
-
-
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".unfinished-{os.getpid()}-{file.name}")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, file)

@@ -18,7 +18,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emomech import parameters
+from emomech import parameters, whole_files
 from emomech.errors import EmomechError, UsageError, unknown
 from emomech.parameters import Value
 from emomech.presets import PACKAGE
@@ -143,6 +143,8 @@ def execute(planned: Planned, destination: Path, *, on_cell: OnCell | None = Non
     Raises EmomechError for a cell that fails, UsageError where the cell raised one, and for a disk that is full; then
     `destination` is as it was.
     """
+    import nbformat
+
     started = time.monotonic()
     notebook = _tidied(_run_cells(planned, on_cell or (lambda done, total: None), one_thread))
     notebook.metadata["emomech"] = {
@@ -154,7 +156,7 @@ def execute(planned: Planned, destination: Path, *, on_cell: OnCell | None = Non
         "commit": commit(),
         "seconds": round(time.monotonic() - started, 1),
     }
-    _write(notebook, destination)
+    whole_files.write(destination, nbformat.writes(notebook) + "\n")
     return destination
 
 
@@ -254,18 +256,3 @@ def _tidied(notebook: "NotebookNode") -> "NotebookNode":
             cell.metadata["tags"] = [*tags, "remove-cell"]
         cell["id"] = blake2b(f"{number}\0{cell.source}".encode(), digest_size=6).hexdigest()
     return notebook
-
-
-def _write(notebook: "NotebookNode", destination: Path) -> None:
-    """Write a notebook as a whole or not at all."""
-    import nbformat
-
-    unfinished = destination.with_name(f".unfinished-{os.getpid()}-{destination.name}")
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
-        os.replace(unfinished, destination)
-    except OSError as error:
-        raise EmomechError(f"{destination}: cannot be written: {error.strerror}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)

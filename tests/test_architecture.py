@@ -50,6 +50,7 @@ RULES = (
 LAYERS: dict[str, tuple[str, ...]] = {
     "words": (
         "errors",
+        "whole_files",
         "forcing",
         "vocab",
         "stats",

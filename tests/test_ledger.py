@@ -129,7 +129,7 @@ def test_a_claim_about_embedded_models_cannot_be_tested_on_another() -> None:
     assert claim.verdict("organism").outcome == "replicates"
     other = claim.verdict("gpt2-small")
     assert (other.outcome, other.estimate, other.control) == ("cannot be tested here", "", "")
-    assert "of which this is none" in other.reason and other.statement
+    assert "is no embedded model" in other.reason and other.statement
 
 
 def other_claim() -> pd.DataFrame:

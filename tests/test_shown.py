@@ -57,7 +57,7 @@ def test_the_matrix_is_read_per_claim_and_model(tmp_path: Path) -> None:
     rows = [
         ("C1", "one", "Three <phases>.", "flow", "replicates", "Because.", "", ""),
         ("C1", "two", "Three <phases>.", "flow", "does not replicate", "Not so.", "0.1", "0.2"),
-        ("C9", "one", "Scarce.", "scarcity", "partly", "Some.", "", ""),
+        ("C9", "to/one", "Scarce.", "scarcity", "partly", "Some.", "", ""),
     ]
     shown_matrix = matrix.table(pd.DataFrame(rows, columns=list(MATRIX.columns)))
     glued = planted_book.glued("verdicts", {}, matrix=shown_matrix)
@@ -66,7 +66,7 @@ def test_the_matrix_is_read_per_claim_and_model(tmp_path: Path) -> None:
     assert [(one.claim, one.model, one.outcome, one.reason) for one in page.matrix] == [
         ("C1", "one", "replicates", "Because."),
         ("C1", "two", "does not replicate", "Not so."),
-        ("C9", "one", "partly", "Some."),
+        ("C9", "to/one", "partly", "Some."),
     ]
     assert [piece.name for piece in page.pieces] == ["verdicts.matrix"] and page.tables == ()
 
