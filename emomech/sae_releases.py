@@ -11,8 +11,8 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Mapping
-from functools import cache
-from hashlib import blake2b
+from functools import cache, partial
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,11 +80,8 @@ def _damaged(file: Path, what: str, folder: Path) -> EmomechError:
 @cache
 def _hash(file: Path, mtime_ns: int, size: int) -> str:
     """Hash a file's content; its time and size stand for its content while the process lasts."""
-    digest = blake2b(digest_size=16)
     with file.open("rb") as opened:
-        while chunk := opened.read(2**24):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return file_digest(opened, partial(blake2b, digest_size=16)).hexdigest()
 
 
 def _fetch(preset: SaePreset, point: HookPoint, sae_id: str, folder: Path) -> None:

@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from emomech import whole_files
+
 COLUMNS = ("measured on", "task", "beside", "ours", "theirs", "ratio", "target", "", "what decides it")
 _OPENING = """# Speed
 
@@ -70,9 +72,7 @@ def _versions() -> dict[str, str]:
 
 def write(found: Mapping[str, Any], file: Path) -> None:
     """Write a run as JSON, whole or not at all."""
-    part = file.with_name(file.name + ".part")
-    part.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(part, file)
+    whole_files.write(file, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
 
 def rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -126,7 +126,7 @@ def page(found: Mapping[str, Any]) -> str:
 
 def write_page(file: Path, home: Path) -> None:
     """Make the page of a run that was written as JSON."""
-    home.write_text(page(json.loads(file.read_text(encoding="utf-8"))), encoding="utf-8")
+    whole_files.write(home, page(json.loads(file.read_text(encoding="utf-8"))))
 
 
 def seconds(value: float) -> str:
