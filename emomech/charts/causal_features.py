@@ -14,7 +14,7 @@ from emomech.charts.marks import UNIT, Layered, colour, number
 from emomech.palette import emotion_colours
 
 _GREY = "#8c8c8c"
-_NATS = alt.Axis(format="~g", values=[-1, -0.1, 0, 0.1, 1, 10])
+_NATS = alt.Axis(format="~r", values=[-1, -0.1, 0, 0.1, 1, 10])
 _SCALE = alt.Scale(type="symlog", constant=0.05)
 _ALL = "all emotions"
 
