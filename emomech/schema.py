@@ -15,6 +15,8 @@ R = TypeVar("R")
 INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
 DEPTH = "0 at the embedding, 1 after the last block"
 """What columns mean that stand in many tables."""
+_DECIMALS = 12
+"""Of an estimate: beyond them stands what rounding left of sums that cancel, which would read as a small effect."""
 MAX_ROWS = 5000
 """Altair refuses to draw more; a result that needs more is not yet summarised."""
 
@@ -62,7 +64,9 @@ def frame(schema: Schema, rows: Iterable[Sequence[object]] = ()) -> "pd.DataFram
 
 
 def _cells(cell: object) -> tuple[object, ...]:
-    return (cell.value, cell.low, cell.high) if isinstance(cell, Estimate) else (cell,)
+    if not isinstance(cell, Estimate):
+        return (cell,)
+    return tuple(round(float(part), _DECIMALS) for part in (cell.value, cell.low, cell.high))
 
 
 def filled(result: type[R], **tables: "pd.DataFrame") -> R:

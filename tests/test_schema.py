@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -82,6 +83,14 @@ def test_an_estimate_fills_three_columns_and_tables_without_rows_are_there() -> 
 class Two:
     first: Annotated[pd.DataFrame, Schema(keys={"a": "one"})]
     second: Annotated[pd.DataFrame, Schema(keys={"b": "two"})]
+
+
+def test_what_rounding_leaves_of_a_sum_that_cancels_is_nothing() -> None:
+    schema = Schema(keys={"who": "who"}, values={"value": "how much", "low": "least", "high": "most"})
+    found = frame(schema, [("a", Estimate(0.1 + 0.2 - 0.3, -1e-9, float("nan"), 9))])
+    assert found.value[0] == 0
+    assert found.low[0] == -1e-9
+    assert np.isnan(found.high[0])
 
 
 def test_a_result_is_filled_up_with_empty_tables() -> None:
