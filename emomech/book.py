@@ -60,7 +60,10 @@ def _bring_up_to_date(edition: Edition, say: Callable[[str], None]) -> int:
 
 
 def _in_order(needs: Mapping[str, Sequence[str]], execute: Callable[[str], None], n_workers: int) -> None:
-    """Execute every name after those that it needs, as many at once as there are workers; a failure stops it."""
+    """Execute every name after those that it needs, as many at once as there are workers; a failure stops it.
+
+    Of those that can be executed the first by order comes first, so that none that others wait for is left to the end.
+    """
     sorter = TopologicalSorter({name: [other for other in wanted if other in needs] for name, wanted in needs.items()})
     try:
         sorter.prepare()
@@ -68,12 +71,16 @@ def _in_order(needs: Mapping[str, Sequence[str]], execute: Callable[[str], None]
         raise EmomechError(f"book/runs.toml: these need one another: {', '.join(error.args[1])}.") from error
     with ThreadPoolExecutor(n_workers) as pool:
         running: dict[Future[None], str] = {}
+        ready: list[str] = []
         try:
             while sorter.is_active():
-                running |= {pool.submit(execute, name): name for name in sorter.get_ready()}
+                ready = sorted([*ready, *sorter.get_ready()], key=list(needs).index)
+                started, ready = ready[: n_workers - len(running)], ready[n_workers - len(running) :]
+                running |= {pool.submit(execute, name): name for name in started}
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    name = running.pop(future)
                     future.result()
-                    sorter.done(running.pop(future))
+                    sorter.done(name)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -36,3 +36,9 @@ def test_a_failure_stops_what_has_not_begun() -> None:
 def test_runs_that_need_one_another_are_named() -> None:
     with pytest.raises(EmomechError, match="need one another: .*a"):
         book._in_order({"a": ["b"], "b": ["a"]}, lambda name: None, 2)
+
+
+def test_what_comes_first_in_the_book_does_not_wait_behind_what_comes_later() -> None:
+    begun: list[str] = []
+    book._in_order({"flow": [], "tracing": ["flow"], "scarcity": [], "verdicts": ["tracing"]}, begun.append, 1)
+    assert begun == ["flow", "tracing", "scarcity", "verdicts"]

@@ -4,6 +4,7 @@ from itertools import islice
 
 import pytest
 
+from emomech.organism.grammar import mixed
 from emomech.organism.lexicon import lexicon
 from emomech.organism.tasks import KINDS, TASKS, kinds, worth
 
@@ -35,3 +36,11 @@ def test_worth_is_the_annotated_desirability_of_the_same_vignettes() -> None:
 def test_a_task_is_a_function_of_its_seed(name: str) -> None:
     first, again, other = (list(islice(TASKS[name](seed), 20)) for seed in (0, 0, 1))
     assert first == again != other
+
+
+def test_vignettes_that_two_studies_read_are_drawn_once() -> None:
+    first, second = TASKS["vignettes"](7), TASKS["vignettes"](7)
+    begun = list(islice(first, 5))
+    assert all(one is other for one, other in zip(begun, islice(second, 5), strict=True))
+    assert [next(second) for _ in range(3)] == [next(first) for _ in range(3)]
+    assert [one.text for one in islice(TASKS["vignettes"](7), 8)] == [v.example.text for v in islice(mixed(7), 8)]

@@ -1,5 +1,6 @@
 """Events in words: what is written, and what each word is said to be."""
 
+import re
 from collections import defaultdict
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import pytest
 from test_happenings import BROKEN, CAGE, LICKED, MOVED, SMEARED
 
 from emomech.organism.events import Event
-from emomech.organism.wording import Beside, answer_tags, write
+from emomech.organism.wording import Beside, answer_tags, unpointed, write
 
 GIVEN = Event("Anna", "give", ("give", "gave", "given"), 1, "letter", 1, "Ben", meant=True)
 TAKEN = Event("Anna", "take", ("take", "took", "taken"), -1, "letter", 1, "the storm", meant=False)
@@ -144,3 +145,9 @@ def test_grammatical_and_semantic_role_are_not_one_label() -> None:
                     seen[tag["semantic_role"]].add(tag["role"])
     assert all(len(seen[role]) >= 2 for role in ("agent", "theme", "recipient"))
     assert {"subject", "oblique"} <= seen["agent"]
+
+
+def test_unpointed_is_the_text_without_points_and_capitals() -> None:
+    said = replace(LICKED, teller="Ben", listener="Cora", aside="suddenly")
+    told = [said, Beside("Dora looked up .", ("Dora",)), CAGE]
+    assert re.findall(r"\w+", unpointed(told).lower()) == re.findall(r"\w+", write(told).text.lower())

@@ -17,7 +17,7 @@ from emomech.corpus import Example
 from emomech.organism.events import Event
 from emomech.organism.happenings import Setting, Style, happening
 from emomech.organism.lexicon import EMOTION_NOUNS, is_female, lexicon, persons, vocabulary
-from emomech.organism.wording import SPEAKER, Beside, answer_tags, write
+from emomech.organism.wording import SPEAKER, Beside, answer_tags, unpointed, write
 
 Split = Literal["train", "study"]
 Shift = Literal["", "new things", "new verbs", "new frames", "three persons"]
@@ -99,9 +99,10 @@ def draw(
     Without `beside` the text tells the deciding events alone; `shares` makes emotions rarer or more frequent.
     """
     while True:
-        drawn = _Drawing(rng, shift, shares or {}).vignettes(cluster, beside=beside)
-        if drawn and (_hash(drawn[0].example.text) % STUDY_SHARE == 0) == (split == "study"):
-            return drawn
+        drawing = _Drawing(rng, shift, shares or {})
+        told = drawing.told(beside=beside)
+        if told and (_hash(unpointed(told[0])) % STUDY_SHARE == 0) == (split == "study"):
+            return [drawing.written(one, cluster) for one in told]
 
 
 def _hash(text: str) -> int:
@@ -133,16 +134,16 @@ class _Drawing:
         self.alike = self.item_type in (CONFLICT, PAIR)
         """Whether every person has to be meant in the same words, lest they tell whose emotion is whose."""
         self.coreference = self.style == "story" and self.item_type != PAIR and rng.random() < 0.3 and self._distinct()
+        self.asked = rng.choice(self.persons)
 
     def _distinct(self) -> bool:
         """Whether a pronoun means one person alone."""
         return len({is_female(name) for name in self.persons}) == len(self.persons)
 
-    def vignettes(self, cluster: str, *, beside: bool) -> list[Vignette]:
+    def told(self, *, beside: bool) -> list[list[Event | Beside]]:
         """Tell it, once or as a pair; nothing where the emotions drawn cannot be told so."""
-        asked = self.rng.choice(self.persons)
-        emotions = self._emotions(asked)
-        frames = {person: self.shift == "new frames" and person == asked for person in self.persons}
+        emotions = self._emotions(self.asked)
+        frames = {person: self.shift == "new frames" and person == self.asked for person in self.persons}
         try:
             events = [self._event(who, emotion, new=frames[who]) for who, emotion in emotions.items()]
         except ValueError:
@@ -152,8 +153,7 @@ class _Drawing:
         self.rng.shuffle(events)
         events = self._addressed(events)
         told = self._around(events) if beside or self.coreference else list(events)
-        texts = [told, self._swapped(told)] if self.item_type == PAIR else [told]
-        return [self._vignette(text, asked, cluster) for text in texts]
+        return [told, self._swapped(told)] if self.item_type == PAIR else [told]
 
     def _emotions(self, asked: str) -> dict[str, str]:
         """Draw what each person feels; what the person who is asked about feels comes first."""
@@ -178,7 +178,7 @@ class _Drawing:
         if not self.coreference and self.item_type in ("two persons, same emotion", "two persons, one calm"):
             others = [*others, *(other for other in self.persons if other != person)]
         event = happening(self.rng, Setting(self.style, words, new), person, emotion, others)
-        return replace(event, pronoun=self.coreference)
+        return replace(event, pronoun=True) if self.coreference else event
 
     def _addressed(self, events: Sequence[Event]) -> list[Event]:
         """Let somebody tell each event to somebody, in a dialogue."""
@@ -226,13 +226,13 @@ class _Drawing:
             for one in told
         ]
 
-    def _vignette(self, told: Sequence[Event | Beside], asked: str, cluster: str) -> Vignette:
-        """Write the text with its gold tags, and the answer to the question about the person."""
+    def written(self, told: Sequence[Event | Beside], cluster: str) -> Vignette:
+        """Write a text with its gold tags, and the answer to the question about the person."""
         written = write(told)
-        deciding = next(one for one in told if isinstance(one, Event) and one.person == asked)
+        deciding = next(one for one in told if isinstance(one, Event) and one.person == self.asked)
         kind = {"item_type": self.item_type, "style": self.style, "shift": self.shift, "cluster": cluster}
         tags = answer_tags(deciding, written.ranks)
-        example = Example(written.text, deciding.emotion, asked, words=written.words, answer_tags=tags, **kind)
+        example = Example(written.text, deciding.emotion, self.asked, words=written.words, answer_tags=tags, **kind)
         return Vignette(example, tuple(told))
 
 

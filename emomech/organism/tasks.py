@@ -7,6 +7,7 @@ composed of the same parts as the emotion but is none.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import count
 from random import Random
 
@@ -20,9 +21,19 @@ KINDS = {"bodily": "comes", "distant": "stands", "foul": "smells", "clean": "sme
 """Kind of thing, and the word that a definition of no other kind goes on with."""
 
 
+@cache
+def _remembered(seed: int) -> tuple[list[Example], Iterator[Example]]:
+    """Vignettes that were drawn, and those that are yet to be: studies of one process read the same."""
+    return [], (one.example for one in mixed(seed))
+
+
 def vignettes(seed: int) -> Iterator[Example]:
     """Stream the vignettes of a study; the label is the emotion of the person who is asked about."""
-    return (one.example for one in mixed(seed))
+    known, drawn = _remembered(seed)
+    for number in count():
+        if number == len(known):
+            known.append(next(drawn))
+        yield known[number]
 
 
 def kinds(seed: int) -> Iterator[Example]:

@@ -83,6 +83,14 @@ def write(told: Sequence[Event | Beside]) -> Written:
     return Written(text, words, ranks)
 
 
+def unpointed(told: Sequence[Event | Beside]) -> str:
+    """Give the words of a text without points, capitals and tags, which costs less than to write it."""
+    return " ".join(
+        " ".join([piece.text for piece in (*_opening(one), *_clause(one))]) if isinstance(one, Event) else one.text
+        for one in told
+    )
+
+
 def answer_tags(event: Event, ranks: Mapping[str, str]) -> dict[str, str]:
     """Give the gold tags of whom the event befalls, if they are asked about: roles and appraisals."""
     tags = _person_tags(event) | {"voice": event.voice, "entity": ranks[event.person]}
@@ -103,6 +111,11 @@ def _beside(beside: Beside) -> Iterator[Piece]:
 
 def _sentence(event: Event) -> list[Piece]:
     """Write one event as a sentence: who tells it to whom, its adverbial, its clause."""
+    return [*_opening(event), *_appraised(event, _clause(event)), Piece(".")]
+
+
+def _opening(event: Event) -> list[Piece]:
+    """Say who tells an event to whom, and its adverbial."""
     begun = []
     if event.teller:
         begun = [
@@ -113,7 +126,7 @@ def _sentence(event: Event) -> list[Piece]:
         ]
     if event.aside:
         begun += [Piece(event.aside), Piece(",")]
-    return [*begun, *_appraised(event, _clause(event)), Piece(".")]
+    return begun
 
 
 def _appraised(event: Event, clause: Sequence[Piece]) -> Iterator[Piece]:
