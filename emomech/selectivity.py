@@ -13,6 +13,7 @@ stratum's mean it is the rank less its own; so all features, classes and permuta
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -67,11 +68,10 @@ class Strata:
 
     def permute(self, labels: Ints, n: int, seed: int) -> Ints:
         """Shuffle labels inside each stratum, `n` times (permutation, example)."""
-        rng = np.random.default_rng(seed)
+        within = np.random.default_rng(seed).random((n, len(labels)))
         home = np.argsort(self.index, kind="stable")
         shuffled = np.empty((n, len(labels)), dtype=labels.dtype)
-        for row in shuffled:
-            row[home] = labels[np.lexsort((rng.random(len(labels)), self.index))]
+        shuffled[:, home] = labels[np.argsort(self.index + within, axis=1)]
         return shuffled
 
 
@@ -125,41 +125,55 @@ class Selectivity:
         are a study half as large, a bootstrap draw is one as large as the full sample. Ranks and stratum means
         stay those of the full sample. Zero where a feature or class does not vary in any stratum.
         """
-        member = _onehot(self.labels)
         weights = np.ones((1, len(self.labels))) if weights is None else weights
-        centred, variance = self.strata.centre(member), self.strata.variance(member)
+        centred, variance = self.strata.centre(_onehot(self.labels)), self._variance()
         parts = []
         for w in np.array_split(weights, max(1, len(weights) // _BLOCK)):
-            total = self._sums(w[:, :, None] * centred)
             null_sd = self._spread(w[:, :, None] * variance)
-            parts.append(np.where(null_sd > 0, total / np.where(null_sd > 0, null_sd, 1), 0))
+            parts.append(self._sums(w[:, :, None] * centred) * _inverse(null_sd))
         return np.concatenate(parts)
 
     def null(self, n_permutations: int, seed: int) -> "Null":
         """Permute the labels inside the strata. The same labels are permuted alike, whatever the features."""
-        null_sd = self._spread(self.strata.variance(_onehot(self.labels))[None])
-        scale = np.where(null_sd > 0, 1 / np.where(null_sd > 0, null_sd, 1), 0)
-        shuffled, classes = self.strata.permute(self.labels, n_permutations, seed), np.eye(null_sd.shape[1])
+        scale = _inverse(self._spread(self._variance()[None]))
+        shuffled, classes = self.strata.permute(self.labels, n_permutations, seed), np.eye(int(self.labels.max()) + 1)
         largest = []
         for block in np.array_split(shuffled, max(1, n_permutations // _BLOCK)):
-            total = self._sums(classes[block])
-            largest.append(np.abs(total * scale).max(1))
+            largest.append(np.abs(self._sums(classes[block]) * scale).max(1))
         return Null(np.concatenate(largest))
 
     def _sums(self, left: Floats) -> Floats:
-        """Sum the centred ranks, weighted (resample, example, class), to (resample, class, active feature)."""
-        return _products(self.ranks.above, left) - _products(self.mean, self._by_stratum(left))
+        """Sum the centred ranks, weighted (resample, example, class), to (resample, class, active feature).
+
+        Of all classes together every example has the same weight, and centred ranks add up to nothing; so the last
+        class has what the others lack.
+        """
+        left = left[:, :, :-1]
+        found = _products(self.ranks.above, left) - _products(self.mean, self._by_stratum(left))
+        return np.concatenate([found, -found.sum(1, keepdims=True)], 1)
+
+    def _variance(self) -> Floats:
+        """Variance of the membership of each class (example, class); of two classes, of either (example, 1)."""
+        found = self.strata.variance(_onehot(self.labels))
+        return found[:, :1] if found.shape[1] == 2 else found
 
     def _spread(self, left: Floats) -> Floats:
-        """Root of the weighted sum of the squares of the centred ranks, zero where they are all alike."""
-        above, squares = self.ranks.above.tocoo(), self.ranks.above.power(2)
+        """Root of the weighted sum of the squares of the centred ranks, zero where they are all alike.
+
+        Were no rank above that of a zero, it would be the squares of the means; to these comes what the others differ.
+        """
+        unraised = _products(self.mean.power(2), self._by_stratum(left))
+        found = unraised + _products(self._raised, left)
+        return np.sqrt(np.where(found > _ROUNDING * unraised, found, 0))
+
+    @cached_property
+    def _raised(self) -> sp.csr_array:
+        """Square of a centred rank less that of the stratum's zeros (active feature, example)."""
+        above = self.ranks.above.tocoo()
         if not above.nnz:
-            return np.zeros((left.shape[0], left.shape[2], self.n_active))
+            return self.ranks.above
         mean = np.asarray(self.mean[above.row, self.strata.index[above.col]]).ravel()
-        crossed = sp.csr_array((above.data * mean, (above.row, above.col)), shape=above.shape)
-        whole = _products(squares, left)
-        found = whole - 2 * _products(crossed, left) + _products(self.mean.power(2), self._by_stratum(left))
-        return np.sqrt(np.where(found > _ROUNDING * whole, found, 0))
+        return sp.csr_array((above.data * (above.data - 2 * mean), (above.row, above.col)), shape=above.shape)
 
     def _by_stratum(self, left: Floats) -> Floats:
         """Sum (resample, example, class) over the examples of each stratum (resample, stratum, class)."""
@@ -170,6 +184,11 @@ class Selectivity:
     def n_selective(self, threshold: float, weights: Floats | None = None) -> Ints:
         """Count the features whose largest statistic of any class exceeds the threshold (resample)."""
         return (np.abs(self.statistic(weights)).max(1, initial=0) > threshold).sum(-1)
+
+
+def _inverse(values: Floats) -> Floats:
+    """One over each value, and zero for zero."""
+    return np.divide(1, values, out=np.zeros_like(values), where=values > 0)
 
 
 def _onehot(labels: Ints) -> Floats:
