@@ -23,6 +23,9 @@ from emomech.stats import Floats, Ints
 from emomech.tokens import TokenBatch
 from emomech.vocab import HookPoint
 
+Targets = Mapping[HookPoint, tuple[Tensor, Tensor]]
+"""What features (d_sae) and the error (d_in) are moved to, by hook point: their means, or zeros."""
+
 _EMBEDDING = HookPoint(0, "resid_pre")
 
 
@@ -39,30 +42,63 @@ class Attribution:
 def attribute(
     questions: Questions,
     saes: Mapping[HookPoint, Sae],
-    targets: Mapping[HookPoint, tuple[Tensor, Tensor]],
+    targets: Targets,
     where: Where = "everywhere",
     groups: Ints | None = None,
 ) -> dict[HookPoint, Attribution]:
     """Estimate the effect of moving each feature, at the given tokens, to its target.
 
-    `targets` are values of the features (d_sae) and of the error (d_in), by hook point: their means, or zeros.
     `groups` numbers the group of each text (text); by default its label.
     """
-    groups = questions.gold if groups is None else groups
-    n = max(len(questions.labels), int(groups.max(initial=-1)) + 1)
-    effect = {point: np.zeros((n, len(targets[point][0]))) for point in saes}
-    error = {point: np.zeros(n) for point in saes}
+    return attribute_each(questions, saes, [(targets, questions.gold if groups is None else groups)], where)[0]
+
+
+def attribute_each(
+    questions: Questions,
+    saes: Mapping[HookPoint, Sae],
+    asked: Sequence[tuple[Targets, Ints]],
+    where: Where = "everywhere",
+) -> list[dict[HookPoint, Attribution]]:
+    """Estimate the same for several targets, each with its groups of texts, from one pass."""
+    found = [_Sums.none(questions, saes, groups) for _, groups in asked]
     for portion in portions(_slopes(questions, list(saes), where), lambda one: one.n_bytes):
         for point in saes:
             sae = saes[point]
             for one in portion:
-                member = torch.nn.functional.one_hot(torch.from_numpy(groups[one.text]), n).float().T
                 x, slope = (part.to(sae.W_dec) for part in one.at[point])
-                moved, left = _moves(sae, x, slope, *targets[point])
-                effect[point] += (member.to(moved.device) @ moved).cpu().numpy()
-                error[point] += (member.to(left.device) @ left).cpu().numpy()
-    count = np.maximum(np.bincount(groups, minlength=n), 1)
-    return {point: Attribution(effect[point] / count[:, None], error[point] / count) for point in saes}
+                moves = _moves(sae, x, slope, [targets[point] for targets, _ in asked])
+                for sums, (moved, left) in zip(found, moves, strict=True):
+                    sums.add(point, one.text, moved, left)
+    return [sums.means() for sums in found]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Effects of one move of all features, summed over the texts of each group."""
+
+    group: Ints
+    """Number of each text's group (text)."""
+    count: Ints
+    """Texts of each group (group)."""
+    effect: Mapping[HookPoint, Floats]
+    error: Mapping[HookPoint, Floats]
+
+    @classmethod
+    def none(cls, questions: Questions, saes: Mapping[HookPoint, Sae], group: Ints) -> "_Sums":
+        count = np.bincount(group, minlength=len(questions.labels))
+        effect = {point: np.zeros((len(count), sae.d_sae)) for point, sae in saes.items()}
+        return cls(group, count, effect, {point: np.zeros(len(count)) for point in saes})
+
+    def add(self, point: HookPoint, text: Ints, moved: Tensor, left: Tensor) -> None:
+        """Add what some tokens of these texts tell: of the features (token, d_sae), and of the error (token)."""
+        here, row = np.unique(self.group[text], return_inverse=True)
+        index = torch.from_numpy(row).to(moved.device)
+        self.effect[point][here] += moved.new_zeros(len(here), moved.shape[1]).index_add_(0, index, moved).cpu().numpy()
+        self.error[point][here] += left.new_zeros(len(here)).index_add_(0, index, left).cpu().numpy()
+
+    def means(self) -> dict[HookPoint, Attribution]:
+        n = np.maximum(self.count, 1)
+        return {point: Attribution(self.effect[point] / n[:, None], self.error[point] / n) for point in self.effect}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +123,15 @@ def _slopes(questions: Questions, points: Sequence[HookPoint], where: Where) -> 
 
 
 @torch.no_grad()
-def _moves(sae: Sae, x: Tensor, gradient: Tensor, features: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
-    """Effect of each feature's move (token, d_sae) and of the error's (token)."""
+def _moves(
+    sae: Sae, x: Tensor, gradient: Tensor, targets: Sequence[tuple[Tensor, Tensor]]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Effect of each feature's move (token, d_sae) and of the error's (token), for each target."""
     now = sae.encode(x)
     slope = (gradient @ sae.W_dec.T) * sae.scale(x)
     left = x - sae.decode(now, x)
-    return (features.to(now) - now) * slope, ((error.to(left) - left) * gradient).sum(-1)
+    for features, error in targets:
+        yield (features.to(now) - now) * slope, ((error.to(left) - left) * gradient).sum(-1)
 
 
 def gradients(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -97,8 +98,7 @@ class Sae:
         """Features (…, d_sae) of activations (…, d_in), never negative."""
         before = self.before(x)
         if self.activation == "topk":
-            value, index = before.topk(cast(int, self.k), dim=-1, sorted=False)
-            return torch.zeros_like(before).scatter(-1, index, value.relu())
+            return _largest(before, cast(int, self.k))
         return before.relu_() if self.threshold is None else before.masked_fill_(before <= self.lowest, 0)
 
     def before(self, x: Tensor) -> Tensor:
@@ -129,6 +129,17 @@ class Sae:
             return x
         centred = x - x.mean(-1, keepdim=True)
         return centred if self.input_transform == "center" else centred / (self.scale(x) + _EPSILON)
+
+
+def _largest(before: Tensor, k: int) -> Tensor:
+    """Keep the k largest of each row, if they are positive, and set the others to zero."""
+    if before.device.type == "cpu":  # where NumPy selects several times as fast as torch
+        least = np.partition(before.detach().numpy(), -k, axis=-1)[..., -k, None]
+        found = before.masked_fill(before < torch.from_numpy(least), 0).relu_()
+        if not ((found > 0).sum(-1) > k).any():  # else several are equal, and not all of them stay
+            return found
+    value, index = before.topk(k, dim=-1, sorted=False)
+    return torch.zeros_like(before).scatter(-1, index, value.relu())
 
 
 def from_saelens(sae: "SAE[Any]", *, name: str = "") -> Sae:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from emomech.attribution import attribute
+from emomech.attribution import Attribution, Targets, attribute, attribute_each
 from emomech.corpus import Split
 from emomech.detection import Bools
 from emomech.errors import UsageError
@@ -62,14 +62,18 @@ class Dictionary:
 
     def support(self, questions: Questions) -> Support:
         """Screen how much every feature supports every text's label."""
-        targets = {point: (usual.features, usual.error) for point, usual in self.usual.items()}
-        found = attribute(questions, self.saes, targets, groups=np.arange(len(questions)))
-        return {point: -one.effect[: len(questions)] for point, one in found.items()}
+        return _lost(attribute(questions, self.saes, self._means, groups=np.arange(len(questions))))
 
-    def fired(self, questions: Questions) -> dict[HookPoint, Floats]:
-        """Screen how much every feature supports each label by firing: against zero, not its mean (label, d_sae)."""
+    def support_and_firing(self, questions: Questions) -> tuple[Support, dict[HookPoint, Floats]]:
+        """Screen the same, and how much every feature supports each label by firing: against zero (label, d_sae)."""
         zero = {p: (torch.zeros(sae.d_sae), torch.zeros(sae.d_in)) for p, sae in self.saes.items()}
-        return {point: -one.effect for point, one in attribute(questions, self.saes, zero).items()}
+        asked = [(self._means, np.arange(len(questions))), (zero, questions.gold)]
+        support, fired = attribute_each(questions, self.saes, asked)
+        return _lost(support), _lost(fired)
+
+    @property
+    def _means(self) -> Targets:
+        return {point: (usual.features, usual.error) for point, usual in self.usual.items()}
 
     def ablated(self, features: Sequence[FeatureId]) -> Edits:
         """Move features to their means."""
@@ -79,6 +83,10 @@ class Dictionary:
     def doubled(self, features: Sequence[FeatureId]) -> Edits:
         """Make features twice what they are."""
         return {p: MoveFeatures(self.saes[p], i, factor=2.0) for p, i in by_point(features).items()}
+
+
+def _lost(found: Mapping[HookPoint, Attribution]) -> dict[HookPoint, Floats]:
+    return {point: -one.effect for point, one in found.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +101,8 @@ class Chosen:
     @classmethod
     def of(cls, dictionary: Dictionary, questions: Questions) -> "Chosen":
         """Screen the dictionary on the texts."""
-        return cls(dictionary.support(questions), questions.gold, dictionary.fired(questions))
+        support, fired = dictionary.support_and_firing(questions)
+        return cls(support, questions.gold, fired)
 
     def by_label(self, *points: HookPoint) -> list[list[FeatureId]]:
         """Rank the features of some hook points, or of all, that support each label."""

@@ -104,6 +104,16 @@ def test_low_precision_activations_are_encoded_in_float32() -> None:
     assert sae.decode(sae.encode(x), x).dtype == torch.float32
 
 
+def test_topk_fires_k_features_even_where_more_are_equal() -> None:
+    x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    W_enc = torch.tensor([[2.0, 2.0, 2.0, 1.0], [0.0, 1.0, 2.0, 3.0]])
+    sae = Sae(POINT, W_enc, torch.zeros(4), torch.eye(4)[:, :2], torch.zeros(2), "topk", k=2)
+    found = sae.encode(x)
+    assert found[0].sort().values.tolist() == [0, 0, 2, 2]  # two of three
+    assert found[1].tolist() == [0, 0, 2, 3]
+    assert found[2].tolist() == [0, 0, 0, 0]
+
+
 def test_topk_fires_k_features_and_never_a_negative_one() -> None:
     sae = from_saelens(saelens_sae("topk", k=K))
     x = activations(50)
