@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from emomech.hooks import capture, intervene
+from emomech.models import ending
 from emomech.questions import Questions, Where
+from emomech.replay import Replay, of_stream
 from emomech.sae_sets import portions
 from emomech.saes import Sae
 from emomech.stats import Floats, Ints
@@ -116,6 +118,9 @@ class _Slopes:
 def _slopes(questions: Questions, points: Sequence[HookPoint], where: Where) -> Iterator[_Slopes]:
     """Go through the questions batch by batch."""
     for batch, mask in questions.batches(where):
+        if where == "answer" and (found := _at_answer(questions, batch, points)):
+            yield _Slopes(np.array(batch.example), found)
+            continue
         text = torch.tensor(batch.example)[:, None].expand(mask.shape)[mask.cpu()]
         found = gradients(questions, batch, points)
         at = {point: (x[mask.to(x.device)], slope[mask.to(x.device)]) for point, (x, slope) in found.items()}
@@ -138,16 +143,39 @@ def gradients(
     questions: Questions, batch: TokenBatch, points: Sequence[HookPoint]
 ) -> dict[HookPoint, tuple[Tensor, Tensor]]:
     """Activations at each point, and the gradient of each row's log-odds with respect to them (batch, pos, d_model)."""
-    rows = list(batch.example)
     lm = questions.lm
     with torch.enable_grad(), intervene(lm, {_EMBEDDING: _leaf}), capture(lm, points, graph=True) as seen:
         logits = lm.module(**batch.forward_kwargs(), logits_to_keep=1).logits[:, -1].float()
-        labels = logits.gather(1, questions.label_ids[rows].to(logits.device))
-        own = torch.from_numpy(questions.gold[rows]).to(labels.device)[:, None]
-        others = labels.scatter(1, own, -torch.inf).logsumexp(1)
-        total = (labels.gather(1, own)[:, 0] - others).sum()
+        rows = list(batch.example)
+        total = _log_odds(questions, rows, logits.gather(1, questions.label_ids[rows].to(logits.device)))
         found = torch.autograd.grad(total, [seen[point] for point in points])
     return {point: (seen[point].detach(), gradient) for point, gradient in zip(points, found, strict=True)}
+
+
+def _at_answer(
+    questions: Questions, batch: TokenBatch, points: Sequence[HookPoint]
+) -> dict[HookPoint, tuple[Tensor, Tensor]]:
+    """The same at the last token of each row (batch, d_model), which alone is differentiated.
+
+    Empty for points beside the stream, and in a family that cannot be replayed.
+    """
+    end, rows = ending(questions.lm), list(batch.example)
+    if end is None or not all(map(of_stream, points)):
+        return {}
+    graph = Replay.of(questions.lm, end, batch, questions.label_ids[rows]).last_token_graph()
+    if graph is None:
+        return {}
+    stream, logits = graph
+    read = [stream[point.resid_index()] for point in points]
+    found = torch.autograd.grad(_log_odds(questions, rows, logits), read)
+    return {point: (x.detach(), slope) for point, x, slope in zip(points, read, found, strict=True)}
+
+
+def _log_odds(questions: Questions, rows: Sequence[int], labels: Tensor) -> Tensor:
+    """Sum of the log-odds of some texts' own labels, from the logits of all labels (text, label)."""
+    own = torch.from_numpy(questions.gold[rows]).to(labels.device)[:, None]
+    others = labels.scatter(1, own, -torch.inf).logsumexp(1)
+    return (labels.gather(1, own)[:, 0] - others).sum()
 
 
 def _leaf(x: Tensor) -> Tensor:

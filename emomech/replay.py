@@ -77,7 +77,7 @@ class Replay:
     _kept: dict[int, _Behind] = field(default_factory=dict, repr=False)
 
     @classmethod
-    @torch.inference_mode()
+    @torch.no_grad()
     def of(cls, lm: LanguageModel, end: Ending, batch: TokenBatch, tokens: Tensor) -> "Replay":
         """Read a batch, padded on either side."""
         last = HookPoint(lm.n_layers - 1)
@@ -136,6 +136,20 @@ class Replay:
         for layer in range(depth, self.lm.n_layers):
             x = self._at_last(layer, x, torch.arange(len(x), device=x.device), self._keys(layer))
         return self.ending.logits(x, self.tokens)
+
+    def last_token_graph(self) -> tuple[list[Tensor], Tensor] | None:
+        """The stream at each row's last token, by depth (batch, d_model), and the logits (batch, label), as a graph.
+
+        Of a causal model nothing else depends on that token. None where blocks cannot be run on some tokens alone.
+        """
+        if not all(_in_parts(call) for call in self.calls):
+            return None
+        rows = torch.arange(len(self.tokens), device=self.tokens.device)
+        with torch.enable_grad():
+            found = [self.last(self.stream[0]).clone().requires_grad_()]
+            for layer in range(self.lm.n_layers):
+                found.append(self._at_last(layer, found[-1][:, None], rows, self._keys(layer))[:, 0])
+            return found, self.ending.logits(found[-1], self.tokens)
 
     def last(self, x: Tensor) -> Tensor:
         """Activations at the last token of each row (batch, d), of (batch, pos, d)."""
@@ -204,6 +218,7 @@ class Replay:
             self._kept[layer] = self._look(layer, self.stream[layer], self.calls[layer])
         return self._kept[layer]
 
+    @torch.no_grad()
     def _look(self, layer: int, x: Tensor, call: dict[str, Any]) -> _Behind:
         """Keys and values that a block makes of a stream."""
         look = _Look()

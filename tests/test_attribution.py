@@ -1,13 +1,15 @@
 """The gradient screen is the gradient of a graph in which the SAEs stand, and small doses of it are exact."""
 
+from dataclasses import replace
+
 import numpy as np
 import planted
 import pytest
 import tiny
 import torch
 
-from emomech import corpus
-from emomech.attribution import attribute
+from emomech import attribution, corpus
+from emomech.attribution import attribute, attribute_each
 from emomech.hooks import intervene
 from emomech.interventions import MoveFeatures
 from emomech.questions import Questions
@@ -78,6 +80,40 @@ def test_the_screen_equals_pass_through_gradients_in_the_graph() -> None:
             np.testing.assert_allclose(found[point].effect[row], expected, atol=1e-4)
             lost = float((-kept["error"] * slopes[1])[mask].sum().detach())
             assert found[point].error[row] == pytest.approx(lost, abs=1e-3)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "neox", "llama", "gemma2", "gemma3", "qwen2", "qwen3"])
+def test_at_the_answer_only_the_last_token_is_differentiated(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    questions, saes = questions_on(family), dictionaries()
+    target = {point: (torch.full((24,), 0.3), torch.ones(tiny.D_MODEL)) for point in POINTS}
+    found = attribute(questions, saes, target, "answer", np.arange(len(questions)))
+    monkeypatch.setattr(attribution, "_at_answer", lambda *_: {})
+    twin = attribute(questions, saes, target, "answer", np.arange(len(questions)))
+    for point in POINTS:
+        assert np.abs(twin[point].effect).max() > 1e-3
+        np.testing.assert_allclose(found[point].effect, twin[point].effect, atol=1e-5)
+        np.testing.assert_allclose(found[point].error, twin[point].error, atol=1e-5)
+
+
+def test_points_beside_the_stream_are_differentiated_too() -> None:
+    questions, beside = questions_on("gpt2"), HookPoint(1, "mlp_out")
+    saes = {beside: replace(dictionaries()[POINTS[0]], point=beside)}
+    target = {beside: (torch.full((24,), 0.3), torch.zeros(tiny.D_MODEL))}
+    assert np.abs(attribute(questions, saes, target, "answer")[beside].effect).max() > 1e-4
+
+
+def test_several_targets_are_screened_in_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    questions, saes, passes = questions_on("gpt2"), dictionaries(), []
+    read = attribution.gradients
+    monkeypatch.setattr(attribution, "gradients", lambda *asked: passes.append(1) or read(*asked))
+    targets = [{p: (torch.full((24,), x), torch.zeros(tiny.D_MODEL)) for p in POINTS} for x in (0.0, 0.3)]
+    groups = [np.arange(len(questions)), questions.gold]
+    both = attribute_each(questions, saes, list(zip(targets, groups, strict=True)))
+    assert len(passes) == len(questions.batches("everywhere"))
+    for found, target, group in zip(both, targets, groups, strict=True):
+        for point, alone in attribute(questions, saes, target, groups=group).items():
+            np.testing.assert_allclose(found[point].effect, alone.effect)
+            np.testing.assert_allclose(found[point].error, alone.error)
 
 
 def test_what_is_planted_is_ranked_first() -> None:

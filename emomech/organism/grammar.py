@@ -152,7 +152,7 @@ class _Drawing:
             events = [replace(event, clitic=events[0].clitic) for event in events]
         self.rng.shuffle(events)
         events = self._addressed(events)
-        told = self._around(events) if beside or self.coreference else list(events)
+        told: list[Event | Beside] = self._around(events) if beside or self.coreference else list(events)
         return [told, self._swapped(told)] if self.item_type == PAIR else [told]
 
     def _emotions(self, asked: str) -> dict[str, str]:
