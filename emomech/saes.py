@@ -134,10 +134,10 @@ class Sae:
 def _largest(before: Tensor, k: int) -> Tensor:
     """Keep the k largest of each row, if they are positive, and set the others to zero."""
     if before.device.type == "cpu":  # where NumPy selects several times as fast as torch
-        least = np.partition(before.detach().numpy(), -k, axis=-1)[..., -k, None]
-        found = before.masked_fill(before < torch.from_numpy(least), 0).relu_()
-        if not ((found > 0).sum(-1) > k).any():  # else several are equal, and not all of them stay
-            return found
+        parted = np.partition(before.detach().numpy(), -k, axis=-1)
+        least = np.maximum(parted[..., -k], np.finfo(parted.dtype).tiny)
+        if (parted[..., :-k].max(-1, initial=0) < least).all():  # else several are equal, and not all of them stay
+            return torch.where(before < torch.from_numpy(least)[..., None], 0.0, before)
     value, index = before.topk(k, dim=-1, sorted=False)
     return torch.zeros_like(before).scatter(-1, index, value.relu())
 
