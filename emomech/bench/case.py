@@ -12,7 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from torch import Tensor
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers.initialization import no_init_weights
 
 TENSORS, FACTS = "case.safetensors", "case.json"
 
@@ -57,11 +61,8 @@ class Case:
     @cached_property
     def module(self) -> Any:
         """The model, as transformers has it."""
-        from transformers import GPT2Config, GPT2LMHeadModel
-        from transformers.initialization import no_init_weights
-
         with no_init_weights():
-            module: Any = GPT2LMHeadModel(GPT2Config(**self.facts["config"]))
+            module: Any = GPT2LMHeadModel(GPT2Config(**self.facts["config"], architectures=["GPT2LMHeadModel"]))
         state = {name.removeprefix("model."): x for name, x in self.tensors.items() if name.startswith("model.")}
         module.load_state_dict(state, strict=False, assign=True)
         module.tie_weights()
@@ -82,7 +83,7 @@ class Case:
         """All texts."""
         names = ("input_ids", "attention_mask", "position_ids", "content")
         return [
-            Batch(*(self.tensors[f"batch{i}.{name}"] for name in names), rows)
+            Batch(**{name: self.tensors[f"batch{i}.{name}"] for name in names}, rows=rows)
             for i, rows in enumerate(self.facts["rows"])
         ]
 
@@ -121,6 +122,14 @@ def encode(sae: Mapping[str, Any], x: Tensor) -> Tensor:
 def decode(sae: Mapping[str, Any], features: Tensor) -> Tensor:
     """Activations that features stand for."""
     return features @ sae["W_dec"] + sae["b_dec"]
+
+
+def words(n: int) -> PreTrainedTokenizerFast:
+    """Make a tokenizer of n words, for models that have none."""
+    known = {"<bos>": 0} | {f"w{i}": i for i in range(1, n)}
+    tokenizer = Tokenizer(WordLevel(known, unk_token="w1"))
+    marks = {"bos_token": "<bos>", "eos_token": "<bos>", "pad_token": "<bos>", "unk_token": "w1"}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **marks)
 
 
 def write(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Path:

@@ -138,8 +138,9 @@ def patching(subject: Subject, given: Given) -> Prepared:
 
 def scores(folder: Path, given: Given) -> Prepared:
     """Score all features for all classes: AUROC (feature, class), effect size, and a permutation null."""
-    features: Any = sp.csr_array(sp.load_npz(folder / "features.npz"))
-    member = np.load(folder / "member.npy")
+    whole: Any = sp.csr_array(sp.load_npz(folder / "features.npz"))
+    features = whole[: given.get("n_texts"), : given.get("n_features")]
+    member = np.load(folder / "member.npy")[: given.get("n_texts")]
     labels, strata = member.argmax(1), Strata(np.zeros(len(member), dtype=int))
 
     def call() -> np.ndarray:

@@ -91,7 +91,7 @@ def _drawn(name: str, make: Callable[[], Any], n_texts: int, d_sae: int, device:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = make().to(device)
-    lm = wrap(name, module, _words(VOCABULARY), True)
+    lm = wrap(name, module, case.words(VOCABULARY), True)
     rng = np.random.default_rng(0)
     texts = tuple(_text(rng, int(n)) for n in rng.integers(CONTEXT // 2, CONTEXT * 3 // 4, n_texts))
     labels = torch.arange(1, N_LABELS + 1).expand(n_texts, -1)
@@ -139,7 +139,7 @@ def handed(subject: Subject, folder: Path) -> Path:
         rows.append(list(batch.example))
     facts = {
         "name": subject.name,
-        "config": module.config.to_dict(),
+        "config": {k: v for k, v in module.config.to_dict().items() if k not in ("architectures", "dtype")},
         "saes": saes,
         "rows": rows,
         "label_ids": questions.label_ids.tolist(),
@@ -155,7 +155,7 @@ def handed(subject: Subject, folder: Path) -> Path:
 def taken(folder: Path) -> Subject:
     """Read a case, as the package itself has it."""
     read = case.Case.read(folder)
-    lm = wrap(read.facts["name"], read.module, _words(read.module.config.vocab_size), True)
+    lm = wrap(read.facts["name"], read.module, case.words(read.module.config.vocab_size), True)
     texts = tuple(
         TokenizedText(tuple(ids), tuple((i, i + 1) for i in range(len(ids))), tuple(special))
         for ids, special in read.facts["texts"]
@@ -173,7 +173,8 @@ def _cut(lm: LanguageModel, n_layers: int) -> LanguageModel:
     """Make a model of GPT-2's family of another's first blocks."""
     module: Any = copy.copy(lm.module)
     module._modules = dict(lm.module._modules)
-    module.transformer = stack = copy.copy(lm.module.transformer)
+    stack: Any = copy.copy(module.transformer)
+    module.transformer = stack
     stack._modules = dict(stack._modules)
     stack.h = stack.h[:n_layers]
     module.config = stack.config = copy.deepcopy(lm.module.config)
@@ -191,13 +192,3 @@ def _firing(sae: Sae, x: torch.Tensor) -> Sae:
 def _text(rng: np.random.Generator, n: int) -> TokenizedText:
     ids = (0, *rng.integers(N_LABELS + 1, VOCABULARY, n - 1).tolist())
     return TokenizedText(ids, tuple((i, i + 1) for i in range(n)), (True, *[False] * (n - 1)))
-
-
-def _words(n: int):  # noqa: ANN202
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from transformers import PreTrainedTokenizerFast
-
-    words = {"<bos>": 0} | {f"w{i}": i for i in range(1, n)}
-    tokenizer = Tokenizer(WordLevel(words, unk_token="w1"))
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<bos>", pad_token="<bos>")

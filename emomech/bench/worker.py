@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from emomech.errors import EmomechError
 
@@ -58,7 +58,7 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _tell(out: TextIO, what: Mapping[str, Any]) -> None:
+def _tell(out: IO[str], what: Mapping[str, Any]) -> None:
     out.write(json.dumps(what) + "\n")
     out.flush()
 

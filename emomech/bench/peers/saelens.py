@@ -10,12 +10,33 @@ import torch
 from sae_lens import HookedSAETransformer, JumpReLUSAE, JumpReLUSAEConfig, TopKSAE, TopKSAEConfig
 from sae_lens.saes.sae import SAEMetadata
 from torch import Tensor
+from transformer_lens import HookedTransformerConfig
+from transformer_lens.pretrained.weight_conversions.gpt2 import convert_gpt2_weights
 
 from emomech.bench.case import Case
-from emomech.bench.peers.transformer_lens import hooked
 from emomech.bench.worker import Prepared, serve
 
 FEATURES = "hook_sae_acts_post"
+
+
+def hooked(case: Case) -> Any:
+    """Make SAELens's model of the case's weights."""
+    lm = case.module.config
+    shape: dict[str, Any] = {
+        "n_layers": lm.n_layer,
+        "d_model": lm.n_embd,
+        "n_ctx": lm.n_positions,
+        "n_heads": lm.n_head,
+        "d_head": lm.n_embd // lm.n_head,
+        "d_mlp": 4 * lm.n_embd,
+        "d_vocab": lm.vocab_size,
+    }
+    act = {"act_fn": lm.activation_function, "normalization_type": "LN", "eps": lm.layer_norm_epsilon}
+    config = HookedTransformerConfig(**shape, **act, init_weights=False, default_prepend_bos=False)
+    model = HookedSAETransformer(config)
+    model.load_state_dict(convert_gpt2_weights(case.module, config), strict=False)
+    torch.nn.init.zeros_(model.unembed.b_U)
+    return model.eval().requires_grad_(False)
 
 
 def sae_of(point: str, own: Mapping[str, Any]) -> Any:
@@ -36,7 +57,7 @@ def sae_of(point: str, own: Mapping[str, Any]) -> Any:
 def capture(folder: Path, given: Mapping[str, Any]) -> Prepared:
     """Run the model with all SAEs, and keep their features."""
     case = Case.read(folder)
-    model = hooked(case, HookedSAETransformer)
+    model = hooked(case)
     saes = [sae_of(point, one) for point, one in case.saes.items()]
 
     @torch.no_grad()
@@ -87,7 +108,7 @@ def doses(folder: Path, given: Mapping[str, Any]) -> Prepared:
 def _with_sae(folder: Path, given: Mapping[str, Any], moved: Callable[..., Tensor], edits: list[Any]) -> Prepared:
     """Run the model once for each edit of the features at a hook point."""
     case, point = Case.read(folder), given["point"]
-    model = hooked(case, HookedSAETransformer)
+    model = hooked(case)
     places = [_places(batch.content, given["where"]) for batch in case.batches]
     sae = sae_of(point, case.saes[point])
 

@@ -13,7 +13,8 @@ from emomech.bench.worker import Prepared, serve
 
 def scores(folder: Path, given: Mapping[str, Any]) -> Prepared:
     """Score some features for every class (feature, class)."""
-    features: Any = sp.load_npz(folder / "features.npz").tocsc()
+    stored: Any = sp.load_npz(folder / "features.npz")
+    features = stored.tocsc()
     member = np.load(folder / "member.npy")
 
     def loop() -> list[list[float]]:

@@ -11,37 +11,25 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformer_lens import HookedTransformer, HookedTransformerConfig
-from transformer_lens.pretrained.weight_conversions import convert_gpt2_weights
+from transformer_lens.model_bridge import TransformerBridge
+from transformers import AutoTokenizer
 
-from emomech.bench.case import Case
+from emomech.bench.case import Case, words
 from emomech.bench.worker import Prepared, serve
 
 
-def hooked(case: Case, kind: type[HookedTransformer] = HookedTransformer) -> Any:
-    """Make TransformerLens's model of the case's weights."""
-    lm = case.module.config
-    shape: dict[str, Any] = {
-        "n_layers": lm.n_layer,
-        "d_model": lm.n_embd,
-        "n_ctx": lm.n_positions,
-        "n_heads": lm.n_head,
-        "d_head": lm.n_embd // lm.n_head,
-        "d_mlp": 4 * lm.n_embd,
-        "d_vocab": lm.vocab_size,
-    }
-    act = {"act_fn": lm.activation_function, "normalization_type": "LN", "eps": lm.layer_norm_epsilon}
-    config = HookedTransformerConfig(**shape, **act, init_weights=False, default_prepend_bos=False)
-    model = kind(config)
-    model.load_state_dict(convert_gpt2_weights(case.module, config), strict=False)
-    torch.nn.init.zeros_(model.unembed.b_U)
-    return model.eval().requires_grad_(False)
+def bridge(case: Case) -> Any:
+    """Make TransformerLens's model of the case's weights; it reads its tokenizer again from where it was saved."""
+    place = str(case.folder / "tokenizer")
+    words(case.module.config.vocab_size).save_pretrained(place)
+    tokenizer = AutoTokenizer.from_pretrained(place)
+    return TransformerBridge.boot_transformers("gpt2", hf_model=case.module, tokenizer=tokenizer, device="cpu")
 
 
 def patching(folder: Path, given: Mapping[str, Any]) -> Prepared:
     """Put the next text's activation in the place of each text's, at the answer, one hook point after another."""
     case = Case.read(folder)
-    model, points = hooked(case), case.points
+    points, model = case.points, bridge(case)
 
     def put(x: Tensor, hook: object, value: Tensor) -> Tensor:
         x[:, -1] = value
