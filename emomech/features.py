@@ -36,5 +36,5 @@ def _encoded(sae: Sae, rows: Tensor) -> sp.csr_array:
 
 
 def _places(fires: Tensor) -> Ints:
-    """Where features fire, by number: found on the device, so that few numbers leave a GPU; NumPy is faster on a CPU."""
+    """Find the places that are true, on the device, so that few numbers leave a GPU; on a CPU NumPy is faster."""
     return np.flatnonzero(fires.numpy()) if fires.device.type == "cpu" else fires.nonzero()[:, 0].cpu().numpy()

@@ -36,7 +36,7 @@ class Sizes:
     n_turns: int
 
 
-QUICK = Sizes(n_texts=4, n_answer=96, n_everywhere=8, n_slow=1, n_turns=2)
+QUICK = Sizes(n_texts=2, n_answer=96, n_everywhere=8, n_slow=1, n_turns=2)
 FULL = Sizes(n_texts=12, n_answer=384, n_everywhere=24, n_slow=2, n_turns=7)
 
 
@@ -147,7 +147,7 @@ def effects(subject: Subject, arena: Arena, sizes: Sizes) -> Iterator[Result]:
     share = f"{behind} of {subject.lm.n_layers} blocks are behind the edit"
     middle = usual[subject.middle]
     features = subject.alive(middle, sizes.n_answer)
-    asked = {"point": str(subject.middle), "where": "answer"} | _moves(middle, features)
+    asked = {"point": str(subject.middle), "where": "answer"} | moves(middle, features)
     told = Told(subject.name, "one feature to its mean at the answer, middle layer", "feature", "", 20)
     note = f"the edited token alone is run; {share}"
     yield from _effects(told, arena, asked, sizes, note, peers=True)
@@ -156,17 +156,18 @@ def effects(subject: Subject, arena: Arena, sizes: Sizes) -> Iterator[Result]:
     told = Told(subject.name, "one feature to zero at every token, middle layer", "feature", "", 3)
     note = f"texts without the feature, and tokens before it, are not run; {share}"
     yield from _effects(told, arena, asked, sizes, note, peers=True)
-    asked |= _moves(middle, features)
+    asked |= moves(middle, features)
     told = Told(subject.name, "one feature to its mean at every token, middle layer", "feature", "", 3)
     note = f"every token changes, so what is saved is the blocks before: {share}, the last for the answer alone"
     yield from _effects(told, arena, asked, sizes, note)
     features = subject.alive(usual[subject.last], sizes.n_answer)
-    asked = {"point": str(subject.last), "where": "answer"} | _moves(usual[subject.last], features)
+    asked = {"point": str(subject.last), "where": "answer"} | moves(usual[subject.last], features)
     told = Told(subject.name, "one feature to its mean at the answer, last layer", "feature", "")
     yield from _effects(told, arena, asked, sizes, "final norm and the labels' rows of the unembedding, no block")
 
 
-def _moves(usual: Reference, features: list[int]) -> dict[str, Any]:
+def moves(usual: Reference, features: list[int]) -> dict[str, Any]:
+    """Ask for each feature to be moved to its mean."""
     return {"features": features, "targets": usual.features[features].tolist()}
 
 

@@ -47,7 +47,7 @@ def grown(subject: Subject, case: Path, sizes: Sizes) -> Iterator[Growth]:
     """Let texts, features and layers become more, one of them at a time."""
     usual = subject.usual([subject.middle])[subject.middle]
     features = subject.alive(usual, sizes.n_answer)
-    texts, layers = _steps(len(subject.questions)), _steps(subject.lm.n_layers)
+    texts, layers = steps(len(subject.questions)), steps(subject.lm.n_layers)
     one = max(1, len(subject.questions) // 4)
     with Arena(case, sizes.n_turns) as arena:
         for task, name in (("capture", "features of all layers"), ("screen", "attribution of all layers")):
@@ -57,7 +57,7 @@ def grown(subject: Subject, case: Path, sizes: Sizes) -> Iterator[Growth]:
         asked = {"point": str(subject.middle), "where": "answer"}
         moves = {
             n: {**asked, "features": features[:n], "targets": usual.features[features[:n]].tolist()}
-            for n in _steps(len(features))
+            for n in steps(len(features))
         }
         yield _grown(arena, (subject.name, "effects at the answer", "features"), "effects", moves)
         last = moves[max(moves)]
@@ -69,13 +69,13 @@ def grown_scores(folder: Path, sizes: Sizes, n: int = 5000, d_sae: int = 16384) 
     """Let the texts and features that are scored become more."""
     name = "scores"
     with Arena(folder, sizes.n_turns) as arena:
-        some = {m: {"features": [], "n_texts": m} for m in _steps(n)}
+        some = {m: {"features": [], "n_texts": m} for m in steps(n)}
         yield _grown(arena, ("random features", name, "texts"), "scores", some)
-        some = {m: {"features": [], "n_features": m} for m in _steps(d_sae)}
+        some = {m: {"features": [], "n_features": m} for m in steps(d_sae)}
         yield _grown(arena, ("random features", name, "features"), "scores", some)
 
 
-def _steps(most: int) -> list[int]:
+def steps(most: int) -> list[int]:
     """A quarter, half, and all."""
     return sorted({max(1, most // 4), max(1, most // 2), most})
 

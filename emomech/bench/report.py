@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from emomech import whole_files
+from emomech.bench import record
 
-COLUMNS = ("measured on", "task", "beside", "ours", "theirs", "ratio", "target", "", "memory", "what decides it")
 _PACKAGES = ("torch", "transformers", "scipy", "numpy")
 
 
@@ -87,59 +87,30 @@ def write(found: Mapping[str, Any], file: Path) -> None:
     whole_files.write(file, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
 
-def rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Lines of the table, as text: see COLUMNS."""
-    return [_row(one) for one in found["results"]]
-
-
-def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
-    ratio, target = one["ratio"], one["target"]
-    theirs = seconds(one["theirs"]) if isinstance(one["theirs"], float) else one["theirs"]
-    aimed = "" if target is None else seconds(target) if ratio is None else f"{target:.3g}×"
-    met = {True: "met", False: "missed", None: ""}[one["met"]]
-    shown = "" if ratio is None else f"{_times(ratio)}×"
-    return (
-        *(one["subject"], f"{one['task']}, per {one['unit']}", one["contender"], seconds(one["ours"])),
-        *(theirs, shown, aimed, met, memory(one["held"]), one["note"]),
-    )
-
-
 def markdown(found: Mapping[str, Any]) -> str:
     """Make two tables in Markdown: all comparisons, and how cost grows."""
+    compared = [(*record.compared(one), memory(one["held"])) for one in found["results"]]
     grown = [
         (one["subject"], one["task"], one["of"], f"{one['exponent']:.2f} [{one['low']:.2f}, {one['high']:.2f}]")
         for one in found["growth"]
     ]
-    head = ("measured on", "task", "of what there is more", "exponent of the cost")
-    return f"{_table(COLUMNS, rows(found))}\n\n{_table(head, grown)}"
+    columns = (*(name.replace("_", " ") for name in record.COMPARED.columns), "memory")
+    return f"{_table(columns, compared)}\n\n{_table((*record.GROWTH.keys, 'exponent of the cost'), grown)}"
 
 
 def memory(held: Mapping[str, float] | None) -> str:
     """Write what both hold at most, and what was aimed at."""
     if held is None:
         return ""
-    told = f"{megabytes(held['ours'])}, theirs {megabytes(held['theirs'])}"
+    told = f"{_megabytes(held['ours'])}, theirs {_megabytes(held['theirs'])}"
     most = held.get("most")
-    return told + (f"; {'met' if held['ours'] <= most else 'missed'} (at most {megabytes(most)})" if most else "")
+    return told + (f"; {'met' if held['ours'] <= most else 'missed'} (at most {_megabytes(most)})" if most else "")
 
 
-def megabytes(n_bytes: float) -> str:
-    """Write a number of bytes in MiB."""
+def _megabytes(n_bytes: float) -> str:
     return f"{n_bytes / 2**20:,.0f} MiB"
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
 
 
 def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     every = [columns, ["---"] * len(columns), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in every)
-
-
-def seconds(value: float) -> str:
-    """Write a time in the unit that suits it."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value / 1e-9:.3g} ns"

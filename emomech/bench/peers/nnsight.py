@@ -9,19 +9,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import nnsight as _nnsight
 import numpy as np
 import torch
-from nnsight import NNsight, save  # pyright: ignore[reportAttributeAccessIssue]
 from torch import Tensor
 
 from emomech.bench.case import Case, decode, encode
 from emomech.bench.worker import Prepared, serve
 
+nnsight: Any = _nnsight  # without nnsight, a type checker takes this file for it
+
 
 def screen(folder: Path, given: Mapping[str, Any]) -> Prepared:
     """Estimate the effect of taking each feature of each layer to its mean, summed over tokens, mean over texts."""
     case = Case.read(folder)
-    model = NNsight(case.module)
+    model = nnsight.NNsight(case.module)
     targets = {point: torch.tensor(np.load(folder / f"{point}.npy")) for point in case.points}
     blocks = {point: model.transformer.h[int(point.split(".")[1])] for point in case.points}
 
@@ -42,7 +44,7 @@ def _of_batch(model: Any, case: Case, blocks: Mapping[str, Any], batch: Any) -> 
     features = {}
     with torch.enable_grad():
         with model.trace(**batch.kwargs(), use_cache=False):
-            kept = save({})
+            kept = nnsight.save({})
             for point, block in blocks.items():
                 x, sae = block.output, case.saes[point]
                 now = encode(sae, x).detach().requires_grad_()
@@ -62,7 +64,7 @@ def _of_batch(model: Any, case: Case, blocks: Mapping[str, Any], batch: Any) -> 
 def effects(folder: Path, given: Mapping[str, Any]) -> Prepared:
     """Move one feature after another to its target, at the last token or at all."""
     case, point = Case.read(folder), given["point"]
-    model = NNsight(case.module)
+    model = nnsight.NNsight(case.module)
     block, sae = model.transformer.h[int(point.split(".")[1])], case.saes[point]
     edits = list(zip(given["features"], given["targets"], strict=True))
 
