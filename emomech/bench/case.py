@@ -6,12 +6,13 @@ Contenders read it in environments of their own, so this file needs torch, trans
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from torch import Tensor
@@ -45,13 +46,6 @@ class Case:
     folder: Path
     facts: Mapping[str, Any] = field(repr=False)
     tensors: Mapping[str, Tensor] = field(repr=False)
-
-    @classmethod
-    def read(cls, folder: Path) -> "Case":
-        """Read what `write` wrote."""
-        from safetensors.torch import load_file
-
-        return cls(folder, json.loads((folder / FACTS).read_text()), load_file(folder / TENSORS))
 
     @property
     def points(self) -> list[str]:
@@ -110,6 +104,12 @@ class Case:
         return whole
 
 
+@cache
+def read(folder: Path) -> Case:
+    """Read what `write` wrote, once."""
+    return Case(folder, json.loads((folder / FACTS).read_text()), load_file(folder / TENSORS))
+
+
 def encode(sae: Mapping[str, Any], x: Tensor) -> Tensor:
     """Features, dense, as the SAE's definition has them."""
     before = (x - sae["b_dec"]) @ sae["W_enc"] + sae["b_enc"]
@@ -134,8 +134,6 @@ def words(n: int) -> PreTrainedTokenizerFast:
 
 def write(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Path:
     """Write a case."""
-    from safetensors.torch import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: x.contiguous() for name, x in tensors.items()}, folder / TENSORS)
     (folder / FACTS).write_text(json.dumps(facts))

@@ -57,7 +57,7 @@ class Result:
     met: bool | None = None
     note: str = ""
     difference: float | None = None
-    """Largest difference of the two answers, as a share of the largest number of ours, where both give one."""
+    """Largest difference of the two answers, as a share of the largest that ours has between edits or layers."""
     share: float | None = None
     """Share of the rate of a matrix product that ours reaches, where its operations are known."""
     held: Mapping[str, float] | None = None
@@ -106,8 +106,8 @@ def _difference(own: Outcome, other: Outcome) -> float | None:
     """Compare the part of the two answers that both have: the slow give that of the first features."""
     if own.answer is None or other.answer is None or not other.answer.size:
         return None
-    ours = own.answer[: len(other.answer)]
-    return float(np.abs(ours - other.answer).max() / np.abs(ours).max())
+    between = np.ptp(own.answer, axis=0).max()
+    return float(np.abs(own.answer[: len(other.answer)] - other.answer).max() / between)
 
 
 def capture(subject: Subject, arena: Arena, rate: float) -> Iterator[Result]:

@@ -52,7 +52,7 @@ LIMIT = Schema(
 )
 ALIKE = Schema(
     keys=COMPARED.keys,
-    values={"difference": "largest difference of the two answers, as a share of the largest number of ours"},
+    values={"difference": "largest difference of the two answers, as a share of what differs between edits or layers"},
 )
 GROWTH = Schema(
     keys={**LIMIT.keys, "of": "what there is more and more of"},
@@ -166,8 +166,10 @@ def _numbers(lines: list[Mapping[str, Any]], runs: Mapping[str, Mapping[str, Any
     aimed = [line for line in lines if line["met"] is not None]
     missed = [f"{line['task']} ({line['subject']})" for line in aimed if not line["met"]]
     held = [line for line in lines if line["held"] and "most" in line["held"]]
-    over = [line["subject"] for line in held if line["held"]["ours"] > line["held"]["most"]]
-    missed += [f"memory of {line} ({line})" for line in over]
+    over = [
+        f"memory of {line['task']} ({line['subject']})" for line in held if line["held"]["ours"] > line["held"]["most"]
+    ]
+    missed += over
     devices = [run["machine"]["device"] for run in runs.values() if "device" in run["machine"]]
     return {
         "n_targets": number_text(len(aimed) + len(held)),

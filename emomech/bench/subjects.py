@@ -7,6 +7,7 @@ in public SAEs. The vocabulary is small, so that nothing gains by leaving the un
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +153,10 @@ def handed(subject: Subject, folder: Path) -> Path:
     return case.write(folder, facts, tensors)
 
 
+@cache
 def taken(folder: Path) -> Subject:
-    """Read a case, as the package itself has it."""
-    read = case.Case.read(folder)
+    """Read a case once, as the package itself has it."""
+    read = case.read(folder)
     lm = wrap(read.facts["name"], read.module, case.words(read.module.config.vocab_size), True)
     texts = tuple(
         TokenizedText(tuple(ids), tuple((i, i + 1) for i in range(len(ids))), tuple(special))

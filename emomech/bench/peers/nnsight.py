@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emomech.bench.case import Case, decode, encode
+from emomech.bench.case import Case, decode, encode, read
 from emomech.bench.worker import Prepared, serve
 
 nnsight: Any = _nnsight  # without nnsight, a type checker takes this file for it
@@ -22,7 +22,7 @@ nnsight: Any = _nnsight  # without nnsight, a type checker takes this file for i
 
 def screen(folder: Path, given: Mapping[str, Any]) -> Prepared:
     """Estimate the effect of taking each feature of each layer to its mean, summed over tokens, mean over texts."""
-    case = Case.read(folder)
+    case = read(folder)
     model = nnsight.NNsight(case.module)
     targets = {point: torch.tensor(np.load(folder / f"{point}.npy")) for point in case.points}
     blocks = {point: model.transformer.h[int(point.split(".")[1])] for point in case.points}
@@ -63,7 +63,7 @@ def _of_batch(model: Any, case: Case, blocks: Mapping[str, Any], batch: Any) -> 
 
 def effects(folder: Path, given: Mapping[str, Any]) -> Prepared:
     """Move one feature after another to its target, at the last token or at all."""
-    case, point = Case.read(folder), given["point"]
+    case, point = read(folder), given["point"]
     model = nnsight.NNsight(case.module)
     block, sae = model.transformer.h[int(point.split(".")[1])], case.saes[point]
     edits = list(zip(given["features"], given["targets"], strict=True))

@@ -1,7 +1,7 @@
 """SAELens's HookedSAETransformer: features in its cache, features ablated one by one, and steered."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from torch import Tensor
 from transformer_lens import HookedTransformerConfig
 from transformer_lens.pretrained.weight_conversions.gpt2 import convert_gpt2_weights
 
-from emomech.bench.case import Case
+from emomech.bench.case import Case, read
 from emomech.bench.worker import Prepared, serve
 
 FEATURES = "hook_sae_acts_post"
 
 
+@cache
 def hooked(case: Case) -> Any:
     """Make SAELens's model of the case's weights."""
     lm = case.module.config
@@ -56,7 +57,7 @@ def sae_of(point: str, own: Mapping[str, Any]) -> Any:
 
 def capture(folder: Path, given: Mapping[str, Any]) -> Prepared:
     """Run the model with all SAEs, and keep their features."""
-    case = Case.read(folder)
+    case = read(folder)
     model = hooked(case)
     saes = [sae_of(point, one) for point, one in case.saes.items()]
 
@@ -107,7 +108,7 @@ def doses(folder: Path, given: Mapping[str, Any]) -> Prepared:
 
 def _with_sae(folder: Path, given: Mapping[str, Any], moved: Callable[..., Tensor], edits: list[Any]) -> Prepared:
     """Run the model once for each edit of the features at a hook point."""
-    case, point = Case.read(folder), given["point"]
+    case, point = read(folder), given["point"]
     model = hooked(case)
     places = [_places(batch.content, given["where"]) for batch in case.batches]
     sae = sae_of(point, case.saes[point])

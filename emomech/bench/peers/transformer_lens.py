@@ -14,7 +14,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import AutoTokenizer
 
-from emomech.bench.case import Case, words
+from emomech.bench.case import Case, read, words
 from emomech.bench.worker import Prepared, serve
 
 
@@ -28,7 +28,7 @@ def bridge(case: Case) -> Any:
 
 def patching(folder: Path, given: Mapping[str, Any]) -> Prepared:
     """Put the next text's activation in the place of each text's, at the answer, one hook point after another."""
-    case = Case.read(folder)
+    case = read(folder)
     points, model = case.points, bridge(case)
 
     def put(x: Tensor, hook: object, value: Tensor) -> Tensor:
