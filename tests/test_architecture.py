@@ -13,23 +13,9 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 GRAMMAR = ("organism.happenings", "organism.grammar", "organism.ordinary", "organism.tasks")
 MAKING = ("organism.recipe", "organism.training", "organism.train", "organism.card")
-PEERS = ("bench.peers.saelens", "bench.peers.transformer_lens", "bench.peers.nnsight", "bench.peers.sklearn")
-BENCH = (
-    "bench.timing",
-    "bench.worker",
-    "bench.case",
-    "bench.subjects",
-    "bench.own",
-    "bench.environments",
-    "bench.arena",
-    "bench.contests",
-    "bench.growth",
-    "bench.gpu",
-    "bench.__main__",
-    "bench.record",
-    "bench.report",
-    *PEERS,
-)
+PEERS = "peers.saelens peers.transformer_lens peers.nnsight peers.sklearn"
+BENCHED = "timing worker case subjects own environments arena contests growth gpu __main__ record report"
+BENCH = tuple(f"bench.{name}" for name in f"{BENCHED} {PEERS}".split())
 CARD = ("organism.dataset", "organism.inventory")
 TREEBANKS = ("treebanks", "coreference", "propositions")
 CHARTS = (
@@ -288,8 +274,7 @@ TESTED_WITH |= {
 }
 TESTED_WITH |= {"assignment": "belonging", "dictionaries": "belonging"}
 TESTED_WITH |= {"exact_effects": "replay"} | dict.fromkeys(BENCH, "bench")
-TESTED_WITH |= {"charts.speed": "bench"}
-TESTED_WITH |= {"depth_measures": "analyses.depth"}
+TESTED_WITH |= {"depth_measures": "analyses.depth", "charts.speed": "bench"}
 TESTED_WITH |= {"labelled_texts": "analyses.flow_on_treebanks"}
 TESTED_WITH |= {"steering_methods": "analyses.steering"}
 """Parts of a whole that is tested under its own name."""
