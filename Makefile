@@ -21,10 +21,14 @@ check: .venv/complete
 picture: book
 	$(BIN)/python -c 'from pathlib import Path; from emomech.book import picture; from emomech.edition import Edition; picture(Edition(), "flow", 2, Path("book/flow.svg"))'
 
-# The appendix on speed, measured anew on this machine.
-bench: .venv/complete
+# The figures of the appendix on speed, measured anew on this machine; each contender has an environment of its own.
+bench: .venv/complete $(patsubst bench/%.txt,.bench/%/complete,$(wildcard bench/*.txt))
 	$(BIN)/emomech bench --output book/bench.json
-	$(BIN)/python -c 'from pathlib import Path; from emomech.bench.report import write_page; write_page(Path("book/bench.json"), Path("book/appendix/speed.md"))'
+
+.bench/%/complete: bench/%.txt
+	$(PYTHON) -m venv .bench/$*
+	.bench/$*/bin/python -m pip install --quiet --requirement $<
+	@touch $@
 
 .venv/complete: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or sys.exit(f"$(PYTHON) is Python {v}, 3.11 or newer is needed. Name another: make PYTHON=python3.12 ...")'

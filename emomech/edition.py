@@ -37,9 +37,9 @@ class Entry(BaseModel):
     quick: Mapping[str, Any] = {}
     needs: list[str] = []
     """Notebooks whose runs it reads, and which are therefore executed before it."""
-    about: Literal["the study", "the embedded models", "the book"] = "the study"
-    """What the page speaks of. Parameters of an edition change the study; a page about the embedded models stays what
-    it is; a page about the book is told of the parameters in its own `models` and `settings`."""
+    about: Literal["the study", "the embedded models", "the machine", "the book"] = "the study"
+    """What the page speaks of. Parameters of an edition change the study; a page about the embedded models or the
+    machine stays what it is; a page about the book is told of the parameters in its own `models` and `settings`."""
 
     def overrides(self, profile: Profile) -> dict[str, object]:
         """Give the parameters that depart from the notebook's own."""

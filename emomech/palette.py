@@ -94,6 +94,14 @@ TRACED_COLOURS: Mapping[str, str] = {
 VERIFIED_COLOURS: Mapping[str, str] = {"screened": "#0072b2", "audited": "#e69f00"}
 NODE_COLOURS: Mapping[str, str] = {"SAE error": "#d55e00", "all features": "#0072b2", "whole activation": "#8c8c8c"}
 TEXT_COLOURS: Mapping[str, str] = {"all texts": "#0072b2", "recognised texts": "#009e73"}
+BESIDE_COLOURS: Mapping[str, str] = {
+    "the plain way": "#8c8c8c",
+    "SAELens": "#0072b2",
+    "TransformerLens": "#009e73",
+    "nnsight": "#d55e00",
+    "scikit-learn": "#e69f00",
+}
+COST_COLOURS: Mapping[str, str] = {"texts": "#0072b2", "features": "#d55e00", "layers": "#009e73"}
 SCARCITY_COLOURS: Mapping[str, str] = {
     "the scarce emotion": "#d55e00",
     "the other emotions": "#8c8c8c",

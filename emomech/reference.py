@@ -55,14 +55,16 @@ def references(
 
 
 def _reference(sae: Sae, x: Tensor, seed: int) -> Reference:
-    total, fires, peak = torch.zeros(sae.d_sae).double(), torch.zeros(sae.d_sae).double(), torch.zeros(sae.d_sae)
-    error = torch.zeros(sae.d_in).double()
-    for chunk in x.split(_CHUNK):
+    device = sae.W_dec.device
+    total, fires = torch.zeros(2, sae.d_sae, dtype=torch.double, device=device)
+    peak, error = torch.zeros(sae.d_sae, device=device), torch.zeros(sae.d_in, dtype=torch.double, device=device)
+    for chunk in (part.to(sae.W_dec) for part in x.split(_CHUNK)):
         features = sae.encode(chunk)
         total += features.sum(0).double()
         fires += (features > 0).sum(0)
         peak = torch.maximum(peak, features.amax(0))
         error += (chunk - sae.decode(features, chunk)).sum(0).double()
+    total, fires, peak, error = (found.cpu() for found in (total, fires, peak, error))
     mean = x.double().mean(0).float()
     drawn = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:_N_DRAWN]
     return Reference(

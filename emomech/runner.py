@@ -107,12 +107,14 @@ def prepare(name: str, overrides: Mapping[str, object]) -> Planned:
 def key(source: str, values: Mapping[str, Value], identity: Mapping[str, Any]) -> str:
     """Name the content that a notebook's text would have, executed with these parameters.
 
-    It hangs on the text, the parameters, what they stand for, the package with its records and the versions of its
-    dependencies.
+    It hangs on the text, the parameters, what they stand for, records of the repository that they name, the package
+    with its records and the versions of its dependencies.
     """
     digest = blake2b(digest_size=16)
     digest.update(source.encode())
     digest.update(json.dumps([dict(values), identity]).encode())
+    for file in (PACKAGE.parent / value for value in values.values() if str(value).endswith(".json")):
+        digest.update(file.read_bytes() if file.is_file() else b"")
     for file in sorted(file for kind in ("py", "toml", "json") for file in PACKAGE.rglob(f"*.{kind}")):
         digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + blake2b(file.read_bytes()).digest())
     digest.update(CONSTRAINTS.read_bytes() if CONSTRAINTS.exists() else b"")

@@ -13,7 +13,9 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 GRAMMAR = ("organism.happenings", "organism.grammar", "organism.ordinary", "organism.tasks")
 MAKING = ("organism.recipe", "organism.training", "organism.train", "organism.card")
-BENCH = ("bench.timing", "bench.subjects", "bench.peers", "bench.contests", "bench.report")
+PEERS = "peers.saelens peers.transformer_lens peers.nnsight peers.sklearn"
+BENCHED = "timing worker case subjects own environments arena contests growth gpu __main__ record report"
+BENCH = tuple(f"bench.{name}" for name in f"{BENCHED} {PEERS}".split())
 CARD = ("organism.dataset", "organism.inventory")
 TREEBANKS = ("treebanks", "coreference", "propositions")
 CHARTS = (
@@ -28,6 +30,7 @@ CHARTS = (
     "charts.organism",
     "charts.scarcity",
     "charts.sharing",
+    "charts.speed",
     "charts.early_layers",
     "charts.steering",
     "charts.transfer",
@@ -271,7 +274,7 @@ TESTED_WITH |= {
 }
 TESTED_WITH |= {"assignment": "belonging", "dictionaries": "belonging"}
 TESTED_WITH |= {"exact_effects": "replay"} | dict.fromkeys(BENCH, "bench")
-TESTED_WITH |= {"depth_measures": "analyses.depth"}
+TESTED_WITH |= {"depth_measures": "analyses.depth", "charts.speed": "bench"}
 TESTED_WITH |= {"labelled_texts": "analyses.flow_on_treebanks"}
 TESTED_WITH |= {"steering_methods": "analyses.steering"}
 """Parts of a whole that is tested under its own name."""
@@ -286,7 +289,7 @@ def test_every_module_has_its_test() -> None:
 
 
 def test_the_top_level_is_what_a_reader_expects() -> None:
-    expected = "book notebooks emomech tests _config.yml _toc.yml environment.yml pyproject.toml constraints.txt "
+    expected = "bench book notebooks emomech tests _config.yml _toc.yml environment.yml pyproject.toml constraints.txt "
     expected += "Makefile README.md LICENSE CITATION.cff .binder .ci .gitignore .pre-commit-config.yaml"
     import subprocess
 

@@ -1,24 +1,50 @@
-"""The bench times what it says, compares answers that are the same, and its table is made of its figures alone."""
+"""The bench times what it says, compares answers that are the same, and its page is made of its figures alone."""
 
+import ast
 import json
+import math
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from emomech import cli
-from emomech.bench import contests, peers, report, subjects
-from emomech.bench.contests import Result, Sizes
-from emomech.bench.timing import rate, take_turns
+from emomech.bench import arena, contests, environments, gpu, growth, own, record, report, subjects
+from emomech.bench.arena import OURS, PLAIN, Arena, Entry, Outcome
+from emomech.bench.case import decode, encode
+from emomech.bench.case import read as read_case
+from emomech.bench.contests import Result, Sizes, Told
+from emomech.bench.timing import rate, take_turns, worked
+from emomech.bench.worker import Worker
+from emomech.charts import speed as charts
+from emomech.errors import EmomechError
+from emomech.runner import key
 from emomech.vocab import HookPoint
 
+ROOT = Path(__file__).parents[1]
 SMALL = Sizes(n_texts=3, n_answer=5, n_everywhere=2, n_slow=1, n_turns=1)
+ONE = Result("a model", "a task", "feature", 0.002, "nnsight, a loop", 0.05, 20.0, True, "why", 1e-7, 0.5)
 
 
 @pytest.fixture(scope="module")
 def subject() -> subjects.Subject:
     return subjects.gpt2_shaped(3, n_layers=2, d_model=64, d_sae=512)
+
+
+@pytest.fixture(scope="module")
+def case(subject: subjects.Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return subjects.handed(subject, tmp_path_factory.mktemp("case"))
+
+
+def lines(*results: Result) -> dict:
+    grown = growth.Growth("a model", "a task", "texts", (1, 2, 4), (1.0, 2.0, 4.0), 1.0, 0.9, 1.1)
+    machine, versions = {"system": "Linux"}, {"torch": "2"}
+    found = {"quick": True, "machine": machine, "versions": versions, "growth": [vars(grown)]}
+    return found | {"results": [{**vars(one), "ratio": one.ratio} for one in results]}
 
 
 def test_turns_are_taken_in_order_and_the_first_does_not_count() -> None:
@@ -30,7 +56,7 @@ def test_turns_are_taken_in_order_and_the_first_does_not_count() -> None:
         while time.process_time() < end:
             pass
 
-    found = take_turns({"slow": slow, "fast": lambda: calls.append("fast")}, 3)
+    found = take_turns({"slow": worked(slow), "fast": worked(lambda: calls.append("fast"))}, 3)
     assert calls == ["slow", "fast"] * 4
     assert 0.01 <= found["slow"].seconds < 0.1 and found["fast"].seconds < 0.01
     assert rate(1, size=64) > 1e6
@@ -43,67 +69,225 @@ def test_features_fire_as_often_as_in_public_saes(subject: subjects.Subject) -> 
     assert 0.5 * subjects.L0 < l0 < 2 * subjects.L0
 
 
-def test_the_answers_that_are_timed_are_the_same(subject: subjects.Subject) -> None:
-    found = [*contests.ablations(subject, SMALL), *contests.capture(subject, SMALL)]
-    compared = [one for one in found if one.contender.startswith("one forward pass")]
-    assert len(compared) == 4
-    assert all(one.difference is not None and one.difference < 1e-5 for one in compared)
-    assert all(isinstance(one.theirs, float) and one.ours > 0 for one in found)
+def test_a_case_is_read_as_it_was_handed(subject: subjects.Subject, case: Path) -> None:
+    read, found = read_case(case), subjects.taken(case)
+    np.testing.assert_array_equal(found.questions.logits(), subject.questions.logits())
+    assert read.points == [str(point) for point in subject.saes]
+    point = HookPoint(1)
+    x, sae = torch.randn(5, 64), read.saes[str(point)]
+    torch.testing.assert_close(encode(sae, x), subject.saes[point].encode(x))
+    torch.testing.assert_close(decode(sae, encode(sae, x)), subject.saes[point].decode(encode(sae, x), x))
+    assert sum(file.stat().st_size for file in case.glob("case.safetensors")) < 4 * 2**20, "shared weights stand once"
 
 
-def test_scores_are_those_of_the_loop() -> None:
-    first, loop = contests.scores(SMALL, n=300, d_sae=200)
-    assert loop.difference is not None and loop.difference < 1e-9
-    assert first.ratio is None and loop.ratio and loop.ratio > 1
+def test_fewer_texts_and_layers_are_the_first(subject: subjects.Subject) -> None:
+    part = subject.first(2, 1)
+    assert (len(part.questions), part.lm.n_layers, list(part.saes)) == (2, 1, [HookPoint(0)])
+    whole = subject.questions.activations([HookPoint(0)], "answer")[HookPoint(0)][:2]
+    torch.testing.assert_close(part.questions.activations([HookPoint(0)], "answer")[HookPoint(0)], whole)
+    assert subject.lm.n_layers == 2 and subject.lm.module.config.n_layer == 2
 
 
-def test_what_is_not_installed_is_named(subject: subjects.Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers, "installed", lambda name: False)
-    found = [*contests.ablations(subject, SMALL), *contests.capture(subject, SMALL)]
-    assert [one.theirs for one in found if one.contender.startswith(peers.SAELENS)] == [contests.NOT_INSTALLED] * 2
-    assert contests.NOT_INSTALLED in [one.theirs for one in contests.scores(SMALL, n=300, d_sae=200)]
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the package's own contenders work in this process, and no other be installed."""
+
+    def contest(self: Arena, entries: list[Entry], fresh: bool = False) -> dict[str, Outcome]:
+        found = {}
+        for one in entries:
+            if one.contender not in (OURS, PLAIN):
+                found[one.contender] = Outcome(environments.NOT_INSTALLED)
+                continue
+            call, answer = own.tasks()[one.task](self.case, one.given)
+            turns = take_turns({"": worked(call)}, 1)[""].turns
+            found[one.contender] = Outcome(turns[0] / one.n, 110, 1, np.asarray(answer(call())), turns)
+        return found
+
+    monkeypatch.setattr(Arena, "contest", contest)
+    yield
 
 
-def test_the_peer_reads_with_the_same_saes(subject: subjects.Subject) -> None:
-    lens = peers.SaeLens(subject)
-    for point, sae in lens.saes.items():
-        x = torch.randn(5, 64)
-        torch.testing.assert_close(sae.encode(x), subject.saes[point].encode(x), atol=1e-5, rtol=1e-5)
+@pytest.mark.usefixtures("in_process")
+def test_fast_ways_answer_as_the_plain_ones(subject: subjects.Subject, case: Path) -> None:
+    with Arena(case, 1) as here:
+        found = [*contests.capture(subject, here, 1e9), *contests.screen(subject, here, 1e9)]
+        found += [*contests.effects(subject, here, SMALL), *contests.doses(subject, here)]
+    plain = [one for one in found if one.contender.startswith("one forward pass")]
+    assert len(plain) == 5
+    assert all(one.difference is not None and one.difference < 1e-4 for one in plain)
+    assert {one.theirs for one in found if record.kind(one.contender) != "the plain way"} == {
+        environments.NOT_INSTALLED
+    }
+    first = found[0]
+    assert first.share and first.held == {"ours": 110, "theirs": 110, "most": pytest.approx(121)}
+
+
+@pytest.mark.usefixtures("in_process")
+def test_scores_of_the_loop_are_those_of_ranks(tmp_path: Path) -> None:
+    from emomech.bench.peers import sklearn
+
+    some = contests.random_features(tmp_path, 4, n=300, d_sae=200)
+    fast, answer = own.scores(tmp_path, {"features": some})
+    loop, told = sklearn.scores(tmp_path, {"features": some})
+    np.testing.assert_allclose(answer(fast()), told(loop()), atol=1e-12)
+
+
+def test_a_difference_is_held_against_what_edits_change() -> None:
+    answer = np.array([[100.0, 50.0], [100.5, 50.0]])
+    found = {OURS: Outcome(1.0, answer=answer), PLAIN: Outcome(3.0, answer=answer[:1] + 0.05)}
+    (one,) = contests.compared(Told("a", "b", "c", "d", 2.0), found, {PLAIN: ("plain", "")})
+    assert one.difference == pytest.approx(0.1) and one.met and one.ratio == 3
+    missing = {OURS: found[OURS], PLAIN: Outcome("not installed")}
+    (one,) = contests.compared(Told("a", "b", "c", "d", 2.0), missing, {PLAIN: ("plain", "")})
+    assert one.met is None and one.ratio is None and one.difference is None
+
+
+def test_a_contender_is_a_process_that_answers_and_whose_failure_is_told(tmp_path: Path) -> None:
+    some = contests.random_features(tmp_path, 2, n=60, d_sae=20)
+    held = np.ones(2**29, dtype=np.uint8)  # a process does not count what its parent holds
+    worker = Worker.start("a loop", sys.executable, "emomech.bench.peers.sklearn")
+    try:
+        worker.prepare("scores", tmp_path, {"features": some})
+        worker.ready()
+        assert worker.turn() > 0
+        assert held.nbytes > worker.end(tmp_path / "answer.npy") >= worker.floor > 2**20
+        assert np.load(tmp_path / "answer.npy").shape == (2, subjects.N_LABELS)
+        worker.prepare("scores", tmp_path / "nowhere", {})
+        with pytest.raises(EmomechError, match=r"contender a loop: its process ended with 1: FileNotFoundError"):
+            worker.ready()
+    finally:
+        worker.close()
+
+
+def test_what_is_not_installed_is_named_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environments, "FOLDER", tmp_path)
+    monkeypatch.setattr(environments, "version", lambda name: "0.0")
+    with Arena(tmp_path, 1) as here:
+        found = here.contest([Entry(name, "any") for name in environments.PEERS])
+    assert {one.seconds for one in found.values()} == {environments.NOT_INSTALLED}
+    assert set(environments.versions().values()) == {environments.NOT_INSTALLED}
+    own_python = tmp_path / "nnsight" / "bin" / "python"
+    own_python.parent.mkdir(parents=True)
+    own_python.touch()
+    assert arena.PEERS["nnsight"].interpreter == str(own_python)
+
+
+@pytest.mark.parametrize("name", list(environments.PEERS))
+def test_an_environment_holds_what_its_program_imports_in_the_versions_of_the_book(name: str) -> None:
+    peer = environments.PEERS[name]
+    spelt = {"sae_lens": "sae-lens", "transformer_lens": "transformer-lens", "sklearn": "scikit-learn"}
+    folder = ROOT / "emomech" / "bench"
+    files = [folder / "peers" / f"{peer.environment}.py", folder / "worker.py"]
+    files += [folder / "case.py"] if "bench.case" in files[0].read_text() else []
+    imported = {top for file in files for top in _imports(file)} - set(sys.stdlib_module_names) - {"emomech"}
+    needed = {spelt.get(top, top) for top in imported}
+    # tokenizers comes with the transformers that is pinned
+    assert needed - {"tokenizers"} <= set(peer.pinned)
+    constraints = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    shared = {package: pinned for package, pinned in peer.pinned.items() if package not in (peer.package, "wandb")}
+    assert {package: constraints[package] for package in shared} == shared
+
+
+def _imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.7, 1.0, 2.0])
+def test_the_exponent_of_a_power_law_is_found_with_its_interval(power: float) -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.repeat([10, 20, 40, 80], 5)
+    seconds = 3e-3 * sizes**power * np.exp(rng.normal(scale=0.02, size=len(sizes)))
+    found, low, high = growth.exponent(sizes, seconds)
+    assert low < power < high and abs(found - power) < 0.05 and high - low < 0.1
+
+
+def test_the_interval_holds_the_exponent_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    sizes = np.repeat([1.0, 2.0, 4.0], 3)
+    held = []
+    for _ in range(400):
+        _, low, high = growth.exponent(sizes, sizes * np.exp(rng.normal(scale=0.1, size=9)))
+        held.append(low <= 1 <= high)
+    assert 0.92 <= np.mean(held) <= 0.98
+
+
+@pytest.mark.usefixtures("in_process")
+def test_growth_is_measured_of_texts_features_and_layers(subject: subjects.Subject, case: Path) -> None:
+    found = [*growth.grown(subject, case, SMALL)]
+    assert {one.of for one in found} == {"texts", "layers", "features"}
+    assert all(len(one.sizes) == len(one.seconds) for one in found)
+
+
+def test_the_same_is_measured_on_any_device() -> None:
+    found = gpu.run(torch.device("cpu"), Sizes(3, 4, 2, 1, 2), {"n_layers": 2, "d_model": 144})
+    compared = [one["difference"] for one in found["results"] if one["difference"] is not None]
+    assert len(found["results"]) == 6 and len(compared) == 4
+    assert max(compared) < 0.05, "bfloat16 keeps eight bits"
+    assert found["machine"]["number format"] == "bfloat16"
+    json.dumps(found)
 
 
 def test_a_report_is_a_table_and_a_file(tmp_path: Path) -> None:
-    results = [
-        Result("a model", "a task", "feature", 0.002, "a loop", 0.05, 20.0, True, "why"),
-        Result("a model", "another", "layer", 1.5, "none", "none", 1.0, False, "because"),
-    ]
-    lines = [{**vars(one), "ratio": one.ratio} for one in results]
+    other = Result("a model", "another", "layer", 1.5, "none", "none", 1.0, False, "because")
     file = tmp_path / "bench.json"
-    report.write({"results": lines}, file)
-    first, second = report.rows(json.loads(file.read_text()))
-    assert first[3:8] == ("2 ms", "50 ms", "25×", "20×", "met")
-    assert second[3:8] == ("1.5 s", "none", "", "1 s", "missed")
-    assert report.markdown({"results": lines}).count("\n") == 3
+    report.write(lines(ONE, other), file)
+    table = report.markdown(json.loads(file.read_text()))
+    assert "| 2 ms | 50 ms | 25× | 20× | met |" in table and "| 1.5 s | none |  | 1 s | missed |" in table
+    assert "| texts | 1.00 [0.90, 1.10] |" in table
     assert [one.name for one in tmp_path.iterdir()] == ["bench.json"]
 
 
 def test_the_command_prints_the_table_and_keeps_the_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = Result("a model", "a task", "feature", 0.002, "a loop", 0.05, 20.0, True, "why")
-    found = {"quick": True, "results": [{**vars(one), "ratio": one.ratio}]}
-    monkeypatch.setattr(report, "run", lambda quick, say: {**found, "quick": quick})
+    monkeypatch.setattr(report, "run", lambda quick, say: {**lines(ONE), "quick": quick})
     with pytest.raises(SystemExit) as end:
         cli.main(["bench", "--quick", "--output", str(tmp_path / "bench.json")])
     assert end.value.code == 0
     assert "| 25× | 20× | met |" in capsys.readouterr().out
-    assert json.loads((tmp_path / "bench.json").read_text()) == found
+    assert json.loads((tmp_path / "bench.json").read_text()) == json.loads(json.dumps(lines(ONE)))
 
 
-def test_the_page_of_the_book_is_that_of_its_figures() -> None:
-    book = Path(__file__).parents[1] / "book"
-    found = json.loads((book / "bench.json").read_text())
-    assert (book / "appendix" / "speed.md").read_text() == report.page(found)
+def test_the_page_counts_targets_and_names_those_that_are_missed(tmp_path: Path) -> None:
+    held = {"ours": 3.0, "theirs": 2.0, "most": 2.2}
+    other = Result("a model", "another", "layer", 1.5, "bare", 1.0, 0.8, False, "because", held=held)
+    file = tmp_path / "bench.json"
+    report.write(lines(ONE, other), file)
+    found = record.read(str(file), str(tmp_path / "none.json"))
+    assert (found.numbers["n_targets"], found.numbers["n_met"]) == ("3", "1")
+    assert found.numbers["missed"] == "Missed: another (a model); memory of another (a model)."
+    assert found.numbers["gpu"] == "No GPU was at hand."
+    assert list(found.memory.outcome) == ["missed"] and list(found.ratios.kind) == ["nnsight", "the plain way"]
+    assert len(found.turns) == 3 and list(found.provenance) == [str(file)]
+    for chart in (charts.ratios(found.ratios), charts.growth(found.growth), charts.turns(found.turns)):
+        assert chart.to_dict()["description"]
+    assert charts.memory(found.memory).to_dict()["description"]
+
+
+def test_a_file_that_holds_no_run_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    file.write_text("{}")
+    with pytest.raises(EmomechError, match="holds no run of the bench"):
+        record.read(str(file))
+
+
+def test_the_records_of_the_book_can_be_shown() -> None:
+    found = record.read("book/bench.json", "book/bench_gpu.json")
+    assert {"embedded model", "GPT-2's shape"} <= set(found.compared.measured_on)
+    assert all(math.isfinite(ratio) for ratio in found.ratios.ratio)
+
+
+def test_a_new_record_makes_the_page_stale(tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    file.write_text("1")
+    before = key("", {"measured": str(file)}, {})
+    file.write_text("2")
+    assert key("", {"measured": str(file)}, {}) != before
 
 
 def test_a_time_is_written_in_its_unit() -> None:
-    assert [report.seconds(value) for value in (2.0, 0.0123, 4.5e-6, 3e-9)] == ["2 s", "12.3 ms", "4.5 µs", "3 ns"]
+    assert [record.seconds(value) for value in (2.0, 0.0123, 4.5e-6, 3e-9)] == ["2 s", "12.3 ms", "4.5 µs", "3 ns"]

@@ -22,6 +22,8 @@ LONG = {"depth", "sharing", "tracing", "steering", "transfer", "early_layers", "
 With EMOMECH_EVERY_NOTEBOOK=1 this test executes them, too, on texts that speak.
 """
 TOO_FEW = {"limit": 60}
+MEASURED = {"speed"}
+"""Pages of what a machine did, which is not executed again, so that they study no model."""
 SUMMARY = {"verdicts"}
 """Pages that put the others together: they study several models, and their verdicts are those of other pages."""
 FEW = {
@@ -38,6 +40,7 @@ FEW = {
     "scarcity": {"models": "organism", "limit": 200, "n_texts": 12, "n_resamples": 20},
     "causal_features": {"limit": 800, "n_features": 1, "n_texts": 12, "n_resamples": 20},
     "organism": {"limit": 200},
+    "speed": {},
     "verdicts": {"models": "organism", "claims": "premise", "first": "quick"},
 }
 
@@ -68,10 +71,11 @@ def test_it_begins_with_a_title_and_a_claim_then_its_parameters(name: str, noteb
     first, second, third = notebook.cells[:3]
     assert first.cell_type == "markdown"
     assert first.source.startswith("# ")
-    assert f"{{glue:text}}`{name}.{'' if name in APPENDIX | SUMMARY else 'outcome`'}" in first.source
+    assert f"{{glue:text}}`{name}.{'' if name in APPENDIX | MEASURED | SUMMARY else 'outcome`'}" in first.source
     assert second.metadata.tags == ["parameters"]
     assert f'parameters_table("{name}"' in third.source
     needed = {"model", "seed", "limit"} if name in APPENDIX else {"models"} if name in SUMMARY else STUDY
+    needed = {"measured"} if name in MEASURED else needed
     assert set(parameters.read(NOTEBOOKS[name])) >= needed
 
 
@@ -87,7 +91,7 @@ def test_it_ends_with_a_verdict_what_could_be_wrong_tasks_and_where_it_comes_fro
     name: str, notebook: NotebookNode
 ) -> None:
     boxes = [cell.source for cell in code(notebook) if "verdict_box" in cell.source]
-    assert boxes[-1:] == ([] if name in APPENDIX | SUMMARY else ["notebook.verdict_box(verdict)"])
+    assert boxes[-1:] == ([] if name in APPENDIX | MEASURED | SUMMARY else ["notebook.verdict_box(verdict)"])
     assert "**What could still be wrong.**" in prose(notebook)
     assert "**Try it.**" in prose(notebook)
     source = "ledger.provenance(*asked)" if name in SUMMARY else "run.provenance"

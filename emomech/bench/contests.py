@@ -3,27 +3,24 @@
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 
-from emomech.activations import collect
-from emomech.bench import peers
-from emomech.bench.subjects import GPT2, L0, N_LABELS, Subject
-from emomech.bench.timing import rate, take_turns
-from emomech.exact_effects import logits_of_each, logits_without_each
-from emomech.features import encode
-from emomech.interventions import MoveFeatures
-from emomech.questions import Edits, Where
-from emomech.ranks import Ranks, effect_sizes
-from emomech.selectivity import Selectivity, Strata
-from emomech.vocab import HookPoint
+from emomech.bench.arena import OURS, PLAIN, Arena, Entry, Outcome
+from emomech.bench.environments import LENS, NNSIGHT, SAELENS, SKLEARN
+from emomech.bench.subjects import L0, N_LABELS, Subject
+from emomech.reference import Reference
 
-NOT_INSTALLED = "not installed"
+DOSES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+CAPTURE = "features of all layers"
+_MEMORY = 1.1
+"""How many times model, one SAE and one batch may be held: of these the plain way holds nothing more."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +36,13 @@ class Sizes:
     n_turns: int
 
 
-QUICK = Sizes(n_texts=6, n_answer=96, n_everywhere=8, n_slow=1, n_turns=3)
+QUICK = Sizes(n_texts=2, n_answer=96, n_everywhere=8, n_slow=1, n_turns=2)
 FULL = Sizes(n_texts=12, n_answer=384, n_everywhere=24, n_slow=2, n_turns=7)
 
 
 @dataclass(frozen=True)
 class Result:
-    """One line of the table."""
+    """One line of the table: the package beside one contender."""
 
     subject: str
     task: str
@@ -55,12 +52,16 @@ class Result:
     contender: str
     theirs: float | str
     """Seconds for one unit, or why there are none."""
-    target: float | None
+    target: float | None = None
     """Ratio, of theirs to ours, that was aimed at, or seconds where there is no contender."""
-    met: bool | None
-    note: str
+    met: bool | None = None
+    note: str = ""
     difference: float | None = None
-    """Largest difference of the two answers, where both can be compared."""
+    """Largest difference of the two answers, as a share of the largest that ours has between edits or layers."""
+    share: float | None = None
+    """Share of the rate of a matrix product that ours reaches, where its operations are known."""
+    held: Mapping[str, float] | None = None
+    """Bytes that ours and theirs hold, above what interpreter and libraries take, and the most that was aimed at."""
 
     @property
     def ratio(self) -> float | None:
@@ -68,133 +69,175 @@ class Result:
         return self.theirs / self.ours if isinstance(self.theirs, float) else None
 
 
-def ablations(subject: Subject, sizes: Sizes) -> Iterator[Result]:
-    """Ablate features one by one: at the answer, everywhere to zero and to the mean, and after the last block."""
-    point, lens = subject.middle, _lens(subject)
-    behind = subject.lm.n_layers - point.resid_index()
-    share = f"{behind} of {subject.lm.n_layers} blocks are behind the edit"
-    features, means = subject.alive(point, sizes.n_answer)
-    answer = f"the edited token alone is run; {share}"
-    task = "one feature to its mean at the answer, middle layer"
-    yield from _ablation(subject, sizes, (task, answer, 20), (point, features, means, "answer"), lens)
-    features, means = features[: sizes.n_everywhere], means[: sizes.n_everywhere]
-    zero = f"texts without the feature, and tokens before it, are not run; {share}"
-    task = "one feature to zero at every token, middle layer"
-    yield from _ablation(subject, sizes, (task, zero, 3), (point, features, torch.zeros_like(means), "everywhere"))
-    mean = f"every token changes, so what is saved is the blocks before: {share}, the last for the answer alone"
-    task = "one feature to its mean at every token, middle layer"
-    yield from _ablation(subject, sizes, (task, mean, 3), (point, features, means, "everywhere"))
-    features, means = subject.alive(subject.last, sizes.n_answer)
-    task = "one feature to its mean at the answer, last layer"
-    note = "final norm and the labels' rows of the unembedding, no block"
-    yield from _ablation(subject, sizes, (task, note, None), (subject.last, features, means, "answer"))
+@dataclass(frozen=True)
+class Told:
+    """What a contest is called."""
+
+    subject: str
+    task: str
+    unit: str
+    note: str
+    target: float | None = None
+    share: float | None = None
+    more: float | None = None
+    """How many times the first contender's memory may be held."""
 
 
-def _ablation(
-    subject: Subject,
-    sizes: Sizes,
-    told: tuple[str, str, float | None],
-    asked: tuple[HookPoint, torch.Tensor, torch.Tensor, Where],
-    lens: peers.SaeLens | None = None,
-) -> Iterator[Result]:
-    (task, note, target), (point, features, targets, where) = told, asked
-    sae, questions = subject.saes[point], subject.questions
-    index, n = features.tolist(), sizes.n_slow
-    edits: list[Edits] = [{point: MoveFeatures(sae, [i], offset=float(t))} for i, t in zip(index, targets, strict=True)]
-
-    def ours() -> np.ndarray:
-        if where == "answer":
-            return logits_without_each(questions, sae, features, targets)
-        return logits_of_each(questions, edits, where)
-
-    contenders: dict[str, Callable[[], object]] = {
-        "ours": ours,
-        "forward": lambda: [questions.logits(one, where) for one in edits[:n]],
-    }
-    if lens:
-        contenders[peers.SAELENS] = lambda: lens.ablate(point, index[:n])
-    timed = take_turns(contenders, sizes.n_turns)
-    difference = float(np.abs(ours()[:n] - np.stack([questions.logits(one, where) for one in edits[:n]])).max())
-    own, whole = timed["ours"].seconds / len(index), timed["forward"].seconds / n
-    line = (subject.name, task, "feature", own)
-    met = None if target is None else whole / own >= target
-    yield Result(*line, "one forward pass per feature", whole, target, met, note, difference)
-    if where == "answer" and target is not None:
-        theirs = timed[peers.SAELENS].seconds / n if lens else _why_not(subject)
-        yield Result(*line, f"{peers.SAELENS}, one run per feature", theirs, None, None, "random weights, same shape")
+def compared(told: Told, found: Mapping[str, Outcome], contenders: Mapping[str, tuple[str, str]]) -> Iterator[Result]:
+    """Make lines of a contest: for each contender its name in the table and a note; the target is the first's."""
+    own = found[OURS]
+    assert isinstance(own.seconds, float)
+    for place, (contender, (name, note)) in enumerate(contenders.items()):
+        other = found[contender]
+        target = told.target if place == 0 else None
+        met = None
+        if target is not None and isinstance(other.seconds, float):
+            met = other.seconds / own.seconds >= target
+        held = None
+        if own.held is not None and other.held is not None:
+            held = {"ours": float(own.held), "theirs": float(other.held)}
+            held |= {"most": told.more * other.held} if told.more and place == 0 else {}
+        line = (told.subject, told.task, told.unit, own.seconds, name, other.seconds)
+        shown = note if place else told.note
+        yield Result(*line, target, met, shown, _difference(own, other), None if place else told.share, held)
 
 
-def capture(subject: Subject, sizes: Sizes) -> Iterator[Result]:
+def _difference(own: Outcome, other: Outcome) -> float | None:
+    """Compare the part of the two answers that both have: the slow give that of the first features."""
+    if own.answer is None or other.answer is None or not other.answer.size:
+        return None
+    between = np.ptp(own.answer, axis=0).max()
+    return float(np.abs(own.answer[: len(other.answer)] - other.answer).max() / between)
+
+
+def capture(subject: Subject, arena: Arena, rate: float) -> Iterator[Result]:
     """Read and encode all layers, beside the bare forward pass and the bare matrix products."""
-    lm, questions, saes = subject.lm, subject.questions, subject.saes
-    points, positions = list(saes), questions.positions("everywhere")
-    batches = [batch.forward_kwargs() for batch, _ in questions.batches("everywhere")]
-    read = collect(lm, points, questions.texts, positions)
-
-    def ours() -> None:
-        for point, x in collect(lm, points, questions.texts, positions).items():
-            encode(saes[point], x)
-
-    @torch.inference_mode()
-    def bare() -> None:
-        for batch in batches:
-            lm.module(**batch, logits_to_keep=1)
-        for point, x in read.items():
-            for rows in x.split(512):
-                torch.mm(rows, saes[point].W_enc)
-
-    contenders: dict[str, Callable[[], object]] = {"ours": ours, "bare": bare}
-    if lens := _lens(subject):
-        contenders[peers.SAELENS] = lens.encode
-    timed = take_turns(contenders, sizes.n_turns)
-    n = sum(map(len, positions))
-    own, least = timed["ours"].seconds / n, timed["bare"].seconds / n
-    line = (subject.name, "features of all layers", "token", own)
-    operations = 2 * sum(w.numel() for block in lm.blocks for w in block.parameters() if w.ndim == 2)
-    operations += 2 * sum(sae.W_enc.numel() for sae in saes.values())
-    note = f"{operations / own / rate(sizes.n_turns, lm.d_model):.0%} of the rate of a matrix product of this width"
-    yield Result(*line, "bare forward pass and products", least, 1 / 1.25, own / least <= 1.25, note)
-    theirs = timed[peers.SAELENS].seconds / n if lens else _why_not(subject)
-    yield Result(*line, f"{peers.SAELENS}, run with cache", theirs, None, None, "all features kept dense")
+    n = sum(map(len, subject.questions.positions("everywhere")))
+    entries = [Entry(OURS, "capture", n=n), Entry(PLAIN, "plain capture", n=n), Entry(SAELENS, "capture", n=n)]
+    found = arena.contest(entries, fresh=True)
+    share = operations(subject, 1, 1) / _seconds(found) / rate
+    note = "reading, thresholds and sparse storage come on top of the products"
+    told = Told(subject.name, CAPTURE, "token", note, 1 / 1.25, share, _MEMORY)
+    others = {
+        PLAIN: ("bare forward pass and products", ""),
+        SAELENS: ("SAELens, run with cache", "features kept dense"),
+    }
+    yield from compared(told, found, others)
 
 
-def scores(sizes: Sizes, n: int = 5000, d_sae: int = 16384) -> Iterator[Result]:
+def screen(subject: Subject, arena: Arena, rate: float) -> Iterator[Result]:
+    """Attribute all features of all layers, beside one forward and backward pass, and SAEs in nnsight's graph."""
+    n = sum(map(len, subject.questions.positions("everywhere")))
+    entries = [Entry(OURS, "screen", n=n), Entry(PLAIN, "plain screen", n=n), Entry(NNSIGHT, "screen", n=n)]
+    found = arena.contest(entries, fresh=True)
+    share = operations(subject, 2, 3) / _seconds(found) / rate
+    note = "encoding, decoding and the gradient's products, of all layers, come on top of the passes"
+    told = Told(subject.name, "attribution of every feature of every layer", "token", note, None, share)
+    others = {
+        PLAIN: ("one forward and backward pass", ""),
+        NNSIGHT: ("nnsight, SAEs in the graph", "as in sparse feature circuits; all layers' features at once"),
+    }
+    yield from compared(told, found, others)
+
+
+def effects(subject: Subject, arena: Arena, sizes: Sizes) -> Iterator[Result]:
+    """Ablate features one by one: at the answer, everywhere to zero and to the mean, and after the last block."""
+    usual = subject.usual([subject.middle, subject.last])
+    behind = subject.lm.n_layers - subject.middle.resid_index()
+    share = f"{behind} of {subject.lm.n_layers} blocks are behind the edit"
+    middle = usual[subject.middle]
+    features = subject.alive(middle, sizes.n_answer)
+    asked = {"point": str(subject.middle), "where": "answer"} | moves(middle, features)
+    told = Told(subject.name, "one feature to its mean at the answer, middle layer", "feature", "", 20)
+    note = f"the edited token alone is run; {share}"
+    yield from _effects(told, arena, asked, sizes, note, peers=True)
+    features = features[: sizes.n_everywhere]
+    asked |= {"where": "everywhere", "features": features, "targets": [0.0] * len(features)}
+    told = Told(subject.name, "one feature to zero at every token, middle layer", "feature", "", 3)
+    note = f"texts without the feature, and tokens before it, are not run; {share}"
+    yield from _effects(told, arena, asked, sizes, note, peers=True)
+    asked |= moves(middle, features)
+    told = Told(subject.name, "one feature to its mean at every token, middle layer", "feature", "", 3)
+    note = f"every token changes, so what is saved is the blocks before: {share}, the last for the answer alone"
+    yield from _effects(told, arena, asked, sizes, note)
+    features = subject.alive(usual[subject.last], sizes.n_answer)
+    asked = {"point": str(subject.last), "where": "answer"} | moves(usual[subject.last], features)
+    told = Told(subject.name, "one feature to its mean at the answer, last layer", "feature", "")
+    yield from _effects(told, arena, asked, sizes, "final norm and the labels' rows of the unembedding, no block")
+
+
+def moves(usual: Reference, features: list[int]) -> dict[str, Any]:
+    """Ask for each feature to be moved to its mean."""
+    return {"features": features, "targets": usual.features[features].tolist()}
+
+
+def _effects(
+    told: Told, arena: Arena, asked: Mapping[str, Any], sizes: Sizes, note: str, peers: bool = False
+) -> Iterator[Result]:
+    few = {**asked, **{name: asked[name][: sizes.n_slow] for name in ("features", "targets")}}
+    others = {PLAIN: ("one forward pass per feature", "")}
+    if peers:
+        others |= {SAELENS: ("SAELens, one run per feature", "SAE and its error in the model")}
+        others |= {NNSIGHT: ("nnsight, one trace per feature", "SAE and its error in the trace")}
+    entries = [Entry(OURS, "effects", asked, len(asked["features"]))]
+    entries += [Entry(name, "plain effects" if name == PLAIN else "effects", few, sizes.n_slow) for name in others]
+    named = Told(told.subject, told.task, told.unit, note, told.target)
+    yield from compared(named, arena.contest(entries), others)
+
+
+def doses(subject: Subject, arena: Arena) -> Iterator[Result]:
+    """Steer by several features of the middle layer, one dose after another."""
+    usual = subject.usual([subject.middle])[subject.middle]
+    features = subject.alive(usual, 8)
+    asked = {"point": str(subject.middle), "features": features, "doses": list(DOSES), "where": "everywhere"}
+    others = {
+        PLAIN: ("one forward pass per dose", ""),
+        SAELENS: ("SAELens, one run per dose", "SAE and its error in the model"),
+    }
+    n = len(DOSES)
+    entries = [Entry(OURS, "doses", asked, n), Entry(PLAIN, "plain doses", asked, n), Entry(SAELENS, "doses", asked, n)]
+    note = f"{len(features)} features are multiplied at every token; the blocks before the edit are run once"
+    yield from compared(
+        Told(subject.name, "steering, a sweep of doses, middle layer", "dose", note), arena.contest(entries), others
+    )
+
+
+def patching(subject: Subject, arena: Arena) -> Iterator[Result]:
+    """Patch the activation at the answer, one layer after another."""
+    n = len(subject.saes)
+    found = arena.contest([Entry(OURS, "patching", n=n), Entry(LENS, "patching", n=n)])
+    note = "one whole forward pass per layer, as TransformerLens does"
+    told = Told(subject.name, "activation at the answer from another text", "layer", note)
+    yield from compared(told, found, {LENS: ("TransformerLens, one run per layer", "")})
+
+
+def scores(folder: Path, sizes: Sizes, n: int = 5000, d_sae: int = 16384) -> Iterator[Result]:
     """Score all features for all emotions: AUROC, effect size, and a permutation null."""
+    some = random_features(folder, 4 * sizes.n_slow, n, d_sae)
+    task = f"scores of {d_sae:,} features, {N_LABELS} emotions, {n:,} texts"
+    entries = [
+        Entry(OURS, "scores", {"features": some}),
+        Entry(SKLEARN, "scores", {"features": some}, len(some) / d_sae),
+    ]
+    with Arena(folder, sizes.n_turns) as arena:
+        found = arena.contest(entries)
+    own, note = _seconds(found), "AUROC, effect size, and 20 permutations"
+    yield Result("random features", task, "layer", own, "none", "none", 1.0, own < 1, note)
+    told = Told("random features", task, "layer", f"AUROC alone, from {len(some)} features")
+    yield from compared(told, found, {SKLEARN: ("scikit-learn, a loop", "")})
+
+
+def random_features(folder: Path, n_some: int, n: int, d_sae: int) -> list[int]:
+    """Write features that fire as often as those of public SAEs, with labels; give the most frequent few."""
     rng = np.random.default_rng(0)
     often = rng.gamma(0.3, size=d_sae)
     column = rng.choice(d_sae, n * L0, p=often / often.sum())
     value = rng.integers(1, 1000, n * L0).astype(float)
     features = sp.csr_array((value, (np.repeat(np.arange(n), L0), column)), shape=(n, d_sae))
-    labels = rng.integers(0, N_LABELS, n)
-    member, strata = labels[:, None] == np.arange(N_LABELS), Strata(np.zeros(n, dtype=int))
-    some = np.argsort(-often)[: 4 * sizes.n_slow].tolist()
-
-    def scored() -> np.ndarray:
-        ranks = Ranks.of(features)
-        effect_sizes(features, member)
-        Selectivity.ranked(ranks, labels, strata).null(20, seed=0)
-        found = np.full((N_LABELS, d_sae), 0.5)
-        found[:, ranks.feature] = ranks.aurocs(member)
-        return found
-
-    contenders: dict[str, Callable[[], object]] = {"ours": scored}
-    if peers.installed(peers.SKLEARN):
-        contenders[peers.SKLEARN] = lambda: peers.auroc_loop(features, member, some)
-    timed = take_turns(contenders, sizes.n_turns)
-    own = timed["ours"].seconds
-    task = f"scores of {d_sae:,} features, {N_LABELS} emotions, {n:,} texts"
-    note = "AUROC, effect size, and 20 permutations"
-    yield Result("random features", task, "layer", own, "none", "none", 1.0, own < 1, note)
-    theirs: float | str = NOT_INSTALLED
-    difference = None
-    if peers.SKLEARN in timed:
-        theirs = timed[peers.SKLEARN].seconds * d_sae / len(some)
-        loop = np.array(peers.auroc_loop(features, member, some)).reshape(len(some), N_LABELS)
-        difference = float(np.abs(scored()[:, some].T - loop).max())
-    note = f"AUROC alone, from {len(some)} features"
-    yield Result(
-        "random features", task, "layer", own, f"{peers.SKLEARN}, a loop", theirs, None, None, note, difference
-    )
+    folder.mkdir(parents=True, exist_ok=True)
+    sp.save_npz(folder / "features.npz", features)
+    np.save(folder / "member.npy", rng.integers(0, N_LABELS, n)[:, None] == np.arange(N_LABELS))
+    return np.argsort(-often)[:n_some].tolist()
 
 
 def start(sizes: Sizes) -> Iterator[Result]:
@@ -208,15 +251,19 @@ def start(sizes: Sizes) -> Iterator[Result]:
     yield Result("command line", "emomech list", "call", own, "none", "none", 0.5, own < 0.5, "all that is listed")
 
 
+def operations(subject: Subject, n_passes: int, n_products: int) -> int:
+    """Floating-point operations per token of so many passes, and products with all SAEs."""
+    blocks = sum(w.numel() for block in subject.lm.blocks for w in block.parameters() if w.ndim == 2)
+    return 2 * n_passes * blocks + 2 * n_products * sum(sae.W_enc.numel() for sae in subject.saes.values())
+
+
+def _seconds(found: Mapping[str, Outcome]) -> float:
+    own = found[OURS].seconds
+    assert isinstance(own, float)
+    return own
+
+
 def _of_children() -> float:
     """Seconds that programs started from here have worked."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _lens(subject: Subject) -> peers.SaeLens | None:
-    return peers.SaeLens(subject) if subject.name == GPT2 and peers.installed(peers.SAELENS) else None
-
-
-def _why_not(subject: Subject) -> str:
-    return NOT_INSTALLED if subject.name == GPT2 else "not measured"

@@ -3,71 +3,83 @@
 import json
 import os
 import platform
-import resource
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from emomech import whole_files
+from emomech.bench import record
 
-COLUMNS = ("measured on", "task", "beside", "ours", "theirs", "ratio", "target", "", "what decides it")
-_OPENING = """# Speed
-
-The chapters ask for the exact effect of many edits. How long that takes, and what reading and scoring features take, is
-measured here beside what would be taken instead. Contenders take turns in one process on one thread; times are of the
-processor, median of several turns after a first that does not count. A ratio says how many times as long the contender
-takes. Targets were set before; one that is missed says so, and the last column what decides it."""
-_PACKAGES = ("torch", "transformers", "sae-lens", "transformer-lens", "scikit-learn", "scipy", "numpy")
+_PACKAGES = ("torch", "transformers", "scipy", "numpy")
 
 
 def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Measure everything on one thread."""
+    """Measure everything, each contender in a process of its own, on one thread."""
     import torch
 
-    from emomech.bench import contests, subjects
+    from emomech.bench import contests, environments, growth, subjects
+    from emomech.bench.arena import Arena
     from emomech.bench.timing import rate
 
     sizes = contests.QUICK if quick else contests.FULL
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        results = [*contests.start(sizes)]
-        say("scores")
-        results += contests.scores(sizes)
-        for make in (subjects.embedded, subjects.gpt2_shaped):
-            subject = make(sizes.n_texts)
-            say(subject.name)
-            results += [*contests.ablations(subject, sizes), *contests.capture(subject, sizes)]
-        facts = {"product_gflops": round(rate(sizes.n_turns) / 1e9, 1), "load": os.getloadavg()[0]}
+        with tempfile.TemporaryDirectory(prefix="emomech-bench-") as name:
+            folder = Path(name)
+            results = [*contests.start(sizes)]
+            say("scores")
+            results += contests.scores(folder / "scores", sizes)
+            grown = [*growth.grown_scores(folder / "scores", sizes)]
+            able = rate(sizes.n_turns)
+            for make in (subjects.embedded, subjects.gpt2_shaped):
+                subject = make(sizes.n_texts)
+                case = subjects.handed(subject, folder / subject.name)
+                with Arena(case, sizes.n_turns) as arena:
+                    results += _of_subject(subject, arena, sizes, say)
+                if subject.name == (subjects.EMBEDDED if quick else subjects.GPT2):
+                    say(f"{subject.name}: growth")
+                    grown += growth.grown(subject, case, sizes)
     finally:
         torch.set_num_threads(threads)
+    facts = {"product_gflops": round(able / 1e9, 1), "load": os.getloadavg()[0]}
     lines = [asdict(one) | {"ratio": one.ratio} for one in results]
-    return {"quick": quick, "machine": _machine() | facts, "versions": _versions(), "results": lines}
+    found: dict[str, Any] = {"quick": quick, "machine": _machine() | facts}
+    found |= {"versions": {name: version(name) for name in _PACKAGES} | environments.versions()}
+    return found | {"results": lines, "growth": [asdict(one) for one in grown]}
+
+
+def _of_subject(subject: Any, arena: Any, sizes: Any, say: Callable[[str], None]) -> list[Any]:
+    """Measure all tasks of a model."""
+    from emomech.bench import contests
+    from emomech.bench.timing import rate
+
+    found = []
+    able = rate(sizes.n_turns, subject.lm.d_model)
+    parts = {
+        "capture": lambda: contests.capture(subject, arena, able),
+        "attribution": lambda: contests.screen(subject, arena, able),
+        "effects": lambda: contests.effects(subject, arena, sizes),
+        "steering": lambda: contests.doses(subject, arena),
+        "patching": lambda: contests.patching(subject, arena),
+    }
+    for name, part in parts.items():
+        say(f"{subject.name}: {name}")
+        found += part()
+    return found
 
 
 def _machine() -> dict[str, Any]:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes on Linux, bytes on macOS
-    unit = 1 if platform.system() == "Darwin" else 1024
     return {
         "system": platform.system(),
         "processor": platform.machine(),
         "cores": os.cpu_count(),
         "threads": 1,
         "python": platform.python_version(),
-        "peak_memory_mib": round(peak * unit / 2**20),
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 def write(found: Mapping[str, Any], file: Path) -> None:
@@ -75,63 +87,30 @@ def write(found: Mapping[str, Any], file: Path) -> None:
     whole_files.write(file, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
 
 
-def rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Lines of the table, as text: see COLUMNS."""
-    return [_row(one) for one in found["results"]]
-
-
-def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
-    ratio, target = one["ratio"], one["target"]
-    theirs = seconds(one["theirs"]) if isinstance(one["theirs"], float) else one["theirs"]
-    aimed = "" if target is None else seconds(target) if ratio is None else f"{target:.3g}×"
-    met = {True: "met", False: "missed", None: ""}[one["met"]]
-    shown = "" if ratio is None else f"{_times(ratio)}×"
-    return (
-        *(one["subject"], f"{one['task']}, per {one['unit']}", one["contender"], seconds(one["ours"])),
-        *(theirs, shown, aimed, met, one["note"]),
-    )
-
-
 def markdown(found: Mapping[str, Any]) -> str:
-    """Make one table of all in Markdown."""
-    return _table(COLUMNS, rows(found))
+    """Make two tables in Markdown: all comparisons, and how cost grows."""
+    compared = [(*record.compared(one), memory(one["held"])) for one in found["results"]]
+    grown = [
+        (one["subject"], one["task"], one["of"], f"{one['exponent']:.2f} [{one['low']:.2f}, {one['high']:.2f}]")
+        for one in found["growth"]
+    ]
+    columns = (*(name.replace("_", " ") for name in record.COMPARED.columns), "memory")
+    return f"{_table(columns, compared)}\n\n{_table((*record.GROWTH.keys, 'exponent of the cost'), grown)}"
 
 
-def _times(ratio: float) -> str:
-    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
+def memory(held: Mapping[str, float] | None) -> str:
+    """Write what both hold at most, and what was aimed at."""
+    if held is None:
+        return ""
+    told = f"{_megabytes(held['ours'])}, theirs {_megabytes(held['theirs'])}"
+    most = held.get("most")
+    return told + (f"; {'met' if held['ours'] <= most else 'missed'} (at most {_megabytes(most)})" if most else "")
+
+
+def _megabytes(n_bytes: float) -> str:
+    return f"{n_bytes / 2**20:,.0f} MiB"
 
 
 def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     every = [columns, ["---"] * len(columns), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in every)
-
-
-def page(found: Mapping[str, Any]) -> str:
-    """Make the page of the book, every figure of which is the run's."""
-    machine, packages = found["machine"], found["versions"]
-    facts = [
-        f"{machine['system']} on {machine['processor']}, {machine['cores']} cores of which one thread was used",
-        f"{machine['product_gflops']} billion operations per second in a matrix product of GPT-2's width",
-        f"a load of {machine['load']:.1f} programs while it ran",
-        f"{machine['peak_memory_mib']} MiB of memory at most, contenders included",
-        f"Python {machine['python']}, " + ", ".join(f"{name} {number}" for name, number in packages.items()),
-    ]
-    how = "a fast look, `emomech bench --quick`" if found["quick"] else "`emomech bench`"
-    parts = [_OPENING, f"What follows is {how}, on this machine:\n\n" + "\n".join(f"- {fact}" for fact in facts)]
-    for name in dict.fromkeys(one["subject"] for one in found["results"]):
-        here = [row[1:] for row in rows(found) if row[0] == name]
-        parts += [f"## {name[0].upper()}{name[1:]}", _table(COLUMNS[1:], here)]
-    return "\n\n".join(parts) + "\n"
-
-
-def write_page(file: Path, home: Path) -> None:
-    """Make the page of a run that was written as JSON."""
-    whole_files.write(home, page(json.loads(file.read_text(encoding="utf-8"))))
-
-
-def seconds(value: float) -> str:
-    """Write a time in the unit that suits it."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value / 1e-9:.3g} ns"

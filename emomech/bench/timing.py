@@ -1,8 +1,9 @@
-"""A small timer for contenders that are compared with one another.
+"""A small timer for contenders that are compared with one another, which pyperf and pytest-benchmark cannot do.
 
-Contenders take turns, so that what else the machine does meets all of them; the first turn warms up and is not counted;
-the median of the others counts. Time is that of the process's own work on one thread: other programs lengthen it
-through the caches that they share, but not by the time that they take.
+Both run one benchmark to its end before they begin the next, so that whatever else the machine does meets one of them
+alone. Here contenders take turns, and it meets all; the first turn warms up and is not counted; the median of the
+others counts. Time is that of the process's own work on one thread: other programs lengthen it through the caches that
+they share, but not by the time that they take. On a GPU it is the time until the device is done.
 """
 
 import time
@@ -15,22 +16,35 @@ from statistics import median
 class Timed:
     """One contender's turns."""
 
-    seconds: float
-    """Median."""
-    spread: float
-    """Largest less smallest turn, as a share of the median."""
+    turns: tuple[float, ...]
+    """Seconds of each that counts."""
+
+    @property
+    def seconds(self) -> float:
+        """Median."""
+        return median(self.turns)
 
 
-def take_turns(contenders: Mapping[str, Callable[[], object]], n_turns: int) -> dict[str, Timed]:
-    """Time contenders by name, each called once in every turn."""
+def take_turns(contenders: Mapping[str, Callable[[], float]], n_turns: int) -> dict[str, Timed]:
+    """Have contenders, by name, called once in every turn; each says how many seconds it took."""
     turns: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(n_turns + 1):
         for name, call in contenders.items():
-            start = time.process_time()
-            call()
+            seconds = call()
             if turn:
-                turns[name].append(time.process_time() - start)
-    return {name: Timed(median(all_), (max(all_) - min(all_)) / median(all_)) for name, all_ in turns.items()}
+                turns[name].append(seconds)
+    return {name: Timed(tuple(all_)) for name, all_ in turns.items()}
+
+
+def worked(call: Callable[[], object]) -> Callable[[], float]:
+    """Time a call by what this process works for it."""
+
+    def turn() -> float:
+        start = time.process_time()
+        call()
+        return time.process_time() - start
+
+    return turn
 
 
 def rate(n_turns: int, size: int = 768) -> float:
@@ -38,5 +52,5 @@ def rate(n_turns: int, size: int = 768) -> float:
     import torch
 
     left, right = torch.randn(512, size), torch.randn(size, 4 * size)
-    found = take_turns({"product": lambda: left @ right}, n_turns)["product"]
+    found = take_turns({"product": worked(lambda: left @ right)}, n_turns)["product"]
     return 2 * left.shape[0] * right.numel() / found.seconds

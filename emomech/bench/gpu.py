@@ -1,0 +1,158 @@
+"""The same comparisons on a GPU, where one is at hand: all in one process, at the shape of Gemma 2's smallest model.
+
+Time is until the device is done; memory is what the device held at most, weights included. Other
+libraries are not measured here, only the plain ways.
+"""
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from emomech.bench import own
+from emomech.bench.arena import OURS, PLAIN, Outcome
+from emomech.bench.contests import (
+    CAPTURE,
+    DOSES,
+    FULL,
+    Result,
+    Sizes,
+    Told,
+    compared,
+    moves,
+    operations,
+)
+from emomech.bench.growth import Growth, exponent, steps
+from emomech.bench.subjects import Subject, gemma2_shaped
+from emomech.bench.timing import take_turns
+
+SIZES = Sizes(n_texts=48, n_answer=384, n_everywhere=24, n_slow=4, n_turns=5)
+
+
+def run(device: torch.device, sizes: Sizes = SIZES, shape: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Measure everything on a device."""
+    subject = gemma2_shaped(sizes.n_texts, device, **(shape or {}))
+    bench = Bench(subject, device, sizes)
+    able = bench.rate()
+    results = [*bench.results(able)]
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    machine = {
+        "system": platform.system(),
+        "device": name,
+        "number format": str(subject.lm.dtype).removeprefix("torch."),
+        "python": platform.python_version(),
+        "product_gflops": round(able / 1e9, 1),
+    }
+    return {
+        "quick": sizes.n_turns < FULL.n_turns and sizes is not SIZES,
+        "machine": machine,
+        "versions": {one: version(one) for one in ("torch", "transformers")},
+        "results": [asdict(one) | {"ratio": one.ratio} for one in results],
+        "growth": [asdict(one) for one in bench.growth()],
+    }
+
+
+class Bench:
+    """Contests on one device."""
+
+    def __init__(self, subject: Subject, device: torch.device, sizes: Sizes) -> None:
+        self.subject, self.device, self.sizes = subject, device, sizes
+
+    def rate(self) -> float:
+        """Floating-point operations per second of a product of the model's width, in the SAEs' number format."""
+        sae = self.subject.saes[self.subject.middle]
+        left = torch.randn(4096, sae.d_in, device=self.device)
+        turns = take_turns({"product": self._timed(lambda: left @ sae.W_enc)}, self.sizes.n_turns)
+        return 2 * len(left) * sae.W_enc.numel() / turns["product"].seconds
+
+    def results(self, able: float) -> Iterator[Result]:
+        """Measure all tasks that have a plain way."""
+        subject, sizes = self.subject, self.sizes
+        name, n = subject.name, sum(map(len, subject.questions.positions("everywhere")))
+        for task, title, ways, beside in (
+            ("capture", CAPTURE, (1, 1), "bare forward pass and products"),
+            ("screen", "attribution of every feature of every layer", (2, 3), "one forward and backward pass"),
+        ):
+            found = self._contest(task, {}, {}, (n, n))
+            share = operations(subject, *ways) / float(found[OURS].seconds) / able
+            target, more = (1 / 1.25, 1.1) if task == "capture" else (None, None)
+            note = "features leave the device; products with SAEs are in single precision"
+            yield from compared(Told(name, title, "token", note, target, share, more), found, {PLAIN: (beside, "")})
+        usual = subject.usual([subject.middle])[subject.middle]
+        features = subject.alive(usual, sizes.n_answer)
+        here, few = {"point": str(subject.middle)}, features[: sizes.n_everywhere]
+        zero = {"features": few, "targets": [0.0] * len(few)}
+        for title, where, given, target in (
+            ("one feature to its mean at the answer, middle layer", "answer", moves(usual, features), 20),
+            ("one feature to zero at every token, middle layer", "everywhere", zero, 3),
+            ("one feature to its mean at every token, middle layer", "everywhere", moves(usual, few), 3),
+        ):
+            asked = here | given | {"where": where}
+            slow = asked | {name: given[name][: sizes.n_slow] for name in given}
+            counts = (len(given["features"]), len(slow["features"]))
+            told = Told(name, title, "feature", "as on a processor", target)
+            yield from compared(
+                told, self._contest("effects", asked, slow, counts), {PLAIN: ("one forward pass per feature", "")}
+            )
+        asked = here | {"features": features[:8], "doses": list(DOSES), "where": "everywhere"}
+        told = Told(name, "steering, a sweep of doses, middle layer", "dose", "the blocks before the edit are run once")
+        found = self._contest("doses", asked, asked, (len(DOSES), len(DOSES)))
+        yield from compared(told, found, {PLAIN: ("one forward pass per dose", "")})
+
+    def growth(self) -> Iterator[Growth]:
+        """Let texts and features become more."""
+        subject = self.subject
+        for task, title in (("capture", CAPTURE), ("screen", "attribution of all layers")):
+            calls = {n: own.OURS[task](subject.first(n), {})[0] for n in steps(len(subject.questions))}
+            yield self._grown(title, "texts", calls)
+        usual = subject.usual([subject.middle])[subject.middle]
+        features = subject.alive(usual, self.sizes.n_answer)
+        here = {"point": str(subject.middle), "where": "answer"}
+        calls = {n: own.effects(subject, here | moves(usual, features[:n]))[0] for n in steps(len(features))}
+        yield self._grown("effects at the answer", "features", calls)
+
+    def _grown(self, task: str, of: str, calls: Mapping[int, Callable[[], object]]) -> Growth:
+        timed = take_turns({str(n): self._timed(call) for n, call in calls.items()}, self.sizes.n_turns)
+        sizes = tuple(n for n in calls for _ in timed[str(n)].turns)
+        seconds = tuple(second for n in calls for second in timed[str(n)].turns)
+        return Growth(self.subject.name, task, of, sizes, seconds, *exponent(sizes, seconds))
+
+    def _contest(
+        self, task: str, given: Mapping[str, Any], slow: Mapping[str, Any], n: tuple[int, int]
+    ) -> dict[str, Outcome]:
+        """Let the package and the plain way take turns."""
+        ready = {OURS: own.OURS[task](self.subject, given), PLAIN: own.PLAIN[task](self.subject, slow)}
+        timed = take_turns({name: self._timed(call) for name, (call, _) in ready.items()}, self.sizes.n_turns)
+        found = {}
+        for (name, (call, answer)), count in zip(ready.items(), n, strict=True):
+            held, result = self._held(call)
+            found[name] = Outcome(timed[name].seconds / count, held, 0, answer(result), timed[name].turns)
+        return found
+
+    def _timed(self, call: Callable[[], object]) -> Callable[[], float]:
+        def turn() -> float:
+            self._wait()
+            start = time.perf_counter()
+            call()
+            self._wait()
+            return time.perf_counter() - start
+
+        return turn
+
+    def _held(self, call: Callable[[], Any]) -> tuple[int | None, Any]:
+        """Bytes that the device holds at most, weights included, while something is done; and what that gives."""
+        if self.device.type != "cuda":
+            return None, call()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(self.device)
+        result = call()
+        self._wait()
+        return torch.cuda.max_memory_allocated(self.device), result
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
