@@ -140,6 +140,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "feature_cards",
         "sphinx_vega",
         "demo",
+        "sphinx_layers",
         "sphinx_buttons",
         "shown",
         "artefacts",
