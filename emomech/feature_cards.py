@@ -43,7 +43,7 @@ def _layer(point: str, found: Sequence[Row], colours: Mapping[str, str]) -> str:
     links = " ".join(_link(row, colours) for row in found)
     return (
         f'<li id="{layer_anchor(point)}" data-depth="{found[0]["depth"]!r}" data-features="{len(found)}">'
-        f'<span class="emo-card-layer">{escape(point)}</span> {links}</li>'
+        f'<span class="emo-card-layer">{escape(point)}</span> <span class="emo-card-links">{links}</span></li>'
     )
 
 
@@ -77,8 +77,8 @@ def _card(row: Row, result: CausalFeatures) -> str:
     facts = {
         "supports": row["supports"],
         "writes": row["writes"] or "no label",
-        "raises": row["raises"],
-        "lowers": row["lowers"],
+        "raises": ", ".join(row["raises"].split()),
+        "lowers": ", ".join(row["lowers"].split()),
         "tells": f"{row['tells']}, AUROC {number_text(row['auroc'])}",
         "fires": f"at {100 * row['fires']:.1f} % of the tokens, at most {number_text(row['peak'])}",
     }

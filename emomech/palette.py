@@ -120,6 +120,7 @@ def theme() -> alt.theme.ThemeConfig:
             "legend": {
                 "labelFontSize": 12,
                 "titleFontSize": 12,
+                "titleLimit": 300,
                 "orient": "top",
                 "title": None,
                 "columns": 4,

@@ -12,8 +12,6 @@ from html import escape
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from emomech.stats import decimal
-
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -60,10 +58,11 @@ def _links(depths: Sequence[float], layers: Sequence[Layer], address: str) -> st
 
 
 def _item(depth: float, found: Sequence[Layer], address: str) -> str:
+    shown = f"{depth:.3f}".rstrip("0").rstrip(".")
     if not found:
-        return f'<span data-depth="{depth!r}">{decimal(depth)} (none)</span>'
+        return f'<span data-depth="{depth!r}">{shown} (none)</span>'
     n = sum(one.n_features for one in found)
-    return f'<a href="{escape(address)}#{found[0].place}" data-depth="{depth!r}">{decimal(depth)} ({n})</a>'
+    return f'<a href="{escape(address)}#{found[0].place}" data-depth="{depth!r}">{shown} ({n})</a>'
 
 
 def _fill(app: "Sphinx", pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:

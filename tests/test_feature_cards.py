@@ -95,7 +95,7 @@ def test_a_public_feature_leads_to_its_page(result: CausalFeatures) -> None:
 
 def test_what_comes_from_data_is_escaped(result: CausalFeatures) -> None:
     shown = feature_cards.cards(result).data
-    assert "glad &lt;b&gt;" in shown
+    assert "glad, &lt;b&gt;" in shown
     assert "<ran>" not in shown
 
 

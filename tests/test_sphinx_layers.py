@@ -24,14 +24,14 @@ def test_each_depth_leads_to_the_first_of_its_hook_points_and_counts_the_feature
     body = sphinx_layers.filled(figure(layers="depth"), LAYERS, "../features.html")
     links = re.findall(r'<a href="([^"]+)" data-depth="([^"]+)">([^<]+)</a>', body)
     assert links == [
-        ("../features.html#features-a", "0.125", "0.12 (3)"),
-        ("../features.html#features-c", "1.0", "1.00 (4)"),
+        ("../features.html#features-a", "0.125", "0.125 (3)"),
+        ("../features.html#features-c", "1.0", "1 (4)"),
     ]
 
 
 def test_a_depth_without_features_says_so() -> None:
     body = sphinx_layers.filled(figure(layers="depth"), LAYERS, "features.html")
-    assert '<span data-depth="0.0">0.00 (none)</span>' in body
+    assert '<span data-depth="0.0">0 (none)</span>' in body
 
 
 def test_a_depth_that_a_file_rounded_is_the_same_depth() -> None:

@@ -31,7 +31,7 @@
     if (node === null || typeof node !== "object") return node;
     return Object.fromEntries(Object.entries(node).map(([key, value]) =>
       key === "datasets" || key === "values" ? [key, value]
-        : key === "labelLimit" ? [key, Math.min(value, NARROW_LABEL)]
+        : key === "labelLimit" && node.labelAngle !== -90 ? [key, Math.min(value, NARROW_LABEL)]
           : key === "columns" ? [key, columns] : [key, narrowed(value, columns)]));
   };
 
