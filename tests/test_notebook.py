@@ -208,5 +208,5 @@ def test_decimals_stand_where_they_mean_something(values: list[float], shown: li
 
 
 def test_a_reason_is_one_paragraph_and_an_interval_stands_on_one_line() -> None:
-    html = notebook.verdict_box(Verdict("C1", "So.", "partly", "It is; it was.", "gain 0.1 [0.0, 0.2]", "")).data
+    html = str(notebook.verdict_box(Verdict("C1", "So.", "partly", "It is; it was.", "gain 0.1 [0.0, 0.2]", "")).data)
     assert "<dd>It is; it was.</dd>" in html and "gain 0.1\u00a0[0.0,\u00a00.2]" in html
