@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from emomech.verdicts import Verdict
 
 STATIC_WIDTH = 640
+STATIC_FONT = "'Liberation Sans', Arial, Helvetica, sans-serif"
+"""What vl-convert brings along and measures, and what has the same widths elsewhere."""
+STATIC_PADDING = {"left": 16, "right": 8, "top": 5, "bottom": 5}
+"""Room for labels that a wider font makes longer."""
 INTERVAL = ("low", "high")
 UNDEFINED = "–"
 SHORT = 26
@@ -93,7 +97,8 @@ def _bundle(spec: dict[str, Any]) -> dict[str, object]:
     import vl_convert
 
     caption = str(spec.get("usermeta", {}).get("caption", ""))
-    static = spec | {"background": "white"}
+    static = spec | {"background": "white", "padding": STATIC_PADDING}
+    static["config"] = spec.get("config", {}) | {"font": STATIC_FONT}
     if spec.get("width") == "container":
         static["width"] = STATIC_WIDTH
     if caption and "title" not in spec:

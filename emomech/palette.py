@@ -124,6 +124,7 @@ def theme() -> alt.theme.ThemeConfig:
                 "orient": "top",
                 "title": None,
                 "columns": 4,
+                "columnPadding": 18,
                 "offset": 24,
             },
             "point": {"filled": True, "size": 55},

@@ -210,3 +210,8 @@ def test_decimals_stand_where_they_mean_something(values: list[float], shown: li
 def test_a_reason_is_one_paragraph_and_an_interval_stands_on_one_line() -> None:
     html = str(notebook.verdict_box(Verdict("C1", "So.", "partly", "It is; it was.", "gain 0.1 [0.0, 0.2]", "")).data)
     assert "<dd>It is; it was.</dd>" in html and "gain 0.1\u00a0[0.0,\u00a00.2]" in html
+
+
+def test_a_picture_asks_for_the_font_that_it_was_measured_in(chart: alt.Chart) -> None:
+    picture = str(notebook.figure(chart, "c")._repr_mimebundle_()["image/svg+xml"])
+    assert set(re.findall(r'font-family="([^"]+)"', picture)) == {notebook.STATIC_FONT}
