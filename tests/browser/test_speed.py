@@ -32,7 +32,7 @@ def seconds_to_first_figure(start: Callable[[], Any], file: Path) -> float:
     return taken
 
 
-def test_the_first_figure_stands_soon(start: Callable[[], Any], pages: list[Path], record_property: Any) -> None:
+def test_the_first_figure_stands_soon(start: Callable[[], Any], pages: list[Path]) -> None:
     with_figures = [file for file in pages if 'class="emo-vega"' in file.read_text(encoding="utf-8")]
     if not with_figures:
         pytest.skip("this book has no figure")
@@ -40,5 +40,4 @@ def test_the_first_figure_stands_soon(start: Callable[[], Any], pages: list[Path
         taken: list[float] = []
         while len(taken) < TRIES and min(taken, default=SECONDS) >= SECONDS:
             taken.append(seconds_to_first_figure(start, file))
-        record_property(file.name, f"{min(taken):.2f} s")
         assert min(taken) < SECONDS, f"{file.name}: the first figure took {min(taken):.2f} s"
