@@ -80,8 +80,8 @@ def test_a_report_is_a_table_and_a_file(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     report.write({"results": lines}, file)
     first, second = report.rows(json.loads(file.read_text()))
-    assert first[3:8] == ("2 ms", "50 ms", "25×", "20×", "met")
-    assert second[3:8] == ("1.5 s", "none", "", "1 s", "missed")
+    assert first[3:8] == ("2\u00a0ms", "50\u00a0ms", "25×", "20×", "met")
+    assert second[3:8] == ("1.5\u00a0s", "none", "", "1\u00a0s", "missed")
     assert report.markdown({"results": lines}).count("\n") == 3
     assert [one.name for one in tmp_path.iterdir()] == ["bench.json"]
 
@@ -106,4 +106,9 @@ def test_the_page_of_the_book_is_that_of_its_figures() -> None:
 
 
 def test_a_time_is_written_in_its_unit() -> None:
-    assert [report.seconds(value) for value in (2.0, 0.0123, 4.5e-6, 3e-9)] == ["2 s", "12.3 ms", "4.5 µs", "3 ns"]
+    assert [report.seconds(value) for value in (2.0, 0.0123, 4.5e-6, 3e-9)] == [
+        "2\u00a0s",
+        "12.3\u00a0ms",
+        "4.5\u00a0µs",
+        "3\u00a0ns",
+    ]
