@@ -3,7 +3,7 @@
 A card has an address on its page, so that a mark in a figure, or another page, can lead to it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import HTML
 
 from emomech.analyses.causal_features import CAUSAL, CausalFeatures
-from emomech.charts.causal_features import anchor
+from emomech.charts.causal_features import anchor, layer_anchor
 from emomech.numerals import number_text
 from emomech.palette import emotion_colours
 from emomech.stats import Estimate
@@ -21,17 +21,30 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = Mapping[Any, Any]
+_NOTHING = '<p class="emo">There is no feature to show.</p>'
 
 
 def index(result: CausalFeatures) -> HTML:
-    """List the features by hook point, each with the emotions that it supports, as links to their cards."""
+    """List the features by hook point, each with the emotions that it supports, as links to their cards.
+
+    A hook point has an address and tells its depth, so that a layer in a figure of another page can lead to it.
+    """
+    if result.cards.empty:
+        return HTML(_NOTHING)
     colours = emotion_colours(result.effects.emotion)
-    rows = sorted(result.cards.to_dict("records"), key=lambda row: (row["depth"], row["feature"]))
+    rows = sorted(result.cards.to_dict("records"), key=lambda row: (row["depth"], row["hook_point"], row["feature"]))
     items = "".join(
-        f'<li><span class="emo-card-layer">{escape(point)}</span> {" ".join(_link(row, colours) for row in found)}</li>'
-        for point, found in groupby(rows, key=lambda row: row["hook_point"])
+        _layer(point, list(found), colours) for point, found in groupby(rows, key=lambda row: row["hook_point"])
     )
     return HTML(f'<nav class="emo emo-card-index" aria-label="Features by hook point"><ul>{items}</ul></nav>')
+
+
+def _layer(point: str, found: Sequence[Row], colours: Mapping[str, str]) -> str:
+    links = " ".join(_link(row, colours) for row in found)
+    return (
+        f'<li id="{layer_anchor(point)}" data-depth="{found[0]["depth"]!r}" data-features="{len(found)}">'
+        f'<span class="emo-card-layer">{escape(point)}</span> <span class="emo-card-links">{links}</span></li>'
+    )
 
 
 def _link(row: Row, colours: Mapping[str, str]) -> str:
@@ -45,7 +58,7 @@ def _link(row: Row, colours: Mapping[str, str]) -> str:
 def cards(result: CausalFeatures) -> HTML:
     """Show a card for each feature, by the emotion that it supports first."""
     if result.cards.empty:
-        return HTML('<p class="emo">There is no feature to show.</p>')
+        return HTML(_NOTHING)
     colours = emotion_colours(result.effects.emotion)
     rows = result.cards.assign(emotion=result.cards.supports.str.split(", ").str[0])
     parts = []
@@ -64,8 +77,8 @@ def _card(row: Row, result: CausalFeatures) -> str:
     facts = {
         "supports": row["supports"],
         "writes": row["writes"] or "no label",
-        "raises": row["raises"],
-        "lowers": row["lowers"],
+        "raises": ", ".join(row["raises"].split()),
+        "lowers": ", ".join(row["lowers"].split()),
         "tells": f"{row['tells']}, AUROC {number_text(row['auroc'])}",
         "fires": f"at {100 * row['fires']:.1f} % of the tokens, at most {number_text(row['peak'])}",
     }

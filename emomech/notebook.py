@@ -6,6 +6,7 @@ from data is escaped.
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,10 +32,17 @@ if TYPE_CHECKING:
     from emomech.verdicts import Verdict
 
 STATIC_WIDTH = 640
+STATIC_FONT = "'Liberation Sans', Arial, Helvetica, sans-serif"
+"""What vl-convert brings along and measures, and what has the same widths elsewhere."""
+STATIC_PADDING = {"left": 16, "right": 8, "top": 5, "bottom": 5}
+"""Room for labels that a wider font makes longer."""
 INTERVAL = ("low", "high")
 UNDEFINED = "–"
 SHORT = 26
 """Text up to this many characters is kept on one line of a table."""
+_LARGE = 1000
+_CODE = re.compile("`([^`]+)`")
+_INTERVAL = re.compile(r"\S+ \[[^]]*\]")
 
 SHAPES = {
     "replicates": '<circle cx="10" cy="10" r="9" class="fill"/><path d="M5.5 10.5l3 3 6-7" class="cut"/>',
@@ -89,7 +97,8 @@ def _bundle(spec: dict[str, Any]) -> dict[str, object]:
     import vl_convert
 
     caption = str(spec.get("usermeta", {}).get("caption", ""))
-    static = spec | {"background": "white"}
+    static = spec | {"background": "white", "padding": STATIC_PADDING}
+    static["config"] = spec.get("config", {}) | {"font": STATIC_FONT}
     if spec.get("width") == "container":
         static["width"] = STATIC_WIDTH
     if caption and "title" not in spec:
@@ -131,10 +140,11 @@ def parameters_table(page: str, values: Mapping[str, object]) -> HTML:
         value = values[parameter.name]
         changed = value != parameter.default
         mark = ' <strong class="emo-changed">changed</strong>' if changed else ""
+        again = "the same" if not changed and len(repr(value)) > SHORT else _setting(parameter.default)
+        meaning = _CODE.sub(r"<code>\1</code>", escape(parameter.help))
         rows.append(
-            f'<tr><th scope="row"><code>{escape(parameter.name)}</code></th>'
-            f"<td><code>{escape(repr(value))}</code>{mark}</td>"
-            f"<td><code>{escape(repr(parameter.default))}</code></td><td>{escape(parameter.help)}</td></tr>"
+            f'<tr><th scope="row"><code>{escape(parameter.name)}</code></th><td>{_setting(value)}{mark}</td>'
+            f'<td>{again}</td><td class="emo-long">{meaning}</td></tr>'
         )
     head = "".join(f'<th scope="col">{name}</th>' for name in ("parameter", "value", "default", "meaning"))
     shown = _scrolled(
@@ -144,6 +154,12 @@ def parameters_table(page: str, values: Mapping[str, object]) -> HTML:
     )
     provenance: Mapping[str, Any] = getattr(values.get("run"), "provenance", {})
     return HTML(banner(provenance.get(FORCED, [])) + str(shown.data))
+
+
+def _setting(value: object) -> str:
+    """Write a parameter's value; a list of names breaks after its commas only."""
+    parts = (f'<span class="emo-short">{escape(part)}</span>' for part in repr(value).split(","))
+    return f"<code>{',<wbr>'.join(parts)}</code>"
 
 
 def table(
@@ -191,8 +207,12 @@ class _Column:
 
 
 def _column(frame: "pd.DataFrame", schema: Schema, name: str, digits: int) -> _Column:
+    counts = frame[name].dtype.kind == "f" and frame[name].max() > 1 and not (frame[name].dropna() % 1).any()
+
     def text(row: Mapping[Any, Any]) -> str:
-        return _decimal(row[name], digits) if isinstance(row[name], float) else number_text(row[name])
+        if not isinstance(row[name], float):
+            return number_text(row[name])
+        return _decimal(row[name], 0 if counts else digits)
 
     short = frame[name].astype(str).str.len().max() <= SHORT
     kind = "number" if frame[name].dtype.kind in "fiu" else "short" if short else "long"
@@ -208,14 +228,19 @@ def _interval(schema: Schema, digits: int) -> _Column:
 
 
 def _decimal(value: float, digits: int) -> str:
-    return UNDEFINED if math.isnan(value) else decimal(value, digits)
+    """Write a cell's number; of a large one the decimals mean nothing, and zero has no sign."""
+    return UNDEFINED if math.isnan(value) else decimal(value + 0.0, 0 if abs(value) >= _LARGE else digits)
 
 
 def verdict_box(verdict: "Verdict") -> HTML:
     """Show a verdict as a card; the outcome stands there in words and as a shape, not as a colour alone."""
     kind = verdict.outcome.replace(" ", "-")
-    rows = {"Because": verdict.reason, "Estimate": verdict.estimate, "Control": verdict.control}
-    listing = "".join(f"<dt>{name}</dt><dd>{_lines(text)}</dd>" for name, text in rows.items() if text)
+    rows = {
+        "Because": escape(verdict.reason),
+        "Estimate": _lines(verdict.estimate),
+        "Control": _lines(verdict.control),
+    }
+    listing = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows.items() if text)
     shape = f'<svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">{SHAPES[verdict.outcome]}</svg>'
     return HTML(
         f'<section class="emo emo-verdict emo-{kind}" aria-label="Verdict on {escape(verdict.claim)}">'
@@ -226,8 +251,9 @@ def verdict_box(verdict: "Verdict") -> HTML:
 
 
 def _lines(text: str) -> str:
-    """Break a list that is joined by semicolons into lines."""
-    return "<br>".join(escape(part) for part in text.split("; "))
+    """Break a list that is joined by semicolons into lines, but no interval."""
+    whole = _INTERVAL.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
+    return "<br>".join(escape(part) for part in whole.split("; "))
 
 
 def note(text: str) -> HTML:

@@ -108,7 +108,7 @@ def key_of(sources: Sources) -> str:
     digest = blake2b(digest_size=16)
     own = {
         name: Path(__file__).with_name(name)
-        for name in ("pages.py", "sphinx_vega.py", "sphinx_buttons.py", "artefacts.py", "shown.py")
+        for name in ("pages.py", "sphinx_vega.py", "sphinx_layers.py", "sphinx_buttons.py", "artefacts.py", "shown.py")
     }
     for name, file in [*sorted(sources.items()), *own.items()]:
         digest.update(f"{name}\0".encode() + blake2b(file.read_bytes()).digest())

@@ -128,9 +128,11 @@ def theme() -> alt.theme.ThemeConfig:
             "legend": {
                 "labelFontSize": 12,
                 "titleFontSize": 12,
+                "titleLimit": 300,
                 "orient": "top",
                 "title": None,
                 "columns": 4,
+                "columnPadding": 18,
                 "offset": 24,
             },
             "point": {"filled": True, "size": 55},

@@ -10,6 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from emomech import sphinx_layers
+
 if TYPE_CHECKING:
     from docutils import nodes
     from myst_nb.core.render import MimeData, NbElementRenderer
@@ -54,6 +56,7 @@ def figure_html(spec: Mapping[str, Any]) -> str:
             f'<div class="emo-vega"><script type="application/json">{_inline_json(spec)}</script></div>',
             "<noscript><p>This figure is drawn by JavaScript. Its data stand below.</p></noscript>",
             f"<figcaption>{caption}</figcaption>" if caption else "",
+            _to_layers(spec),
             _data_table(largest_data(spec)),
             "</figure>",
         ]
@@ -78,8 +81,18 @@ def _nothing(spec: Mapping[str, Any]) -> str:
 
 def caption_of(spec: Mapping[str, Any]) -> str:
     """Read the caption that a chart carries in its `usermeta`; empty where there is none."""
+    return _usermeta(spec, "caption")
+
+
+def _usermeta(spec: Mapping[str, Any], name: str) -> str:
     usermeta = spec.get("usermeta")
-    return str(usermeta.get("caption", "")) if isinstance(usermeta, Mapping) else ""
+    return str(usermeta.get(name, "")) if isinstance(usermeta, Mapping) else ""
+
+
+def _to_layers(spec: Mapping[str, Any]) -> str:
+    """Leave room for links to the features of each layer, where a chart's `usermeta` names its axis of depth."""
+    depth = _usermeta(spec, "layers")
+    return sphinx_layers.wanted([float(row[depth]) for row in largest_data(spec)]) if depth else ""
 
 
 def _inline_json(spec: Mapping[str, Any]) -> str:

@@ -143,6 +143,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         "feature_cards",
         "sphinx_vega",
         "demo",
+        "sphinx_layers",
         "sphinx_buttons",
         "shown",
         "artefacts",

@@ -290,4 +290,5 @@ def test_a_new_record_makes_the_page_stale(tmp_path: Path) -> None:
 
 
 def test_a_time_is_written_in_its_unit() -> None:
-    assert [record.seconds(value) for value in (2.0, 0.0123, 4.5e-6, 3e-9)] == ["2 s", "12.3 ms", "4.5 µs", "3 ns"]
+    found = [record.seconds(value).replace("\u00a0", " ") for value in (2.0, 0.0123, 4.5e-6, 3e-9)]
+    assert found == ["2 s", "12.3 ms", "4.5 µs", "3 ns"]

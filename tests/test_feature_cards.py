@@ -2,11 +2,12 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import vl_convert
 
-from emomech import feature_cards
+from emomech import feature_cards, sphinx_layers
 from emomech.analyses import causal_features
 from emomech.analyses.causal_features import CAUSAL, MATCHED, CausalFeatures
 from emomech.charts import causal_features as charts
@@ -69,6 +70,15 @@ def test_every_mark_of_a_figure_leads_to_a_card(result: CausalFeatures) -> None:
         assert {row["card"].lstrip("#") for row in rows if row["condition"] == CAUSAL} == addresses
 
 
+def test_the_index_gives_every_hook_point_one_address_that_tells_its_depth(result: CausalFeatures) -> None:
+    cards = result.cards.assign(depth=0.5, hook_point=[POINT, "blocks.3.hook_mlp_out", POINT], feature=[1, 2, 3])
+    found = sphinx_layers.indexed(feature_cards.index(replace(result, cards=cards)).data)
+    assert {(layer.place, layer.depth, layer.n_features) for layer in found} == {
+        ("features-blocks-3-hook-resid-post", 0.5, 2),
+        ("features-blocks-3-hook-mlp-out", 0.5, 1),
+    }
+
+
 def test_charts_draw(result: CausalFeatures) -> None:
     for chart in (charts.depths(result.effects), charts.emotions(result.effects)):
         spec = chart.to_dict()
@@ -85,7 +95,7 @@ def test_a_public_feature_leads_to_its_page(result: CausalFeatures) -> None:
 
 def test_what_comes_from_data_is_escaped(result: CausalFeatures) -> None:
     shown = feature_cards.cards(result).data
-    assert "glad &lt;b&gt;" in shown
+    assert "glad, &lt;b&gt;" in shown
     assert "<ran>" not in shown
 
 
@@ -107,7 +117,7 @@ def test_the_numbers_of_the_prose(result: CausalFeatures) -> None:
 def test_a_page_with_nothing_to_show_says_so(nothing: CausalFeatures) -> None:
     assert "at chance" in str(feature_cards.numbers(nothing)["told"])
     assert "no feature" in feature_cards.cards(nothing).data
-    assert feature_cards.index(nothing).data.count("<li>") == 0
+    assert "no feature" in feature_cards.index(nothing).data
     for chart in (charts.depths(nothing.effects), charts.emotions(nothing.effects)):
         vl_convert.vegalite_to_svg(json.loads(chart.to_json()) | {"width": 400})
 

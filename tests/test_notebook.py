@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from ast import literal_eval
@@ -13,8 +14,9 @@ import pandas as pd
 import pytest
 from nbformat import v4, validate
 
-from emomech import notebook
+from emomech import notebook, parameters
 from emomech.errors import EmomechError, UsageError
+from emomech.runner import NOTEBOOKS
 from emomech.schema import Schema
 from emomech.sphinx_vega import MIME
 from emomech.verdicts import Outcome, Verdict
@@ -170,3 +172,46 @@ def test_parameters_are_shown_with_what_they_mean_and_which_were_changed() -> No
     html = str(notebook.parameters_table("behaviour", values | {"seed": 0, "limit": 0, "n_resamples": 1000}).data)
     assert html.count("emo-changed") == 1 and "my &lt;texts&gt;.csv" in html
     assert html.count("<tr>") == 8 and "decides which texts are drawn" in html
+
+
+def test_a_long_list_among_the_parameters_breaks_after_commas_and_is_not_said_twice() -> None:
+    models = "organism-disgust02,organism-disgust02-seed1,organism-anger02"
+    values = {"models": models, "emotion": "disgust", "model": "organism", "corpus": "organism"}
+    values |= {"emotions": "auto", "prompt": "auto"}
+    numbers = {"seed": 0, "limit": 0, "n_texts": 24, "n_resamples": 1000}
+    changed = str(notebook.parameters_table("scarcity", values | numbers).data)
+    assert "organism-disgust02</span>,<wbr>" in changed and "the same" not in changed
+    default = next(p.default for p in parameters.read(NOTEBOOKS / "scarcity.md").values() if p.name == "models")
+    assert (
+        str(notebook.parameters_table("scarcity", values | numbers | {"models": default}).data).count("the same") == 1
+    )
+
+
+def test_a_command_in_a_meaning_is_code() -> None:
+    html = str(notebook.parameters_table("organism", {"model": "organism", "seed": 0, "limit": 0}).data)
+    assert "<code>emomech organism train</code>" in html
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([1.0, 16.0], ["1", "16"]),  # counts that a missing one made floats
+        ([0.0, 1.0], ["0.00", "1.00"]),  # shares
+        ([2.5, 4096.0], ["2.50", "4,096"]),
+        ([-0.0, 0.5], ["0.00", "0.50"]),
+    ],
+)
+def test_decimals_stand_where_they_mean_something(values: list[float], shown: list[str]) -> None:
+    schema = Schema(keys={}, values={"value": "a number"})
+    html = str(notebook.table(pd.DataFrame({"value": values}), schema, caption="c").data)
+    assert re.findall(r'<td class="emo-number">([^<]*)</td>', html) == shown
+
+
+def test_a_reason_is_one_paragraph_and_an_interval_stands_on_one_line() -> None:
+    html = str(notebook.verdict_box(Verdict("C1", "So.", "partly", "It is; it was.", "gain 0.1 [0.0, 0.2]", "")).data)
+    assert "<dd>It is; it was.</dd>" in html and "gain 0.1\u00a0[0.0,\u00a00.2]" in html
+
+
+def test_a_picture_asks_for_the_font_that_it_was_measured_in(chart: alt.Chart) -> None:
+    picture = str(notebook.figure(chart, "c")._repr_mimebundle_()["image/svg+xml"])
+    assert set(re.findall(r'font-family="([^"]+)"', picture)) == {notebook.STATIC_FONT}

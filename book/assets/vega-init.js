@@ -7,6 +7,7 @@
   const NARROW = 520;
   const NARROW_LABEL = 116;
   const LONG_NAME = 13;
+  const MARK = 6; // pixels by which a mark at the edge reaches beyond it
   const INK = "currentColor";
 
   const config = (narrow) => ({
@@ -30,7 +31,7 @@
     if (node === null || typeof node !== "object") return node;
     return Object.fromEntries(Object.entries(node).map(([key, value]) =>
       key === "datasets" || key === "values" ? [key, value]
-        : key === "labelLimit" ? [key, Math.min(value, NARROW_LABEL)]
+        : key === "labelLimit" && node.labelAngle !== -90 ? [key, Math.min(value, NARROW_LABEL)]
           : key === "columns" ? [key, columns] : [key, narrowed(value, columns)]));
   };
 
@@ -68,6 +69,33 @@
     mount.querySelector(".vega-actions")?.append(link);
   };
 
+  /* A click on a layer of a figure follows the link to that layer's features, which stands below the figure. */
+  const leadToLayers = (mount, chart) => {
+    const nav = chart.frame.parentElement.querySelector(".emo-layers:not([hidden])");
+    const layers = [...nav?.querySelectorAll("[data-depth]") ?? []];
+    if (!layers.length) return;
+    const pointedAt = (event) => {
+      const plot = mount.querySelector("svg.marks .mark-group.role-frame path.background").getBoundingClientRect();
+      const [right, down] = [event.clientX - plot.left, event.clientY - plot.top];
+      if (right < -MARK || right > plot.width + MARK || down < -MARK || down > plot.height + MARK) return null;
+      const depth = chart.view.scale("x").invert((right / plot.width) * chart.view.signal("width"));
+      const away = (layer) => Math.abs(layer.dataset.depth - depth);
+      return layers.reduce((nearest, layer) => away(layer) < away(nearest) ? layer : nearest);
+    };
+    const mark = (pointed) => {
+      layers.forEach((layer) => layer.classList.toggle("emo-here", layer === pointed));
+      mount.style.cursor = pointed ? "pointer" : "";
+    };
+    mount.addEventListener("mousemove", (event) => mark(pointedAt(event)));
+    mount.addEventListener("mouseleave", () => mark(null));
+    mount.addEventListener("click", (event) => {
+      const layer = pointedAt(event);
+      if (!layer) return;
+      if (layer.href) location.assign(layer.href);
+      else nav.querySelector("[role=status]").textContent = `No causal feature was found at depth ${layer.textContent.split(" ")[0]}.`;
+    });
+  };
+
   const draw = async (chart) => {
     const narrow = chart.frame.clientWidth < NARROW;
     chart.narrow = narrow;
@@ -84,6 +112,7 @@
     mount.querySelector("details > summary")?.setAttribute("aria-label", "Save this figure");
     chart.view = result.view;
     offerData(mount, chart);
+    leadToLayers(mount, chart);
     if (kept) await chart.view.setState(kept).runAsync();
     chart.frame.dataset.drawn = "true";
   };
@@ -98,13 +127,24 @@
     }).observe(chart.frame);
   };
 
-  document.addEventListener("DOMContentLoaded", () => {
-    document.querySelectorAll(".emo-vega").forEach((frame, index) => {
+  const show = async (frame, index) => {
+    try {
       const spec = JSON.parse(frame.querySelector("script").textContent);
       const page = location.pathname.split("/").pop().replace(/\.html$/, "");
       const bound = new Set((spec.params ?? []).filter((param) => param.bind).map((param) => param.name));
       const chart = { frame, spec, bound, name: `${page}-figure-${index + 1}`, view: null, narrow: false };
-      draw(chart).then(() => watch(chart)).catch((error) => describe(frame, error));
-    });
+      await draw(chart);
+      watch(chart);
+    } catch (error) {
+      describe(frame, error);
+    }
+  };
+
+  /* One after another, so that the first stands early; between two of them the page is the reader's. */
+  document.addEventListener("DOMContentLoaded", async () => {
+    for (const [index, frame] of document.querySelectorAll(".emo-vega").entries()) {
+      await show(frame, index);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
   });
 })();

@@ -185,8 +185,8 @@ def times(ratio: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """Write a time in the unit that suits it."""
+    """Write a time in the unit that suits it, which is not parted from it."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if value >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value / 1e-9:.3g} ns"
+            return f"{value / size:.3g}\u00a0{unit}"
+    return f"{value / 1e-9:.3g}\u00a0ns"

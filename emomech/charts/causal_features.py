@@ -21,7 +21,16 @@ _ALL = "all emotions"
 
 def anchor(hook_point: str, feature: int) -> str:
     """Name the address of a feature's card on its page."""
-    return f"feature-{re.sub('[^a-z0-9]+', '-', hook_point.lower())}-{feature}"
+    return f"feature-{_word(hook_point)}-{feature}"
+
+
+def layer_anchor(hook_point: str) -> str:
+    """Name the address of the features of a hook point on their page."""
+    return f"features-{_word(hook_point)}"
+
+
+def _word(hook_point: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", hook_point.lower())
 
 
 def short_name(hook_point: str, feature: int) -> str:

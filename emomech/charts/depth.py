@@ -42,6 +42,7 @@ def profiles(table: pd.DataFrame, where: str) -> Layered:
         .properties(
             width="container",
             height=320,
+            usermeta={"layers": "depth"},
             description=f"How much of the task's answer there is at each depth, read at the {where}, by what is "
             "measured, on a scale from chance to all; dashed: the control.",
         )

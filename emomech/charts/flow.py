@@ -50,7 +50,7 @@ def families(table: pd.DataFrame, where: str) -> alt.Chart:
         alt.Chart(shown)
         .mark_rect()
         .encode(
-            x=alt.X("depth:O", title="depth", axis=alt.Axis(format=".2f", labelAngle=0, labelOverlap=True)),
+            x=alt.X("depth:O", title="depth", axis=alt.Axis(format=".3~f", labelAngle=0, labelOverlap=True)),
             y=alt.Y("family:N", sort=order, title=None),
             color=alt.Color(
                 "share:Q",

@@ -61,9 +61,10 @@ def counts(table: pd.DataFrame) -> Layered:
     shown = table.assign(row=table.item_type + " / " + table["style"])
     order = list(dict.fromkeys(shown.row))
     axis = alt.Axis(orient="top", labelAngle=-40)
+    names = alt.Axis(labelLimit=190, labelExpr="split(datum.label, ' / ')", labelLineHeight=11, labelFontSize=11)
     base = alt.Chart(shown).encode(
         x=alt.X("emotion:N", sort=list(dict.fromkeys(shown.emotion)), title=None, axis=axis),
-        y=alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=190, labelExpr="split(datum.label, ' / ')")),
+        y=alt.Y("row:N", sort=order, title=None, axis=names),
         tooltip=["item_type", "style", "emotion", "n"],
     )
     most = max(1, int(shown.n.max()))
@@ -74,7 +75,7 @@ def counts(table: pd.DataFrame) -> Layered:
     white = alt.when(alt.datum.n > most / 2).then(alt.value("white"))
     return alt.layer(cells, base.mark_text(fontSize=10).encode(text="n:Q", color=white)).properties(
         width="container",
-        height=30 * len(order),
+        height=34 * len(order),
         description="Number of texts in the sample, per item type and style (rows) and emotion (columns).",
     )
 

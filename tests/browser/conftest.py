@@ -1,7 +1,7 @@
 """A small book for the browser: one executed notebook with everything that a notebook can show."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +121,15 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium, as the system has it."""
+def pages(html: Path) -> list[Path]:
+    """All pages but those that only send the reader on."""
+    files = [file for file in sorted(html.rglob("*.html")) if "_static" not in file.relative_to(html).parts]
+    return [file for file in files if 'http-equiv="Refresh"' not in file.read_text(encoding="utf-8")]
+
+
+@pytest.fixture(scope="session")
+def start() -> Iterator[Callable[[], Any]]:
+    """What starts Chromium, as the system has it."""
     if not CHROMIUM.exists():
         reason = f"no browser at {CHROMIUM} (apt-get install chromium)"
         if os.environ.get("EMOMECH_REQUIRE_BROWSER") == "1":
@@ -131,6 +138,12 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
+        yield lambda: playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+
+
+@pytest.fixture(scope="session")
+def browser(start: Callable[[], Any]) -> Iterator[Any]:
+    """A browser that all tests share."""
+    chromium = start()
+    yield chromium
+    chromium.close()

@@ -60,14 +60,8 @@ def stub(request: pytest.FixtureRequest, browser: Any, html: Path) -> Iterator[V
         yield Visit(context, html / "stub.html")
 
 
-def pages_of(html: Path) -> list[Path]:
-    """All pages but those that only send the reader on."""
-    files = [file for file in sorted(html.rglob("*.html")) if "_static" not in file.relative_to(html).parts]
-    return [file for file in files if 'http-equiv="Refresh"' not in file.read_text(encoding="utf-8")]
-
-
-def test_every_page_is_whole(context: Any, html: Path) -> None:
-    for file in pages_of(html):
+def test_every_page_is_whole(context: Any, pages: list[Path]) -> None:
+    for file in pages:
         visit = Visit(context, file)
         assert visit.complaints == [], file.name
         assert [url for url in visit.requests if not url.startswith(("file:", "data:", "blob:"))] == [], file.name
