@@ -102,9 +102,9 @@ BESIDE_COLOURS: Mapping[str, str] = {
     "scikit-learn": "#e69f00",
 }
 TASK_COLOURS: Mapping[str, str] = {
-    "reading and encoding": "#0072b2",
+    "encoding": "#0072b2",
     "attribution": "#d55e00",
-    "ablation at the answer": "#009e73",
+    "ablation": "#009e73",
     "scores": "#e69f00",
 }
 HELD_COLOURS: Mapping[str, str] = {"emomech": "#d55e00", "the other": "#8c8c8c"}

@@ -6,7 +6,11 @@ import pandas as pd
 from emomech.charts.marks import Layered, colour, intervals, number, offset, only, rows
 from emomech.palette import BESIDE_COLOURS, COST_COLOURS, HELD_COLOURS, TASK_COLOURS
 
-_TIMES = alt.Axis(labelExpr="format(datum.value, '~s') + '×'", values=[0.1, 1, 10, 100, 1000, 10000], labelOverlap=True)
+_TIMES = alt.Axis(
+    labelExpr="format(datum.value, datum.value < 1 ? '~g' : '~s') + '×'",
+    values=[0.1, 1, 10, 100, 1000, 10000],
+    labelOverlap=True,
+)
 
 
 def ratios(table: pd.DataFrame) -> Layered:
@@ -32,7 +36,7 @@ def ratios(table: pd.DataFrame) -> Layered:
         .add_params(pick)
         .properties(
             width="container",
-            height=46 * len(order),
+            height=52 * len(order),
             description="For each task, on the model that is chosen: how many times as long as the package the plain "
             "way and other libraries take, on a logarithmic scale, with ticks where a target was set.",
         )
@@ -100,7 +104,7 @@ def memory(table: pd.DataFrame) -> Layered:
     aims = aims.encode(x="most:Q", color=alt.value("#8c8c8c"))
     return alt.layer(aims, points).properties(
         width="container",
-        height=44 * len(order),
+        height=64 * len(order),
         description="Most memory that the package and each of the others held in each task, with ticks where a target "
         "was set.",
     )
