@@ -101,6 +101,13 @@ BESIDE_COLOURS: Mapping[str, str] = {
     "nnsight": "#d55e00",
     "scikit-learn": "#e69f00",
 }
+TASK_COLOURS: Mapping[str, str] = {
+    "encoding": "#0072b2",
+    "attribution": "#d55e00",
+    "ablation": "#009e73",
+    "scores": "#e69f00",
+}
+HELD_COLOURS: Mapping[str, str] = {"emomech": "#d55e00", "the other": "#8c8c8c"}
 COST_COLOURS: Mapping[str, str] = {"texts": "#0072b2", "features": "#d55e00", "layers": "#009e73"}
 SCARCITY_COLOURS: Mapping[str, str] = {
     "the scarce emotion": "#d55e00",

@@ -18,7 +18,7 @@ from emomech.bench.subjects import L0, N_LABELS, Subject
 from emomech.reference import Reference
 
 DOSES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
-CAPTURE = "features of all layers"
+CAPTURE = "encoding, all layers"
 _MEMORY = 1.1
 """How many times model, one SAE and one batch may be held: of these the plain way holds nothing more."""
 
@@ -36,7 +36,7 @@ class Sizes:
     n_turns: int
 
 
-QUICK = Sizes(n_texts=2, n_answer=96, n_everywhere=8, n_slow=1, n_turns=2)
+QUICK = Sizes(n_texts=2, n_answer=64, n_everywhere=4, n_slow=1, n_turns=2)
 FULL = Sizes(n_texts=12, n_answer=384, n_everywhere=24, n_slow=2, n_turns=7)
 
 
@@ -132,7 +132,7 @@ def screen(subject: Subject, arena: Arena, rate: float) -> Iterator[Result]:
     found = arena.contest(entries, fresh=True)
     share = operations(subject, 2, 3) / _seconds(found) / rate
     note = "encoding, decoding and the gradient's products, of all layers, come on top of the passes"
-    told = Told(subject.name, "attribution of every feature of every layer", "token", note, None, share)
+    told = Told(subject.name, "attribution, every feature, all layers", "token", note, None, share)
     others = {
         PLAIN: ("one forward and backward pass", ""),
         NNSIGHT: ("nnsight, SAEs in the graph", "as in sparse feature circuits; all layers' features at once"),
@@ -148,21 +148,21 @@ def effects(subject: Subject, arena: Arena, sizes: Sizes) -> Iterator[Result]:
     middle = usual[subject.middle]
     features = subject.alive(middle, sizes.n_answer)
     asked = {"point": str(subject.middle), "where": "answer"} | moves(middle, features)
-    told = Told(subject.name, "one feature to its mean at the answer, middle layer", "feature", "", 20)
+    told = Told(subject.name, "mean ablation, at the answer, middle layer", "feature", "", 20)
     note = f"the edited token alone is run; {share}"
     yield from _effects(told, arena, asked, sizes, note, peers=True)
     features = features[: sizes.n_everywhere]
     asked |= {"where": "everywhere", "features": features, "targets": [0.0] * len(features)}
-    told = Told(subject.name, "one feature to zero at every token, middle layer", "feature", "", 3)
+    told = Told(subject.name, "zero ablation, at every token, middle layer", "feature", "", 3)
     note = f"texts without the feature, and tokens before it, are not run; {share}"
     yield from _effects(told, arena, asked, sizes, note, peers=True)
     asked |= moves(middle, features)
-    told = Told(subject.name, "one feature to its mean at every token, middle layer", "feature", "", 3)
+    told = Told(subject.name, "mean ablation, at every token, middle layer", "feature", "", 3)
     note = f"every token changes, so what is saved is the blocks before: {share}, the last for the answer alone"
     yield from _effects(told, arena, asked, sizes, note)
     features = subject.alive(usual[subject.last], sizes.n_answer)
     asked = {"point": str(subject.last), "where": "answer"} | moves(usual[subject.last], features)
-    told = Told(subject.name, "one feature to its mean at the answer, last layer", "feature", "")
+    told = Told(subject.name, "mean ablation, at the answer, last layer", "feature", "")
     yield from _effects(told, arena, asked, sizes, "final norm and the labels' rows of the unembedding, no block")
 
 
@@ -207,7 +207,7 @@ def patching(subject: Subject, arena: Arena) -> Iterator[Result]:
     n = len(subject.saes)
     found = arena.contest([Entry(OURS, "patching", n=n), Entry(LENS, "patching", n=n)])
     note = "one whole forward pass per layer, as TransformerLens does"
-    told = Told(subject.name, "activation at the answer from another text", "layer", note)
+    told = Told(subject.name, "patching, at the answer, every layer", "layer", note)
     yield from compared(told, found, {LENS: ("TransformerLens, one run per layer", "")})
 
 

@@ -75,7 +75,7 @@ class Bench:
         name, n = subject.name, sum(map(len, subject.questions.positions("everywhere")))
         for task, title, ways, beside in (
             ("capture", CAPTURE, (1, 1), "bare forward pass and products"),
-            ("screen", "attribution of every feature of every layer", (2, 3), "one forward and backward pass"),
+            ("screen", "attribution, every feature, all layers", (2, 3), "one forward and backward pass"),
         ):
             found = self._contest(task, {}, {}, (n, n))
             share = operations(subject, *ways) / float(found[OURS].seconds) / able
@@ -87,9 +87,9 @@ class Bench:
         here, few = {"point": str(subject.middle)}, features[: sizes.n_everywhere]
         zero = {"features": few, "targets": [0.0] * len(few)}
         for title, where, given, target in (
-            ("one feature to its mean at the answer, middle layer", "answer", moves(usual, features), 20),
-            ("one feature to zero at every token, middle layer", "everywhere", zero, 3),
-            ("one feature to its mean at every token, middle layer", "everywhere", moves(usual, few), 3),
+            ("mean ablation, at the answer, middle layer", "answer", moves(usual, features), 20),
+            ("zero ablation, at every token, middle layer", "everywhere", zero, 3),
+            ("mean ablation, at every token, middle layer", "everywhere", moves(usual, few), 3),
         ):
             asked = here | given | {"where": where}
             slow = asked | {name: given[name][: sizes.n_slow] for name in given}
@@ -106,14 +106,14 @@ class Bench:
     def growth(self) -> Iterator[Growth]:
         """Let texts and features become more."""
         subject = self.subject
-        for task, title in (("capture", CAPTURE), ("screen", "attribution of all layers")):
+        for task, title in (("capture", "encoding"), ("screen", "attribution")):
             calls = {n: own.OURS[task](subject.first(n), {})[0] for n in steps(len(subject.questions))}
             yield self._grown(title, "texts", calls)
         usual = subject.usual([subject.middle])[subject.middle]
         features = subject.alive(usual, self.sizes.n_answer)
         here = {"point": str(subject.middle), "where": "answer"}
         calls = {n: own.effects(subject, here | moves(usual, features[:n]))[0] for n in steps(len(features))}
-        yield self._grown("effects at the answer", "features", calls)
+        yield self._grown("ablation", "features", calls)
 
     def _grown(self, task: str, of: str, calls: Mapping[int, Callable[[], object]]) -> Growth:
         timed = take_turns({str(n): self._timed(call) for n, call in calls.items()}, self.sizes.n_turns)

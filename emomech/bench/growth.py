@@ -50,7 +50,7 @@ def grown(subject: Subject, case: Path, sizes: Sizes) -> Iterator[Growth]:
     texts, layers = steps(len(subject.questions)), steps(subject.lm.n_layers)
     one = max(1, len(subject.questions) // 4)
     with Arena(case, sizes.n_turns) as arena:
-        for task, name in (("capture", "features of all layers"), ("screen", "attribution of all layers")):
+        for task, name in (("capture", "encoding"), ("screen", "attribution")):
             yield _grown(arena, (subject.name, name, "texts"), task, {n: {"n_texts": n} for n in texts})
             some = {n: {"n_texts": one, "n_layers": n} for n in layers}
             yield _grown(arena, (subject.name, name, "layers"), task, some)
@@ -59,10 +59,10 @@ def grown(subject: Subject, case: Path, sizes: Sizes) -> Iterator[Growth]:
             n: {**asked, "features": features[:n], "targets": usual.features[features[:n]].tolist()}
             for n in steps(len(features))
         }
-        yield _grown(arena, (subject.name, "effects at the answer", "features"), "effects", moves)
+        yield _grown(arena, (subject.name, "ablation", "features"), "effects", moves)
         last = moves[max(moves)]
         some = {n: {**last, "n_texts": n} for n in texts}
-        yield _grown(arena, (subject.name, "effects at the answer", "texts"), "effects", some)
+        yield _grown(arena, (subject.name, "ablation", "texts"), "effects", some)
 
 
 def grown_scores(folder: Path, sizes: Sizes, n: int = 5000, d_sae: int = 16384) -> Iterator[Growth]:

@@ -4,9 +4,13 @@ import altair as alt
 import pandas as pd
 
 from emomech.charts.marks import Layered, colour, intervals, number, offset, only, rows
-from emomech.palette import BESIDE_COLOURS, COST_COLOURS
+from emomech.palette import BESIDE_COLOURS, COST_COLOURS, HELD_COLOURS, TASK_COLOURS
 
-_TIMES = alt.Axis(labelExpr="format(datum.value, '~g') + '×'", values=[0.1, 1, 10, 100, 1000, 10000])
+_TIMES = alt.Axis(
+    labelExpr="format(datum.value, datum.value < 1 ? '~g' : '~s') + '×'",
+    values=[0.1, 1, 10, 100, 1000, 10000],
+    labelOverlap=True,
+)
 
 
 def ratios(table: pd.DataFrame) -> Layered:
@@ -17,7 +21,7 @@ def ratios(table: pd.DataFrame) -> Layered:
     order, colours = list(dict.fromkeys(table.task)), only(BESIDE_COLOURS, table.kind)
     ends = [min(0.5, float(table.ratio.min())), max(2.0, float(table.ratio.max()))]
     scale = alt.Scale(type="log", domain=ends)
-    ratio = alt.X("ratio:Q", title="time of the other, as a multiple of the package's", scale=scale, axis=_TIMES)
+    ratio = alt.X("ratio:Q", title="how many times as long", scale=scale, axis=_TIMES)
     base = alt.Chart(table).transform_filter("datum.measured_on === subject").encode(y=rows("task", order))
     tips = ["task:N", "beside:N", number("ratio"), number("target")]
     points = base.mark_point(size=80, opacity=1).encode(
@@ -32,7 +36,7 @@ def ratios(table: pd.DataFrame) -> Layered:
         .add_params(pick)
         .properties(
             width="container",
-            height=46 * len(order),
+            height=52 * len(order),
             description="For each task, on the model that is chosen: how many times as long as the package the plain "
             "way and other libraries take, on a logarithmic scale, with ticks where a target was set.",
         )
@@ -41,14 +45,15 @@ def ratios(table: pd.DataFrame) -> Layered:
 
 def growth(table: pd.DataFrame) -> Layered:
     """Draw the exponent with which cost grows, with its interval; at 1, cost is proportional."""
-    order, colours = list(dict.fromkeys(table.task)), only(COST_COLOURS, table.of)
-    base = alt.Chart(table).encode(y=rows("task", order), yOffset=offset("of", colours))
+    shown = table.assign(row=table.task + ", " + table.measured_on)
+    order, colours = list(dict.fromkeys(shown.row)), only(COST_COLOURS, table.of)
+    base = alt.Chart(shown).encode(y=rows("row", order), yOffset=offset("of", colours))
     even = alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(strokeDash=[4, 4], opacity=0.7)
     even = even.encode(x="at:Q", color=alt.value("#8c8c8c"))
     title = "exponent of the cost"
     drawn = intervals(base, "exponent", title, colour("of", colours), even, most=max(1.5, float(table.high.max())))
     return drawn.properties(
-        height=60 * len(order),
+        height=50 * len(order),
         description="Exponents with which the cost of each task grows with the number of texts, features and layers, "
         "with 95 % intervals; a dashed line marks one, where cost is proportional.",
     )
@@ -67,7 +72,7 @@ def turns(table: pd.DataFrame) -> alt.Chart:
         .encode(
             x=alt.X("size:Q", title="how many", scale=scale, axis=axis),
             y=alt.Y("seconds:Q", title="seconds", scale=scale, axis=alt.Axis(format="~g", tickCount=4)),
-            color=alt.Color("task:N", scale=alt.Scale(scheme="viridis"), legend=alt.Legend(columns=1, labelLimit=300)),
+            color=colour("task", only(TASK_COLOURS, table.task), columns=2),
             tooltip=["measured_on:N", "task:N", "of:N", "size:Q", alt.Tooltip("seconds:Q", format=".3~g")],
         )
         .add_params(pick)
@@ -88,19 +93,18 @@ def memory(table: pd.DataFrame) -> Layered:
     )
     shown["kind"] = shown.of.map(names)
     order = list(dict.fromkeys(shown.row))
-    colours = {"emomech": BESIDE_COLOURS["nnsight"], "the other": BESIDE_COLOURS["the plain way"]}
     base = alt.Chart(shown).encode(y=rows("row", order))
     axis = alt.Axis(format=",d", tickCount=4)
     points = base.mark_point(size=80, opacity=1).encode(
         x=alt.X("mib:Q", title="MiB above interpreter and libraries", axis=axis),
-        color=colour("kind", colours),
+        color=colour("kind", HELD_COLOURS),
         tooltip=["row:N", "beside:N", "kind:N", alt.Tooltip("mib:Q", format=",.0f")],
     )
     aims = base.transform_filter("isValid(datum.most)").mark_tick(thickness=2, height=20)
     aims = aims.encode(x="most:Q", color=alt.value("#8c8c8c"))
     return alt.layer(aims, points).properties(
         width="container",
-        height=44 * len(order),
+        height=64 * len(order),
         description="Most memory that the package and each of the others held in each task, with ticks where a target "
         "was set.",
     )
