@@ -113,8 +113,9 @@ def key(source: str, values: Mapping[str, Value], identity: Mapping[str, Any]) -
     digest = blake2b(digest_size=16)
     digest.update(source.encode())
     digest.update(json.dumps([dict(values), identity]).encode())
-    for file in (PACKAGE.parent / value for value in values.values() if str(value).endswith(".json")):
-        digest.update(file.read_bytes() if file.is_file() else b"")
+    named = [PACKAGE.parent / value for value in values.values() if isinstance(value, str) and value.endswith(".json")]
+    for record in named:
+        digest.update(record.read_bytes() if record.is_file() else b"")
     for file in sorted(file for kind in ("py", "toml", "json") for file in PACKAGE.rglob(f"*.{kind}")):
         digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + blake2b(file.read_bytes()).digest())
     digest.update(CONSTRAINTS.read_bytes() if CONSTRAINTS.exists() else b"")

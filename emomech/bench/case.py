@@ -17,7 +17,6 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
-from transformers.initialization import no_init_weights
 
 TENSORS, FACTS = "case.safetensors", "case.json"
 
@@ -55,6 +54,8 @@ class Case:
     @cached_property
     def module(self) -> Any:
         """The model, as transformers has it."""
+        from transformers.initialization import no_init_weights  # some versions have it elsewhere
+
         with no_init_weights():
             module: Any = GPT2LMHeadModel(GPT2Config(**self.facts["config"], architectures=["GPT2LMHeadModel"]))
         state = {name.removeprefix("model."): x for name, x in self.tensors.items() if name.startswith("model.")}

@@ -69,6 +69,8 @@ class Record:
     """A run, or several together."""
 
     compared: Annotated["pd.DataFrame", COMPARED]
+    on_gpu: Annotated["pd.DataFrame", COMPARED]
+    """The same of runs on a GPU."""
     ratios: Annotated["pd.DataFrame", RATIOS]
     memory: Annotated["pd.DataFrame", MEMORY]
     limit: Annotated["pd.DataFrame", LIMIT]
@@ -92,7 +94,8 @@ def read(*names: str) -> Record:
     lines = [line for run in runs.values() for line in run["results"]]
     grown = [line for run in runs.values() for line in run["growth"]]
     return Record(
-        compared=frame(COMPARED, map(compared, lines)),
+        compared=frame(COMPARED, map(compared, _lines(runs, gpu=False))),
+        on_gpu=frame(COMPARED, map(compared, _lines(runs, gpu=True))),
         ratios=frame(RATIOS, [(*_keys(x), kind(x["contender"]), x["ratio"], _aim(x)) for x in lines if x["ratio"]]),
         memory=frame(MEMORY, [(*_keys(x), *_memory(x["held"])) for x in lines if x["held"]]),
         limit=frame(LIMIT, [(*_keys(x)[:2], x["share"]) for x in lines if x["share"]]),
@@ -103,6 +106,11 @@ def read(*names: str) -> Record:
         numbers=_numbers(lines, runs),
         provenance={name: sha256(file.read_bytes()).hexdigest() for name, file in files.items()},
     )
+
+
+def _lines(runs: Mapping[str, Mapping[str, Any]], gpu: bool) -> list[Mapping[str, Any]]:
+    """Lines of the runs on a GPU, which have a device, or of the others."""
+    return [line for run in runs.values() if ("device" in run["machine"]) == gpu for line in run["results"]]
 
 
 def _run(file: Path) -> Mapping[str, Any]:
@@ -175,7 +183,7 @@ def _numbers(lines: list[Mapping[str, Any]], runs: Mapping[str, Mapping[str, Any
         "n_targets": number_text(len(aimed) + len(held)),
         "n_met": number_text(len(aimed) + len(held) - len(missed)),
         "missed": f"Missed: {'; '.join(missed)}." if missed else "None is missed.",
-        "gpu": f"On a GPU, {', '.join(devices)}." if devices else "No GPU was at hand.",
+        "gpu": f"Measured on a GPU as well: {', '.join(devices)}." if devices else "No GPU was at hand.",
     }
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -24,6 +25,7 @@ def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     from emomech.bench.arena import Arena
     from emomech.bench.timing import rate
 
+    started = time.monotonic()
     sizes = contests.QUICK if quick else contests.FULL
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -45,7 +47,8 @@ def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
                     grown += growth.grown(subject, case, sizes)
     finally:
         torch.set_num_threads(threads)
-    facts = {"product_gflops": round(able / 1e9, 1), "load": os.getloadavg()[0]}
+    facts = {"product_gflops": round(able / 1e9, 1), "load": round(os.getloadavg()[0], 1)}
+    facts["seconds"] = round(time.monotonic() - started)
     lines = [asdict(one) | {"ratio": one.ratio} for one in results]
     found: dict[str, Any] = {"quick": quick, "machine": _machine() | facts}
     found |= {"versions": {name: version(name) for name in _PACKAGES} | environments.versions()}

@@ -1,0 +1,92 @@
+"""What the bench found is told as it was found: the command's table, the record, and the page of figures."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from emomech import cli
+from emomech.bench import growth, record, report
+from emomech.bench.contests import Result
+from emomech.charts import speed as charts
+from emomech.errors import EmomechError
+from emomech.runner import key
+
+ROOT = Path(__file__).parents[1]
+ONE = Result("a model", "a task", "feature", 0.002, "nnsight, a loop", 0.05, 20.0, True, "why", 1e-7, 0.5)
+
+
+def lines(*results: Result) -> dict:
+    grown = growth.Growth("a model", "a task", "texts", (1, 2, 4), (1.0, 2.0, 4.0), 1.0, 0.9, 1.1)
+    machine, versions = {"system": "Linux"}, {"torch": "2"}
+    found = {"quick": True, "machine": machine, "versions": versions, "growth": [vars(grown)]}
+    return found | {"results": [{**vars(one), "ratio": one.ratio} for one in results]}
+
+
+def test_readme_quotes_no_figure_of_speed_but_names_the_record() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert "book/bench.json" in text and not re.search(r"\d ?(×|ms\b|times as)", text)
+
+
+def test_a_report_is_a_table_and_a_file(tmp_path: Path) -> None:
+    other = Result("a model", "another", "layer", 1.5, "none", "none", 1.0, False, "because")
+    file = tmp_path / "bench.json"
+    report.write(lines(ONE, other), file)
+    table = report.markdown(json.loads(file.read_text()))
+    assert "| 2 ms | 50 ms | 25× | 20× | met |" in table and "| 1.5 s | none |  | 1 s | missed |" in table
+    assert "| texts | 1.00 [0.90, 1.10] |" in table
+    assert [one.name for one in tmp_path.iterdir()] == ["bench.json"]
+
+
+def test_the_command_prints_the_table_and_keeps_the_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(report, "run", lambda quick, say: {**lines(ONE), "quick": quick})
+    with pytest.raises(SystemExit) as end:
+        cli.main(["bench", "--quick", "--output", str(tmp_path / "bench.json")])
+    assert end.value.code == 0
+    assert "| 25× | 20× | met |" in capsys.readouterr().out
+    assert json.loads((tmp_path / "bench.json").read_text()) == json.loads(json.dumps(lines(ONE)))
+
+
+def test_the_page_counts_targets_and_names_those_that_are_missed(tmp_path: Path) -> None:
+    held = {"ours": 3.0, "theirs": 2.0, "most": 2.2}
+    other = Result("a model", "another", "layer", 1.5, "bare", 1.0, 0.8, False, "because", held=held)
+    file = tmp_path / "bench.json"
+    report.write(lines(ONE, other), file)
+    found = record.read(str(file), str(tmp_path / "none.json"))
+    assert (found.numbers["n_targets"], found.numbers["n_met"]) == ("3", "1")
+    assert found.numbers["missed"] == "Missed: another (a model); memory of another (a model)."
+    assert found.numbers["gpu"] == "No GPU was at hand."
+    assert list(found.memory.outcome) == ["missed"] and list(found.ratios.kind) == ["nnsight", "the plain way"]
+    assert len(found.turns) == 3 and list(found.provenance) == [str(file)]
+    for chart in (charts.ratios(found.ratios), charts.growth(found.growth), charts.turns(found.turns)):
+        assert chart.to_dict()["description"]
+    assert charts.memory(found.memory).to_dict()["description"]
+
+
+def test_a_file_that_holds_no_run_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    file.write_text("{}")
+    with pytest.raises(EmomechError, match="holds no run of the bench"):
+        record.read(str(file))
+
+
+def test_the_records_of_the_book_can_be_shown() -> None:
+    found = record.read("book/bench.json", "book/bench_gpu.json")
+    assert {"embedded model", "GPT-2's shape"} <= set(found.compared.measured_on)
+    assert all(math.isfinite(ratio) for ratio in found.ratios.ratio)
+
+
+def test_a_new_record_makes_the_page_stale(tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    file.write_text("1")
+    before = key("", {"measured": str(file)}, {})
+    file.write_text("2")
+    assert key("", {"measured": str(file)}, {}) != before
+
+
+def test_a_time_is_written_in_its_unit() -> None:
+    assert [record.seconds(value) for value in (2.0, 0.0123, 4.5e-6, 3e-9)] == ["2 s", "12.3 ms", "4.5 µs", "3 ns"]
