@@ -1,7 +1,5 @@
 """SAE features of many activations, sparse as they are produced."""
 
-from typing import cast
-
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -23,14 +21,10 @@ def encode(sae: Sae, activations: Tensor) -> sp.csr_array:
 
 def _encoded(sae: Sae, rows: Tensor) -> sp.csr_array:
     """Encode with one look at the pre-activations, most of which are nothing."""
-    before = sae.before(rows)
-    if sae.activation == "topk":
-        value, index = before.topk(cast(int, sae.k), dim=-1)
-        place = index + torch.arange(len(rows), device=index.device)[:, None] * sae.d_sae
-        fires = np.sort(place[value > 0].cpu().numpy())
-    else:
-        fires = _places((before > sae.lowest).flatten())
-    value = before.flatten()[torch.from_numpy(fires).to(before.device)].double().cpu().numpy()
+    topk = sae.activation == "topk"
+    value, lowest = (sae.encode(rows), 0.0) if topk else (sae.before(rows), sae.lowest)
+    fires = _places((value > lowest).flatten())
+    value = value.flatten()[torch.from_numpy(fires).to(value.device)].double().cpu().numpy()
     start = np.searchsorted(fires, np.arange(len(rows) + 1) * sae.d_sae)
     return sp.csr_array((value, fires % sae.d_sae, start), shape=(len(rows), sae.d_sae))
 

@@ -211,12 +211,14 @@ def test_growth_is_measured_of_texts_features_and_layers(subject: subjects.Subje
     assert all(len(one.sizes) == len(one.seconds) for one in found)
 
 
-def test_the_same_is_measured_on_any_device() -> None:
+def test_the_same_is_measured_on_any_device_in_half_and_in_single_precision() -> None:
     found = gpu.run(torch.device("cpu"), Sizes(3, 4, 2, 1, 2), {"n_layers": 2, "d_model": 144})
-    compared = [one["difference"] for one in found["results"] if one["difference"] is not None]
-    assert len(found["results"]) == 6 and len(compared) == 4
-    assert max(compared) < 0.05, "bfloat16 keeps eight bits"
-    assert found["machine"]["number format"] == "bfloat16"
+    assert len(found["results"]) == 12
+    for number_format, close in (("bfloat16", 0.05), ("float32", 1e-5)):  # bfloat16 keeps eight bits
+        here = [one for one in found["results"] if one["subject"].endswith(number_format)]
+        compared = [one["difference"] for one in here if one["difference"] is not None]
+        assert len(compared) == 4 and max(compared) < close
+        assert found["machine"][f"product_gflops, {number_format}"] > 0
     json.dumps(found)
 
 

@@ -34,42 +34,60 @@ SIZES = Sizes(n_texts=48, n_answer=384, n_everywhere=24, n_slow=4, n_turns=5)
 
 
 def run(device: torch.device, sizes: Sizes = SIZES, shape: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Measure everything on a device."""
-    subject = gemma2_shaped(sizes.n_texts, device, **(shape or {}))
-    bench = Bench(subject, device, sizes)
-    able = bench.rate()
-    results = [*bench.results(able)]
+    """Measure everything on a device, with a model in half precision and, to compare answers, in single precision."""
+    able = {dtype: _rate(device, dtype, sizes.n_turns) for dtype in (torch.bfloat16, torch.float32)}
+    results, growth = [], []
+    for dtype in able:
+        bench = Bench(gemma2_shaped(sizes.n_texts, device, dtype, **(shape or {})), device, sizes, able)
+        results += bench.results()
+        growth += bench.growth() if dtype == torch.bfloat16 else []
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    machine = {
-        "system": platform.system(),
-        "device": name,
-        "number format": str(subject.lm.dtype).removeprefix("torch."),
-        "python": platform.python_version(),
-        "product_gflops": round(able / 1e9, 1),
-    }
+    machine = {"system": platform.system(), "device": name, "python": platform.python_version()}
     return {
         "quick": sizes.n_turns < FULL.n_turns and sizes is not SIZES,
-        "machine": machine,
+        "machine": machine | {f"product_gflops, {_named(dtype)}": round(x / 1e9, 1) for dtype, x in able.items()},
         "versions": {one: version(one) for one in ("torch", "transformers")},
         "results": [asdict(one) | {"ratio": one.ratio} for one in results],
-        "growth": [asdict(one) for one in bench.growth()],
+        "growth": [asdict(one) for one in growth],
     }
+
+
+def _named(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _timed(device: torch.device, call: Callable[[], object]) -> Callable[[], float]:
+    """Make a turn of a call: seconds until the device is done."""
+
+    def turn() -> float:
+        _wait(device)
+        start = time.perf_counter()
+        call()
+        _wait(device)
+        return time.perf_counter() - start
+
+    return turn
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _rate(device: torch.device, dtype: torch.dtype, n_turns: int, size: int = 4096) -> float:
+    """Floating-point operations per second of a large matrix product: what the device is able to do."""
+    left, right = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    turns = take_turns({"product": _timed(device, lambda: left @ right)}, n_turns)
+    return 2 * size**3 / turns["product"].seconds
 
 
 class Bench:
     """Contests on one device."""
 
-    def __init__(self, subject: Subject, device: torch.device, sizes: Sizes) -> None:
-        self.subject, self.device, self.sizes = subject, device, sizes
+    def __init__(self, subject: Subject, device: torch.device, sizes: Sizes, able: Mapping[torch.dtype, float]) -> None:
+        self.subject, self.device, self.sizes, self.able = subject, device, sizes, able
 
-    def rate(self) -> float:
-        """Floating-point operations per second of a product of the model's width, in the SAEs' number format."""
-        sae = self.subject.saes[self.subject.middle]
-        left = torch.randn(4096, sae.d_in, device=self.device)
-        turns = take_turns({"product": self._timed(lambda: left @ sae.W_enc)}, self.sizes.n_turns)
-        return 2 * len(left) * sae.W_enc.numel() / turns["product"].seconds
-
-    def results(self, able: float) -> Iterator[Result]:
+    def results(self) -> Iterator[Result]:
         """Measure all tasks that have a plain way."""
         subject, sizes = self.subject, self.sizes
         name, n = subject.name, sum(map(len, subject.questions.positions("everywhere")))
@@ -78,7 +96,7 @@ class Bench:
             ("screen", "attribution, every feature, all layers", (2, 3), "one forward and backward pass"),
         ):
             found = self._contest(task, {}, {}, (n, n))
-            share = operations(subject, *ways) / float(found[OURS].seconds) / able
+            share = self._least(*ways) / float(found[OURS].seconds)
             target, more = (1 / 1.25, 1.1) if task == "capture" else (None, None)
             note = "features leave the device; products with SAEs are in single precision"
             yield from compared(Told(name, title, "token", note, target, share, more), found, {PLAIN: (beside, "")})
@@ -103,6 +121,11 @@ class Bench:
         found = self._contest("doses", asked, asked, (len(DOSES), len(DOSES)))
         yield from compared(told, found, {PLAIN: ("one forward pass per dose", "")})
 
+    def _least(self, n_passes: int, n_products: int) -> float:
+        """Seconds per token of so many passes and products with all SAEs, each at the rate of its number format."""
+        passes, products = operations(self.subject, n_passes, 0), operations(self.subject, 0, n_products)
+        return passes / self.able[self.subject.lm.dtype] + products / self.able[torch.float32]
+
     def growth(self) -> Iterator[Growth]:
         """Let texts and features become more."""
         subject = self.subject
@@ -116,7 +139,7 @@ class Bench:
         yield self._grown("ablation", "features", calls)
 
     def _grown(self, task: str, of: str, calls: Mapping[int, Callable[[], object]]) -> Growth:
-        timed = take_turns({str(n): self._timed(call) for n, call in calls.items()}, self.sizes.n_turns)
+        timed = take_turns({str(n): _timed(self.device, call) for n, call in calls.items()}, self.sizes.n_turns)
         sizes = tuple(n for n in calls for _ in timed[str(n)].turns)
         seconds = tuple(second for n in calls for second in timed[str(n)].turns)
         return Growth(self.subject.name, task, of, sizes, seconds, *exponent(sizes, seconds))
@@ -126,22 +149,12 @@ class Bench:
     ) -> dict[str, Outcome]:
         """Let the package and the plain way take turns."""
         ready = {OURS: own.OURS[task](self.subject, given), PLAIN: own.PLAIN[task](self.subject, slow)}
-        timed = take_turns({name: self._timed(call) for name, (call, _) in ready.items()}, self.sizes.n_turns)
+        timed = take_turns({name: _timed(self.device, call) for name, (call, _) in ready.items()}, self.sizes.n_turns)
         found = {}
         for (name, (call, answer)), count in zip(ready.items(), n, strict=True):
             held, result = self._held(call)
             found[name] = Outcome(timed[name].seconds / count, held, 0, answer(result), timed[name].turns)
         return found
-
-    def _timed(self, call: Callable[[], object]) -> Callable[[], float]:
-        def turn() -> float:
-            self._wait()
-            start = time.perf_counter()
-            call()
-            self._wait()
-            return time.perf_counter() - start
-
-        return turn
 
     def _held(self, call: Callable[[], Any]) -> tuple[int | None, Any]:
         """Bytes that the device holds at most, weights included, while something is done; and what that gives."""
@@ -150,9 +163,5 @@ class Bench:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(self.device)
         result = call()
-        self._wait()
+        _wait(self.device)
         return torch.cuda.max_memory_allocated(self.device), result
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)

@@ -76,15 +76,18 @@ def gpt2_shaped(n_texts: int, n_layers: int = 12, d_model: int = 768, d_sae: int
     return _drawn(GPT2, lambda: GPT2LMHeadModel(config), n_texts, d_sae, torch.device("cpu"))
 
 
-def gemma2_shaped(n_texts: int, device: torch.device, n_layers: int = 26, d_model: int = 2304) -> Subject:
-    """Draw a model of the shape of Gemma 2's smallest, in bfloat16, with SAEs of Gemma Scope's smallest width."""
+def gemma2_shaped(
+    n_texts: int, device: torch.device, dtype: torch.dtype, n_layers: int = 26, d_model: int = 2304
+) -> Subject:
+    """Draw a model of the shape of Gemma 2's smallest, with SAEs of Gemma Scope's smallest width in float32."""
     from transformers import Gemma2Config, Gemma2ForCausalLM
 
     heads: dict[str, Any] = {"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": d_model // 9}
     sizes: dict[str, Any] = {"num_hidden_layers": n_layers, "hidden_size": d_model, "intermediate_size": 4 * d_model}
     marks: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
     config = Gemma2Config(vocab_size=VOCABULARY, max_position_embeddings=CONTEXT, **heads, **sizes, **marks)
-    return _drawn(GEMMA2, lambda: Gemma2ForCausalLM(config).bfloat16(), n_texts, 64 * d_model // 9, device)
+    name = f"{GEMMA2}, {str(dtype).removeprefix('torch.')}"
+    return _drawn(name, lambda: Gemma2ForCausalLM(config).to(dtype=dtype), n_texts, 64 * d_model // 9, device)
 
 
 def _drawn(name: str, make: Callable[[], Any], n_texts: int, d_sae: int, device: torch.device) -> Subject:
