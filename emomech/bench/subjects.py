@@ -73,7 +73,7 @@ def gpt2_shaped(n_texts: int, n_layers: int = 12, d_model: int = 768, d_sae: int
 
     sizes: dict[str, Any] = {"n_layer": n_layers, "n_embd": d_model, "n_head": d_model // 64, "n_positions": CONTEXT}
     config = GPT2Config(vocab_size=VOCABULARY, **sizes, bos_token_id=0, eos_token_id=0)
-    return _drawn(GPT2, lambda: GPT2LMHeadModel(config), n_texts, d_sae, torch.device("cpu"))
+    return _drawn(GPT2, lambda: GPT2LMHeadModel(config), n_texts, d_sae)
 
 
 def gemma2_shaped(
@@ -87,14 +87,21 @@ def gemma2_shaped(
     marks: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
     config = Gemma2Config(vocab_size=VOCABULARY, max_position_embeddings=CONTEXT, **heads, **sizes, **marks)
     name = f"{GEMMA2}, {str(dtype).removeprefix('torch.')}"
-    return _drawn(name, lambda: Gemma2ForCausalLM(config).to(dtype=dtype), n_texts, 64 * d_model // 9, device)
+    return _drawn(name, lambda: Gemma2ForCausalLM(config), n_texts, 64 * d_model // 9, device, dtype)
 
 
-def _drawn(name: str, make: Callable[[], Any], n_texts: int, d_sae: int, device: torch.device) -> Subject:
+def _drawn(
+    name: str,
+    make: Callable[[], Any],
+    n_texts: int,
+    d_sae: int,
+    device: torch.device = torch.device("cpu"),
+    dtype: torch.dtype = torch.float32,
+) -> Subject:
     """Draw weights, texts, and one SAE for all hook points."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        module = make().to(device)
+        module = make().to(device, dtype)
     lm = wrap(name, module, case.words(VOCABULARY), True)
     rng = np.random.default_rng(0)
     texts = tuple(_text(rng, int(n)) for n in rng.integers(CONTEXT // 2, CONTEXT * 3 // 4, n_texts))

@@ -125,9 +125,9 @@ def axes_in_words(result: Sharing) -> str:
     told = []
     for row in rows.to_dict("records"):
         if why := str(row["untested"] or ""):
-            told.append(f"for {row['axis']} it cannot be tested ({why})")
+            told.append(f"cannot be tested for {row['axis']} ({why})")
         elif row["p"] <= 0.05:
-            told.append(f"they follow {row['axis']} better than other orders of the names")
+            told.append(f"follow {row['axis']} better than other orders of the names do")
         else:
-            told.append(f"they do not follow {row['axis']} better than other orders of the names")
-    return f"Of the shared features, {'; '.join(told)}." if told else "There are no shared features to speak of."
+            told.append(f"do not follow {row['axis']} better than other orders of the names do")
+    return f"Features that emotions share {'; '.join(told)}." if told else "There are no shared features to speak of."

@@ -105,8 +105,8 @@ def test_why_it_cannot_be_tested_is_said() -> None:
 def test_axes_are_told_one_by_one() -> None:
     told = axes_in_words(shared(0.05, 4))
     assert told == (
-        "Of the shared features, they follow valence better than other orders of the names; "
-        "they do not follow arousal better than other orders of the names."
+        "Features that emotions share follow valence better than other orders of the names do; "
+        "do not follow arousal better than other orders of the names do."
     )
 
 
