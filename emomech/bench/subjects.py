@@ -95,7 +95,7 @@ def _drawn(
     make: Callable[[], Any],
     n_texts: int,
     d_sae: int,
-    device: torch.device = torch.device("cpu"),
+    device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Subject:
     """Draw weights, texts, and one SAE for all hook points."""
@@ -113,7 +113,7 @@ def _drawn(
     return Subject(name, lm, {point: replace(sae, point=point) for point in points}, questions)
 
 
-def on(sae: Sae, device: torch.device) -> Sae:
+def on(sae: Sae, device: torch.device | str) -> Sae:
     """Put an SAE's weights on a device."""
     names = ("W_enc", "b_enc", "W_dec", "b_dec", "threshold")
     moved = {name: x.to(device) for name in names if (x := getattr(sae, name)) is not None}
