@@ -3,9 +3,9 @@
 The effect of moving feature i of a token from f to f* is, to first order, (f* - f) · scale · (g · W_dec[i]), with g the
 gradient of the log-odds with respect to the residual stream of the unmodified model (attribution patching with
 pass-through of the SAE's error; Marks et al., 2025, arXiv:2403.19647). No SAE stands in the graph, so one
-backward pass serves every layer and any dictionary. It is a screen: saturated attention and effects that cancel hide
-from it (Kramár et al., 2024, arXiv:2403.00745), so what it finds, and some of what it does not find, is to be verified
-by ablation.
+backward pass serves every layer and any dictionary; and the gradient meets only those rows of the decoder that
+fire. It is a screen: saturated attention and effects that cancel hide from it (Kramár et al., 2024, arXiv:2403.00745),
+so what it finds, and some of what it does not find, is to be verified by ablation.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from emomech.features import firing
 from emomech.hooks import capture, intervene
 from emomech.models import ending
 from emomech.questions import Questions, Where
@@ -29,6 +30,8 @@ Targets = Mapping[HookPoint, tuple[Tensor, Tensor]]
 """What features (d_sae) and the error (d_in) are moved to, by hook point: their means, or zeros."""
 
 _EMBEDDING = HookPoint(0, "resid_pre")
+_HELD = 2**19
+"""Numbers of the decoder that meet the gradient at once: few enough for a processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +68,10 @@ def attribute_each(
     found = [_Sums.none(questions, saes, groups) for _, groups in asked]
     for portion in portions(_slopes(questions, list(saes), where), lambda one: one.n_bytes):
         for point in saes:
-            sae = saes[point]
             for one in portion:
-                x, slope = (part.to(sae.W_dec) for part in one.at[point])
-                moves = _moves(sae, x, slope, [targets[point] for targets, _ in asked])
-                for sums, (moved, left) in zip(found, moves, strict=True):
-                    sums.add(point, one.text, moved, left)
+                moves = _Moves.of(saes[point], *one.at[point])
+                for sums, (targets, _) in zip(found, asked, strict=True):
+                    sums.add(point, one.text, moves, *targets[point])
     return [sums.means() for sums in found]
 
 
@@ -91,12 +92,12 @@ class _Sums:
         effect = {point: np.zeros((len(count), sae.d_sae)) for point, sae in saes.items()}
         return cls(group, count, effect, {point: np.zeros(len(count)) for point in saes})
 
-    def add(self, point: HookPoint, text: Ints, moved: Tensor, left: Tensor) -> None:
-        """Add what some tokens of these texts tell: of the features (token, d_sae), and of the error (token)."""
+    def add(self, point: HookPoint, text: Ints, moves: "_Moves", features: Tensor, error: Tensor) -> None:
+        """Add the moves at some tokens of these texts to targets (d_sae), (d_in)."""
         here, row = np.unique(self.group[text], return_inverse=True)
-        index = torch.from_numpy(row).to(moved.device)
-        self.effect[point][here] += moved.new_zeros(len(here), moved.shape[1]).index_add_(0, index, moved).cpu().numpy()
-        self.error[point][here] += left.new_zeros(len(here)).index_add_(0, index, left).cpu().numpy()
+        effect, left = moves.summed(torch.from_numpy(row), len(here), features, error)
+        self.effect[point][here] += effect.cpu().numpy()
+        self.error[point][here] += left.cpu().numpy()
 
     def means(self) -> dict[HookPoint, Attribution]:
         n = np.maximum(self.count, 1)
@@ -127,16 +128,51 @@ def _slopes(questions: Questions, points: Sequence[HookPoint], where: Where) -> 
         yield _Slopes(text.numpy(), at)
 
 
-@torch.no_grad()
-def _moves(
-    sae: Sae, x: Tensor, gradient: Tensor, targets: Sequence[tuple[Tensor, Tensor]]
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Effect of each feature's move (token, d_sae) and of the error's (token), for each target."""
-    now = sae.encode(x)
-    slope = (gradient @ sae.W_dec.T) * sae.scale(x)
-    left = x - sae.decode(now, x)
-    for features, error in targets:
-        yield (features.to(now) - now) * slope, ((error.to(left) - left) * gradient).sum(-1)
+@dataclass(frozen=True, eq=False)
+class _Moves:
+    """What moving features of some tokens does, apart from where they are moved to.
+
+    A move from f to f* is one from f to zero and one from there to f*. Only features that fire have the first. The
+    second is linear in the gradient, and so asked of sums over tokens: no gradient meets every row of the decoder.
+    """
+
+    sae: Sae
+    slope: Tensor
+    """Gradient with respect to what is decoded, before it is scaled (token, d_in)."""
+    gradient: Tensor
+    """(token, d_in)"""
+    token: Tensor
+    feature: Tensor
+    """Which features fire at which tokens (firing)."""
+    share: Tensor
+    """What each of them adds, to first order (firing)."""
+    left: Tensor
+    """What the SAE leaves unexplained adds (token)."""
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, sae: Sae, x: Tensor, gradient: Tensor) -> "_Moves":
+        """Meet the gradient with the features that fire at activations x (token, d_in)."""
+        x, gradient = x.to(sae.W_dec), gradient.to(sae.W_dec)
+        slope = gradient * sae.scale(x)
+        token, feature, value = firing(sae, x)
+        n = max(1, _HELD // sae.d_in)
+        pairs = zip(token.split(n), feature.split(n), strict=True)
+        met = [torch.linalg.vecdot(slope.index_select(0, i), sae.W_dec.index_select(0, j)) for i, j in pairs]
+        share = value * torch.cat([value.new_zeros(0), *met])
+        left = ((x - sae.decode_nothing(x)) * gradient).sum(-1).index_add_(0, token, -share)
+        return cls(sae, slope, gradient, token, feature, share, left)
+
+    @torch.no_grad()
+    def summed(self, group: Tensor, n: int, features: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+        """Sum the moves to targets over each of n groups of tokens (token): (group, d_sae), the error's (group)."""
+        group = group.to(self.slope.device)
+        slope = self.slope.new_zeros(n, self.sae.d_in).index_add_(0, group, self.slope)
+        effect = (slope @ self.sae.W_dec.T) * features.to(slope)
+        fires = group[self.token] * self.sae.d_sae + self.feature
+        effect.view(-1).index_add_(0, fires, -self.share)
+        moved = self.gradient @ error.to(self.gradient) - self.left
+        return effect, moved.new_zeros(n).index_add_(0, group, moved)
 
 
 def gradients(

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from emomech.saes import Sae
-from emomech.stats import Ints
 
 _ROWS = 512
 """Activations encoded at once: bounds the dense block to a few hundred MB at the widest public SAEs."""
@@ -20,15 +19,31 @@ def encode(sae: Sae, activations: Tensor) -> sp.csr_array:
 
 
 def _encoded(sae: Sae, rows: Tensor) -> sp.csr_array:
-    """Encode with one look at the pre-activations, most of which are nothing."""
+    place, value = _fires(sae, rows)
+    fires = place.cpu().numpy()
+    start = np.searchsorted(fires, np.arange(len(rows) + 1) * sae.d_sae)
+    return sp.csr_array((value.double().cpu().numpy(), fires % sae.d_sae, start), shape=(len(rows), sae.d_sae))
+
+
+@torch.no_grad()
+def firing(sae: Sae, activations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Find where features fire: number of the residual (read, d_in), number of the feature, and its activation."""
+    found = [_fires(sae, rows) for rows in activations.split(_ROWS)]
+    starts = range(0, len(activations), _ROWS)
+    row = torch.cat([place // sae.d_sae + start for start, (place, _) in zip(starts, found, strict=True)])
+    return row, torch.cat([place for place, _ in found]) % sae.d_sae, torch.cat([value for _, value in found])
+
+
+def _fires(sae: Sae, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Places in (read, d_sae) where features fire, in order, and their activations, from one look at what decides."""
     topk = sae.activation == "topk"
     value, lowest = (sae.encode(rows), 0.0) if topk else (sae.before(rows), sae.lowest)
-    fires = _places((value > lowest).flatten())
-    value = value.flatten()[torch.from_numpy(fires).to(value.device)].double().cpu().numpy()
-    start = np.searchsorted(fires, np.arange(len(rows) + 1) * sae.d_sae)
-    return sp.csr_array((value, fires % sae.d_sae, start), shape=(len(rows), sae.d_sae))
+    place = _places((value > lowest).flatten())
+    return place, value.flatten()[place]
 
 
-def _places(fires: Tensor) -> Ints:
+def _places(fires: Tensor) -> Tensor:
     """Find the places that are true, on the device, so that few numbers leave a GPU; on a CPU NumPy is faster."""
-    return np.flatnonzero(fires.numpy()) if fires.device.type == "cpu" else fires.nonzero()[:, 0].cpu().numpy()
+    if fires.device.type == "cpu":
+        return torch.from_numpy(np.flatnonzero(fires.numpy()))
+    return fires.nonzero()[:, 0]

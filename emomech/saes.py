@@ -122,6 +122,11 @@ class Sae:
         decoded = (features @ self.W_dec + self.b_dec) * self.scale(x)
         return decoded if self.input_transform == "none" else decoded + x.to(self.W_dec).mean(-1, keepdim=True)
 
+    def decode_nothing(self, x: Tensor) -> Tensor:
+        """Reconstruct the activation x (…, d_in) as if no feature fired."""
+        found = self.b_dec * self.scale(x)
+        return found if self.input_transform == "none" else found + x.to(self.W_dec).mean(-1, keepdim=True)
+
     def _inside(self, x: Tensor) -> Tensor:
         """Carry an activation into the units that the SAE was trained in."""
         x = x.to(self.W_enc)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from emomech import features
-from emomech.features import encode
+from emomech.features import encode, firing
 from emomech.saes import Sae, random_sae
 from emomech.vocab import HookPoint
 
@@ -36,6 +36,16 @@ def test_blocks_do_not_show_in_the_result(rows: int, monkeypatch: pytest.MonkeyP
     whole = encode(sae, x).toarray()
     monkeypatch.setattr(features, "_ROWS", rows)
     np.testing.assert_allclose(encode(sae, x).toarray(), whole, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [7, 64])
+def test_what_fires_is_named_by_read_and_feature(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "_ROWS", rows)
+    x, sae = _residuals(20), _sae()
+    row, feature, value = firing(sae, x)
+    found = torch.zeros(20, D_SAE).index_put((row, feature), value)
+    torch.testing.assert_close(found, sae.encode(x))
+    assert (value > 0).all() and firing(sae, x[:0])[0].shape == (0,)
 
 
 def test_no_activations_give_no_rows_of_all_features() -> None:

@@ -130,8 +130,8 @@ def screen(subject: Subject, arena: Arena, rate: float) -> Iterator[Result]:
     n = sum(map(len, subject.questions.positions("everywhere")))
     entries = [Entry(OURS, "screen", n=n), Entry(PLAIN, "plain screen", n=n), Entry(NNSIGHT, "screen", n=n)]
     found = arena.contest(entries, fresh=True)
-    share = operations(subject, 2, 3) / _seconds(found) / rate
-    note = "encoding, decoding and the gradient's products, of all layers, come on top of the passes"
+    share = operations(subject, 2, 1) / _seconds(found) / rate
+    note = "encoding of all layers comes on top of the passes; the gradient meets the features that fire"
     told = Told(subject.name, "attribution, every feature, all layers", "token", note, None, share)
     others = {
         PLAIN: ("one forward and backward pass", ""),

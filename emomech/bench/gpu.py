@@ -93,7 +93,7 @@ class Bench:
         name, n = subject.name, sum(map(len, subject.questions.positions("everywhere")))
         for task, title, ways, beside in (
             ("capture", CAPTURE, (1, 1), "bare forward pass and products"),
-            ("screen", "attribution, every feature, all layers", (2, 3), "one forward and backward pass"),
+            ("screen", "attribution, every feature, all layers", (2, 1), "one forward and backward pass"),
         ):
             found = self._contest(task, {}, {}, (n, n))
             share = self._least(*ways) / float(found[OURS].seconds)
