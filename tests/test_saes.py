@@ -47,7 +47,7 @@ def test_encode_and_decode_are_those_of_saelens(options: dict, tmp_path: Path) -
     assert features.gt(0).any() and features.eq(0).any()
     torch.testing.assert_close(ours.encode(x), features, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(ours.decode(ours.encode(x), x), reconstruction, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(ours.decode_nothing(x), ours.decode(torch.zeros(len(x), D_SAE), x))
+    torch.testing.assert_close(ours.decode_nothing(x), ours.decode(torch.zeros_like(features), x))
 
 
 def test_what_is_loaded_is_float32_detached_and_named(tmp_path: Path) -> None:
