@@ -166,7 +166,7 @@ def _turns(line: Mapping[str, Any]) -> list[tuple[int, int, float]]:
 
 def _facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = {**run["machine"], **run["versions"], "how": "emomech bench" + (" --quick" if run["quick"] else "")}
-    return [(name.replace("_", " "), str(value)) for name, value in facts.items()]
+    return [(name.replace("_", " "), f"{x:,.1f}" if isinstance(x, float) else str(x)) for name, x in facts.items()]
 
 
 def _numbers(lines: list[Mapping[str, Any]], runs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
