@@ -37,7 +37,7 @@ class Sizes:
 
 
 QUICK = Sizes(n_texts=2, n_answer=64, n_everywhere=4, n_slow=1, n_turns=2)
-FULL = Sizes(n_texts=12, n_answer=384, n_everywhere=24, n_slow=2, n_turns=7)
+FULL = Sizes(n_texts=4, n_answer=192, n_everywhere=8, n_slow=1, n_turns=4)
 
 
 @dataclass(frozen=True)
