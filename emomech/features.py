@@ -29,7 +29,7 @@ def _encoded(sae: Sae, rows: Tensor) -> sp.csr_array:
 def firing(sae: Sae, activations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Find where features fire: number of the residual (read, d_in), number of the feature, and its activation."""
     found = [_fires(sae, rows) for rows in activations.split(_ROWS)]
-    starts = range(0, len(activations), _ROWS)
+    starts = range(0, max(len(activations), 1), _ROWS)
     row = torch.cat([place // sae.d_sae + start for start, (place, _) in zip(starts, found, strict=True)])
     return row, torch.cat([place for place, _ in found]) % sae.d_sae, torch.cat([value for _, value in found])
 
