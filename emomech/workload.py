@@ -63,7 +63,7 @@ def counting(model: type | None = None) -> Iterator[Work]:
 
         return counted
 
-    def encoded(method: Callable[..., Any]) -> Callable[..., Any]:
+    def multiplied(method: Callable[..., Any]) -> Callable[..., Any]:
         def counted(sae: Sae, x: Any, *args: Any) -> Any:
             seen.add(sae.point)
             work.products += x.numel() // x.shape[-1] * sae.d_in * sae.d_sae
@@ -74,8 +74,8 @@ def counting(model: type | None = None) -> Iterator[Work]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(kind, "forward", read(kind.forward)))
         stack.enter_context(patch.object(torch.autograd, "grad", graded(torch.autograd.grad)))
-        for name in ("encode", "decode"):
-            stack.enter_context(patch.object(Sae, name, encoded(getattr(Sae, name))))
+        for name in ("before", "decode"):
+            stack.enter_context(patch.object(Sae, name, multiplied(getattr(Sae, name))))
         yield work
     work.points = len(seen)
     work.seconds = round(time.process_time() - began - inside[0], 1)
