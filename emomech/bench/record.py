@@ -24,12 +24,12 @@ COMPARED = Schema(
         "beside": "what would be taken instead",
     },
     values={
-        "per": "of what one is timed",
-        "ours": "time that the package takes for one",
-        "theirs": "time that the other takes for one, or why there is none",
         "ratio": "how many times as long the other takes",
         "target": "ratio that was aimed at, or time where nothing is compared",
         "outcome": "whether that was met",
+        "ours": "time that the package takes for one",
+        "theirs": "time that the other takes for one, or why there is none",
+        "per": "of what one is timed",
         "decides": "what the time goes into, or what differs",
     },
 )
@@ -140,12 +140,12 @@ def compared(line: Mapping[str, Any]) -> tuple[str, ...]:
     aimed = "" if target is None else seconds(target) if line["contender"] == "none" else times(target)
     return (
         *_keys(line),
-        line["unit"],
-        seconds(line["ours"]),
-        seconds(theirs) if isinstance(theirs, float) else theirs,
         "" if ratio is None else times(ratio),
         aimed,
         MET[line["met"]],
+        seconds(line["ours"]),
+        seconds(theirs) if isinstance(theirs, float) else theirs,
+        line["unit"],
         line["note"],
     )
 
