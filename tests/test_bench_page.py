@@ -12,6 +12,7 @@ from emomech.bench import growth, record, report
 from emomech.bench.contests import Result
 from emomech.charts import speed as charts
 from emomech.errors import EmomechError
+from emomech.palette import BESIDE_COLOURS, TASK_COLOURS
 from emomech.runner import key
 
 ROOT = Path(__file__).parents[1]
@@ -79,6 +80,7 @@ def test_the_records_of_the_book_can_be_shown() -> None:
     found = record.read("book/bench.json", "book/bench_gpu.json")
     assert {"embedded model", "GPT-2's shape"} <= set(found.compared.measured_on)
     assert all(math.isfinite(ratio) for ratio in found.ratios.ratio)
+    assert set(found.growth.task) <= set(TASK_COLOURS) and set(found.ratios.kind) <= set(BESIDE_COLOURS)
 
 
 def test_a_new_record_makes_the_page_stale(tmp_path: Path) -> None:
