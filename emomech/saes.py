@@ -119,12 +119,15 @@ class Sae:
 
     def decode(self, features: Tensor, x: Tensor) -> Tensor:
         """Reconstruct the activation x (…, d_in) from features; x itself only gives back the mean and the scale."""
-        decoded = (features @ self.W_dec + self.b_dec) * self.scale(x)
-        return decoded if self.input_transform == "none" else decoded + x.to(self.W_dec).mean(-1, keepdim=True)
+        return self._outside(features @ self.W_dec + self.b_dec, x)
 
     def decode_nothing(self, x: Tensor) -> Tensor:
         """Reconstruct the activation x (…, d_in) as if no feature fired."""
-        found = self.b_dec * self.scale(x)
+        return self._outside(self.b_dec, x)
+
+    def _outside(self, decoded: Tensor, x: Tensor) -> Tensor:
+        """Carry what is decoded back into the units of the activation x."""
+        found = decoded * self.scale(x)
         return found if self.input_transform == "none" else found + x.to(self.W_dec).mean(-1, keepdim=True)
 
     def _inside(self, x: Tensor) -> Tensor:

@@ -136,10 +136,10 @@ class Selectivity:
     def null(self, n_permutations: int, seed: int) -> "Null":
         """Permute the labels inside the strata. The same labels are permuted alike, whatever the features."""
         scale = _inverse(self._spread(self._variance()[None]))
-        shuffled, classes = self.strata.permute(self.labels, n_permutations, seed), np.eye(int(self.labels.max()) + 1)
+        shuffled = self.strata.permute(self.labels, n_permutations, seed)
         largest = []
         for block in np.array_split(shuffled, max(1, n_permutations // _BLOCK)):
-            largest.append(np.abs(self._sums(classes[block]) * scale).max(1))
+            largest.append(np.abs(self._sums(_onehot(block)) * scale).max(1))
         return Null(np.concatenate(largest))
 
     def _sums(self, left: Floats) -> Floats:

@@ -148,22 +148,23 @@ def effects(subject: Subject, arena: Arena, sizes: Sizes) -> Iterator[Result]:
     middle = usual[subject.middle]
     features = subject.alive(middle, sizes.n_answer)
     asked = {"point": str(subject.middle), "where": "answer"} | moves(middle, features)
-    told = Told(subject.name, "mean ablation, at the answer, middle layer", "feature", "", 20)
     note = f"the edited token alone is run; {share}"
-    yield from _effects(told, arena, asked, sizes, note, peers=True)
+    told = Told(subject.name, "mean ablation, at the answer, middle layer", "feature", note, 20)
+    yield from _effects(told, arena, asked, sizes, peers=True)
     features = features[: sizes.n_everywhere]
     asked |= {"where": "everywhere", "features": features, "targets": [0.0] * len(features)}
-    told = Told(subject.name, "zero ablation, at every token, middle layer", "feature", "", 3)
     note = f"texts without the feature, and tokens before it, are not run; {share}"
-    yield from _effects(told, arena, asked, sizes, note, peers=True)
+    told = Told(subject.name, "zero ablation, at every token, middle layer", "feature", note, 3)
+    yield from _effects(told, arena, asked, sizes, peers=True)
     asked |= moves(middle, features)
-    told = Told(subject.name, "mean ablation, at every token, middle layer", "feature", "", 3)
     note = f"every token changes, so what is saved is the blocks before: {share}, the last for the answer alone"
-    yield from _effects(told, arena, asked, sizes, note)
+    told = Told(subject.name, "mean ablation, at every token, middle layer", "feature", note, 3)
+    yield from _effects(told, arena, asked, sizes)
     features = subject.alive(usual[subject.last], sizes.n_answer)
     asked = {"point": str(subject.last), "where": "answer"} | moves(usual[subject.last], features)
-    told = Told(subject.name, "mean ablation, at the answer, last layer", "feature", "")
-    yield from _effects(told, arena, asked, sizes, "final norm and the labels' rows of the unembedding, no block")
+    note = "final norm and the labels' rows of the unembedding, no block"
+    told = Told(subject.name, "mean ablation, at the answer, last layer", "feature", note)
+    yield from _effects(told, arena, asked, sizes)
 
 
 def moves(usual: Reference, features: list[int]) -> dict[str, Any]:
@@ -171,9 +172,7 @@ def moves(usual: Reference, features: list[int]) -> dict[str, Any]:
     return {"features": features, "targets": usual.features[features].tolist()}
 
 
-def _effects(
-    told: Told, arena: Arena, asked: Mapping[str, Any], sizes: Sizes, note: str, peers: bool = False
-) -> Iterator[Result]:
+def _effects(told: Told, arena: Arena, asked: Mapping[str, Any], sizes: Sizes, peers: bool = False) -> Iterator[Result]:
     few = {**asked, **{name: asked[name][: sizes.n_slow] for name in ("features", "targets")}}
     others = {PLAIN: ("one forward pass per feature", "")}
     if peers:
@@ -181,8 +180,7 @@ def _effects(
         others |= {NNSIGHT: ("nnsight, one trace per feature", "SAE and its error in the trace")}
     entries = [Entry(OURS, "effects", asked, len(asked["features"]))]
     entries += [Entry(name, "plain effects" if name == PLAIN else "effects", few, sizes.n_slow) for name in others]
-    named = Told(told.subject, told.task, told.unit, note, told.target)
-    yield from compared(named, arena.contest(entries), others)
+    yield from compared(told, arena.contest(entries), others)
 
 
 def doses(subject: Subject, arena: Arena) -> Iterator[Result]:

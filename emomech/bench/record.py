@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from emomech.bench.environments import PEERS
 from emomech.errors import EmomechError
 from emomech.numerals import number_text
 from emomech.presets import PACKAGE
@@ -34,7 +35,7 @@ COMPARED = Schema(
     },
 )
 RATIOS = Schema(
-    keys=dict(list(COMPARED.keys.items())),
+    keys=COMPARED.keys,
     values={"kind": "who the other is", "ratio": COMPARED.values["ratio"], "target": "ratio that was aimed at"},
 )
 MEMORY = Schema(
@@ -123,7 +124,7 @@ def _run(file: Path) -> Mapping[str, Any]:
 def kind(contender: str) -> str:
     """Say who a contender is: a library, or the plain way, which stands for no one."""
     name = contender.split(",")[0]
-    return name if name in ("SAELens", "TransformerLens", "nnsight", "scikit-learn") else "the plain way"
+    return name if name in PEERS else "the plain way"
 
 
 def _keys(line: Mapping[str, Any]) -> tuple[str, str, str]:
