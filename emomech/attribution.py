@@ -4,8 +4,8 @@ The effect of moving feature i of a token from f to f* is, to first order, (f* -
 gradient of the log-odds with respect to the residual stream of the unmodified model (attribution patching with
 pass-through of the SAE's error; Marks et al., 2025, arXiv:2403.19647). No SAE stands in the graph, so one
 backward pass serves every layer and any dictionary; and of the decoder a token's gradient meets only the rows of
-features that fire there. It is a screen: saturated attention and effects that cancel hide from it (Kramár et al., 2024, arXiv:2403.00745),
-so what it finds, and some of what it does not find, is to be verified by ablation.
+features that fire there. It is a screen: saturated attention and effects that cancel hide from it (Kramár et al., 2024,
+arXiv:2403.00745), so what it finds, and some of what it does not find, is to be verified by ablation.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
