@@ -30,8 +30,9 @@ Targets = Mapping[HookPoint, tuple[Tensor, Tensor]]
 """What features (d_sae) and the error (d_in) are moved to, by hook point: their means, or zeros."""
 
 _EMBEDDING = HookPoint(0, "resid_pre")
-_HELD = 2**19
-"""Numbers of the decoder that meet the gradient at once: few enough for a processor's cache."""
+_IN_CACHE, _IN_GPU = 2**19, 2**26
+"""Numbers of the decoder that meet the gradient at once: few enough for a processor's cache, and many for a GPU, on
+which each call takes its time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +157,7 @@ class _Moves:
         x, gradient = x.to(sae.W_dec), gradient.to(sae.W_dec)
         slope = gradient * sae.scale(x)
         token, feature, value = firing(sae, x)
-        n = max(1, _HELD // sae.d_in)
+        n = max(1, (_IN_CACHE if x.device.type == "cpu" else _IN_GPU) // sae.d_in)
         pairs = zip(token.split(n), feature.split(n), strict=True)
         met = [torch.linalg.vecdot(slope.index_select(0, i), sae.W_dec.index_select(0, j)) for i, j in pairs]
         share = value * torch.cat([value.new_zeros(0), *met])

@@ -116,6 +116,16 @@ def test_several_targets_are_screened_in_one_pass(monkeypatch: pytest.MonkeyPatc
             np.testing.assert_allclose(found[point].error, alone.error)
 
 
+def test_how_much_meets_at_once_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    questions, saes = questions_on("gpt2"), dictionaries()
+    target = {point: (torch.full((24,), 0.3), torch.zeros(tiny.D_MODEL)) for point in POINTS}
+    whole = attribute(questions, saes, target)
+    monkeypatch.setattr(attribution, "_IN_CACHE", 1)
+    for point, one in attribute(questions, saes, target).items():
+        np.testing.assert_allclose(one.effect, whole[point].effect, atol=1e-7)
+        np.testing.assert_allclose(one.error, whole[point].error, atol=1e-6)
+
+
 def test_what_is_planted_is_ranked_first() -> None:
     questions = Questions.of(planted.study(160), range(80))
     usual = references(questions, planted.saes())
