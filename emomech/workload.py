@@ -2,8 +2,9 @@
 
 `workload.json` holds what `counting` found while each notebook of the study ran in the book's quick profile on the
 embedded model: tokens that were read by the model, multiplications of the SAEs, and the seconds of one core for all the
-rest. How the tokens grow with depth is the difference from an embedded model of 5 blocks; of the pages on depth,
-concentration and sharing it was not counted, and is taken to be in proportion to the blocks.
+rest. It was counted when that profile had more texts and every edit was a whole pass, and so is more than is done. How
+the tokens grow with depth is the difference from an embedded model of 5 blocks; of the pages on depth, concentration
+and sharing it was not counted, and is taken to be in proportion to the blocks.
 """
 
 import json
