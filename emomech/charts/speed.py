@@ -12,17 +12,16 @@ _TIMES = alt.Axis(
     labelOverlap=True,
 )
 
+_OF_SUBJECT = "datum.measured_on === subject"
+
 
 def ratios(table: pd.DataFrame) -> Layered:
     """Draw how many times as long what would be taken instead takes; ticks are what was aimed at."""
-    subjects = list(dict.fromkeys(table.measured_on))
-    first = next((name for name in subjects if "shape" in name), subjects[0])
-    pick = alt.param(name="subject", value=first, bind=alt.binding_select(options=subjects, name="Measured on: "))
     order, colours = list(dict.fromkeys(table.task)), only(BESIDE_COLOURS, table.kind)
     ends = [min(0.5, float(table.ratio.min())), max(2.0, float(table.ratio.max()))]
     scale = alt.Scale(type="log", domain=ends)
     ratio = alt.X("ratio:Q", title="how many times as long", scale=scale, axis=_TIMES)
-    base = alt.Chart(table).transform_filter("datum.measured_on === subject").encode(y=rows("task", order))
+    base = alt.Chart(table).transform_filter(_OF_SUBJECT).encode(y=rows("task", order))
     tips = ["task:N", "beside:N", number("ratio"), number("target")]
     points = base.mark_point(size=80, opacity=1).encode(
         x=ratio, yOffset=offset("kind", colours), color=colour("kind", colours, columns=2), tooltip=tips
@@ -33,7 +32,7 @@ def ratios(table: pd.DataFrame) -> Layered:
     even = even.encode(x=alt.X("at:Q", scale=scale, axis=_TIMES), color=alt.value("#8c8c8c"))
     return (
         alt.layer(even, aims, points)
-        .add_params(pick)
+        .add_params(_subject(table))
         .properties(
             width="container",
             height=52 * len(order),
@@ -41,6 +40,13 @@ def ratios(table: pd.DataFrame) -> Layered:
             "way and other libraries take, on a logarithmic scale, with ticks where a target was set.",
         )
     )
+
+
+def _subject(table: pd.DataFrame) -> alt.Parameter:
+    """Let the reader choose on what was measured, at first a model of a public one's shape."""
+    subjects = list(dict.fromkeys(table.measured_on))
+    first = next((name for name in subjects if "shape" in name), subjects[0])
+    return alt.param(name="subject", value=first, bind=alt.binding_select(options=subjects, name="Measured on: "))
 
 
 def growth(table: pd.DataFrame) -> Layered:
@@ -73,6 +79,7 @@ def turns(table: pd.DataFrame) -> alt.Chart:
             x=alt.X("size:Q", title="how many", scale=scale, axis=axis),
             y=alt.Y("seconds:Q", title="seconds", scale=scale, axis=alt.Axis(format="~g", tickCount=4)),
             color=colour("task", only(TASK_COLOURS, table.task), columns=2),
+            shape=alt.Shape("measured_on:N", legend=None),
             tooltip=["measured_on:N", "task:N", "of:N", "size:Q", alt.Tooltip("seconds:Q", format=".3~g")],
         )
         .add_params(pick)
@@ -87,24 +94,26 @@ def turns(table: pd.DataFrame) -> alt.Chart:
 
 def memory(table: pd.DataFrame) -> Layered:
     """Draw what the package and the others hold at most; ticks are what was aimed at."""
-    names = {"ours": "emomech", "theirs": "the other"}
-    shown = table.assign(row=table.task + ", " + table.measured_on).melt(
-        ["row", "beside", "most"], ["ours", "theirs"], "of", "mib"
-    )
-    shown["kind"] = shown.of.map(names)
-    order = list(dict.fromkeys(shown.row))
-    base = alt.Chart(shown).encode(y=rows("row", order))
+    keys = ["measured_on", "task", "beside", "most"]
+    shown = table.melt(keys, ["ours", "theirs"], "of", "mib")
+    shown["kind"] = shown.of.map({"ours": "emomech", "theirs": "the other"})
+    order = list(dict.fromkeys(shown.task))
+    base = alt.Chart(shown).transform_filter(_OF_SUBJECT).encode(y=rows("task", order))
     axis = alt.Axis(format=",d", tickCount=4)
     points = base.mark_point(size=80, opacity=1).encode(
         x=alt.X("mib:Q", title="MiB above interpreter and libraries", axis=axis),
         color=colour("kind", HELD_COLOURS),
-        tooltip=["row:N", "beside:N", "kind:N", alt.Tooltip("mib:Q", format=",.0f")],
+        tooltip=["task:N", "beside:N", "kind:N", alt.Tooltip("mib:Q", format=",.0f")],
     )
     aims = base.transform_filter("isValid(datum.most)").mark_tick(thickness=2, height=20)
     aims = aims.encode(x="most:Q", color=alt.value("#8c8c8c"))
-    return alt.layer(aims, points).properties(
-        width="container",
-        height=64 * len(order),
-        description="Most memory that the package and each of the others held in each task, with ticks where a target "
-        "was set.",
+    return (
+        alt.layer(aims, points)
+        .add_params(_subject(table))
+        .properties(
+            width="container",
+            height=52 * len(order),
+            description="Most memory that the package and each of the others held in each task, on the model that is "
+            "chosen, with ticks where a target was set.",
+        )
     )
