@@ -11,7 +11,7 @@ from emomech import cli
 from emomech.bench import growth, record, report
 from emomech.bench.contests import Result
 from emomech.charts import speed as charts
-from emomech.errors import EmomechError
+from emomech.errors import EmomechError, UsageError
 from emomech.palette import BESIDE_COLOURS, TASK_COLOURS
 from emomech.runner import key
 
@@ -74,6 +74,11 @@ def test_a_file_that_holds_no_run_is_named(tmp_path: Path) -> None:
     file.write_text("{}")
     with pytest.raises(EmomechError, match="holds no run of the bench"):
         record.read(str(file))
+
+
+def test_a_page_without_any_record_says_how_to_come_by_one() -> None:
+    with pytest.raises(UsageError, match=r"no\.json and none\.json: expected the record of a run .* --output"):
+        record.read("no.json", "none.json")
 
 
 def test_the_records_of_the_book_can_be_shown() -> None:

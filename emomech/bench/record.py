@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from emomech.bench.environments import PEERS
-from emomech.errors import EmomechError
+from emomech.errors import EmomechError, UsageError
 from emomech.numerals import number_text
 from emomech.presets import PACKAGE
 from emomech.schema import INTERVAL, Schema, frame
@@ -88,9 +88,14 @@ class Record:
 def read(*names: str) -> Record:
     """Read the files of runs, relative to the repository; one that is not there was not measured.
 
-    Raises EmomechError for a file that holds no run.
+    Raises UsageError where none is there, and EmomechError for a file that holds no run.
     """
     files = {name: PACKAGE.parent / name for name in names if (PACKAGE.parent / name).exists()}
+    if not files:
+        missing = " and ".join(names)
+        raise UsageError(
+            f"{missing}: expected the record of a run in {PACKAGE.parent}. `emomech bench --output` writes one."
+        )
     runs = {name: _run(file) for name, file in files.items()}
     lines = [line for run in runs.values() for line in run["results"]]
     grown = [line for run in runs.values() for line in run["growth"]]
