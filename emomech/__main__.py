@@ -1,6 +1,6 @@
 """Lets `python -m emomech` do what `emomech` does."""
 
-from emomech.cli import main
+from emomech.cli.main import main
 
 if __name__ == "__main__":
     main()

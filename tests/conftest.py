@@ -12,8 +12,8 @@ import pytest
 import tiny
 import torch
 
-from emomech import runner
-from emomech.models import LanguageModel
+from emomech.book import runner
+from emomech.models.language_model import LanguageModel
 
 torch.set_num_threads(1)
 

@@ -12,8 +12,8 @@ import planted
 import torch
 from planted_model import PlantedModel
 
-from emomech.models import LanguageModel
-from emomech.study import Study
+from emomech.models.language_model import LanguageModel
+from emomech.study.study import Study
 
 GAIN = 1.6
 

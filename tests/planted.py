@@ -27,12 +27,13 @@ from tokenizers.pre_tokenizers import Whitespace
 from torch import Tensor
 from transformers import GPT2Config, PreTrainedTokenizerFast
 
-from emomech import corpus
-from emomech.corpus import Example, Word
-from emomech.models import LanguageModel, wrap
-from emomech.saes import Sae
-from emomech.study import Study, StudySpec
-from emomech.vocab import HookPoint
+from emomech.core.hook_points import HookPoint
+from emomech.data import corpus
+from emomech.data.corpus import Example, Word
+from emomech.models.language_model import LanguageModel, wrap
+from emomech.saes.sae import Sae
+from emomech.study.spec import StudySpec
+from emomech.study.study import Study
 
 N_BLOCKS, D_MODEL, CONTEXT = 6, 64, 32
 CLASSES = {

@@ -9,9 +9,9 @@ import nbformat
 import pandas as pd
 import pytest
 
-from emomech import notebook
-from emomech.schema import Schema
-from emomech.verdicts import Verdict
+from emomech.chapters.verdict import Verdict
+from emomech.notebook import figures, provenance, quoting, tables, verdicts
+from emomech.stats.tables import Schema
 
 SCORES = Schema({"who": "who answers", "layer": "where"}, {"score": "how well", "low": "from", "high": "to"})
 PROVENANCE = {
@@ -61,10 +61,10 @@ def glued(page: str, numbers: Mapping[str, object], **pieces: Any) -> list[tuple
     """What `notebook.glue` and `notebook.glue_html` display."""
     kept: list[tuple[dict, dict]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(notebook, "display", lambda data, raw, metadata: kept.append((data, metadata)))
-        notebook.glue(page, numbers)
+        patch.setattr(quoting, "display", lambda data, raw, metadata: kept.append((data, metadata)))
+        quoting.glue(page, numbers)
         for name, piece in pieces.items():
-            notebook.glue_html(page, name, piece)
+            quoting.glue_html(page, name, piece)
     return kept
 
 
@@ -85,10 +85,10 @@ def executed(
     cells = [
         nbformat.v4.new_markdown_cell(prose or f"# A page\n\nIt is {{glue:text}}`{name}.accuracy`."),
         shows(*glued(name, numbers or {"accuracy": "0.80 [0.60, 0.90]", "n": 1200})),
-        shows(notebook.figure(chart(frame), "How well.")),
-        shows(notebook.table(frame, SCORES, caption="The scores.")),
-        shows(notebook.verdict_box(found or verdict())),
-        shows(notebook.footer(PROVENANCE)),
+        shows(figures.figure(chart(frame), "How well.")),
+        shows(tables.table(frame, SCORES, caption="The scores.")),
+        shows(verdicts.verdict_box(found or verdict())),
+        shows(provenance.footer(PROVENANCE)),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}, "emomech": {**RECORD, **(record or {})}}

@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from emomech.vocab import HookPoint
+from emomech.core.hook_points import HookPoint
 
 D_IN, D_SAE, K = 12, 40, 5
 POINT = HookPoint(1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from emomech.schema import Schema
+from emomech.stats.tables import Schema
 
 
 def table(schema: Schema, rows: Sequence[tuple] = ()) -> pd.DataFrame:

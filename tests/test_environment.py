@@ -2,7 +2,6 @@
 
 import tomllib
 from importlib import metadata
-from pathlib import Path
 
 import pytest
 import yaml
@@ -10,13 +9,14 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+from emomech.core.paths import CHECKOUT
+
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 REQUIREMENTS = [Requirement(line) for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]]
 PINNED = {
     canonicalize_name(name): version
     for name, version in (
-        line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")
+        line.split("==") for line in (CHECKOUT / "constraints.txt").read_text().splitlines() if not line.startswith("#")
     )
 }
 
@@ -46,7 +46,7 @@ def test_vl_convert_brings_the_vega_lite_that_altair_writes() -> None:
 
 
 def test_conda_uses_the_same_versions() -> None:
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    environment = yaml.safe_load((CHECKOUT / "environment.yml").read_text())
     assert environment["name"] == PROJECT["name"]
     *plain, pip = environment["dependencies"]
     python = next(Requirement(line) for line in plain if line.startswith("python"))
@@ -55,20 +55,20 @@ def test_conda_uses_the_same_versions() -> None:
 
 
 def test_make_and_the_checks_use_them_too() -> None:
-    make = (ROOT / "Makefile").read_text()
+    make = (CHECKOUT / "Makefile").read_text()
     assert "--constraint constraints.txt --editable '.[dev]'" in make
-    checks = (ROOT / ".ci" / "run").read_text()
+    checks = (CHECKOUT / ".ci" / "run").read_text()
     assert "make test" in checks
     assert "make book" in checks
     assert "pip" not in checks
 
 
 def test_binder_uses_them_too() -> None:
-    binder = yaml.safe_load((ROOT / ".binder" / "environment.yml").read_text())
-    conda = yaml.safe_load((ROOT / "environment.yml").read_text())
+    binder = yaml.safe_load((CHECKOUT / ".binder" / "environment.yml").read_text())
+    conda = yaml.safe_load((CHECKOUT / "environment.yml").read_text())
     *plain, _ = conda["dependencies"]
     assert binder == {**conda, "dependencies": plain}
-    build = ROOT / ".binder" / "postBuild"
+    build = CHECKOUT / ".binder" / "postBuild"
     assert "pip install --no-cache-dir --constraint constraints.txt --editable ." in build.read_text()
     assert build.read_text().startswith("#!/bin/sh\n") and build.stat().st_mode & 0o111
     assert "jupytext" in PINNED

@@ -9,8 +9,9 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from emomech import parameters, runner
-from emomech.prose import typed_numbers
+from emomech.book import executed_notebook, runner
+from emomech.book.checks.prose import typed_numbers
+from emomech.notebook import parameters
 
 NOTEBOOKS = runner.notebooks()
 STUDY = {"model", "corpus", "emotions", "prompt", "seed", "limit"}
@@ -107,7 +108,7 @@ def test_it_executes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     short = name in LONG and not os.environ.get("EMOMECH_EVERY_NOTEBOOK")
     planned = runner.prepare(name, TOO_FEW if short else FEW[name])
     executed = runner.execute(planned, tmp_path / f"{name}.ipynb")
-    assert runner.fresh(planned, executed)
+    assert executed_notebook.fresh(planned, executed)
     cells = code(nbformat.read(executed, as_version=4))
     outputs = [output for cell in cells for output in cell.outputs]
     assert not [output for output in outputs if output.output_type in ("error", "stream")]

@@ -17,12 +17,12 @@ from random_saes import activations, saelens_sae
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from emomech.hooks import capture, intervene
-from emomech.interventions import MoveFeatures
-from emomech.models import LanguageModel
-from emomech.saes import from_saelens
-from emomech.tokens import batches, tokenize
-from emomech.vocab import HookPoint
+from emomech.core.hook_points import HookPoint
+from emomech.models.hooks import capture, intervene
+from emomech.models.language_model import LanguageModel
+from emomech.models.tokens import batches, tokenize
+from emomech.saes.edits import MoveFeatures
+from emomech.saes.saelens import from_saelens
 
 pytestmark = pytest.mark.oracle
 
@@ -147,13 +147,13 @@ def test_a_centred_sae_answers_as_on_a_model_with_centred_writing_weights() -> N
 
 
 def _with(lm: LanguageModel, module: Any) -> LanguageModel:
-    from emomech.models import wrap
+    from emomech.models.language_model import wrap
 
     return wrap("centred", module, lm.tokenizer, True)
 
 
 def test_batch_topk_is_saved_as_a_jumprelu_that_answers_the_same(tmp_path: Path) -> None:
-    from emomech.sae_files import scan
+    from emomech.saes.files import scan
 
     with warnings.catch_warnings(action="ignore"):
         from sae_lens import SAE, BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig

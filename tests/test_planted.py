@@ -7,14 +7,14 @@ import planted
 import pytest
 from planted import BANDS, CLASSES, N_BLOCKS, POINTS
 
-from emomech.activations import collect
-from emomech.corpus import Example
-from emomech.features import encode
-from emomech.gate import qualities
-from emomech.models import LanguageModel
-from emomech.readings import readings
-from emomech.readout import label_log_probs
-from emomech.tokens import tokenize
+from emomech.chapters.flow.reads import readings
+from emomech.data.corpus import Example
+from emomech.models.activations import collect
+from emomech.models.language_model import LanguageModel
+from emomech.models.scoring import label_log_probs
+from emomech.models.tokens import tokenize
+from emomech.saes.encoding import encode
+from emomech.saes.quality import qualities
 
 N = 384
 EXAMPLES = planted.examples(N, seed=0)

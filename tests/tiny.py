@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, process
 from tokenizers.models import BPE
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from emomech.models import LanguageModel, wrap
+from emomech.models.language_model import LanguageModel, wrap
 
 N_BLOCKS, D_MODEL, CONTEXT, VOCAB = 3, 32, 64, 448
 """More tokens have an embedding than a tokenizer knows, as is usual."""

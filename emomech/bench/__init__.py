@@ -1,1 +1,1 @@
-"""How fast the package is beside what would be taken instead, measured in one run."""
+"""How fast the package is, beside the libraries that people would take instead."""

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import torch
 
-from emomech.bench import gpu, report
-from emomech.errors import UsageError
+from emomech.bench import gpu
+from emomech.bench import run as bench_run
+from emomech.core.errors import UsageError
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not torch.cuda.is_available():
         raise UsageError("python -m emomech.bench FILE: takes one file to write, and a GPU that torch can use.")
-    report.write(gpu.run(torch.device("cuda")), Path(sys.argv[1]))
+    bench_run.write(gpu.run(torch.device("cuda")), Path(sys.argv[1]))

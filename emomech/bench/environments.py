@@ -4,9 +4,9 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from emomech.presets import PACKAGE
+from emomech.core.paths import CHECKOUT
 
-FILES, FOLDER = PACKAGE.parent / "bench", PACKAGE.parent / ".bench"
+FILES, FOLDER = CHECKOUT / "bench", CHECKOUT / ".bench"
 NOT_INSTALLED = "not installed: make bench creates it"
 
 

@@ -13,22 +13,12 @@ from typing import Any
 
 import torch
 
-from emomech.bench import own
-from emomech.bench.arena import OURS, PLAIN, Outcome
-from emomech.bench.contests import (
-    CAPTURE,
-    DOSES,
-    FULL,
-    Result,
-    Sizes,
-    Told,
-    compared,
-    moves,
-    operations,
-)
-from emomech.bench.growth import Growth, exponent, steps
-from emomech.bench.subjects import Subject, gemma2_shaped
+from emomech.bench import ours
+from emomech.bench.comparisons import CAPTURE, DOSES, FULL, Result, Sizes, Told, compared, moves, operations
+from emomech.bench.interleaved import OURS, PLAIN, Outcome
+from emomech.bench.scaling import Growth, exponent, steps
 from emomech.bench.timing import take_turns
+from emomech.bench.workloads import Subject, gemma2_shaped
 
 SIZES = Sizes(n_texts=48, n_answer=384, n_everywhere=24, n_slow=4, n_turns=5)
 
@@ -130,12 +120,12 @@ class Bench:
         """Let texts and features become more."""
         subject = self.subject
         for task, title in (("capture", "encoding"), ("screen", "attribution")):
-            calls = {n: own.OURS[task](subject.first(n), {})[0] for n in steps(len(subject.questions))}
+            calls = {n: ours.OURS[task](subject.first(n), {})[0] for n in steps(len(subject.questions))}
             yield self._grown(title, "texts", calls)
         usual = subject.usual([subject.middle])[subject.middle]
         features = subject.alive(usual, self.sizes.n_answer)
         here = {"point": str(subject.middle), "where": "answer"}
-        calls = {n: own.effects(subject, here | moves(usual, features[:n]))[0] for n in steps(len(features))}
+        calls = {n: ours.effects(subject, here | moves(usual, features[:n]))[0] for n in steps(len(features))}
         yield self._grown("ablation", "features", calls)
 
     def _grown(self, task: str, of: str, calls: Mapping[int, Callable[[], object]]) -> Growth:
@@ -148,7 +138,7 @@ class Bench:
         self, task: str, given: Mapping[str, Any], slow: Mapping[str, Any], n: tuple[int, int]
     ) -> dict[str, Outcome]:
         """Let the package and the plain way take turns."""
-        ready = {OURS: own.OURS[task](self.subject, given), PLAIN: own.PLAIN[task](self.subject, slow)}
+        ready = {OURS: ours.OURS[task](self.subject, given), PLAIN: ours.PLAIN[task](self.subject, slow)}
         timed = take_turns({name: _timed(self.device, call) for name, (call, _) in ready.items()}, self.sizes.n_turns)
         found = {}
         for (name, (call, answer)), count in zip(ready.items(), n, strict=True):

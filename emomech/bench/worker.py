@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from emomech.errors import EmomechError
+from emomech.core.errors import EmomechError
+from emomech.core.paths import CHECKOUT
 
 Prepared = tuple[Callable[[], Any], Callable[[Any], Any]]
 """What is timed, and what makes an array of what it returns, which is not."""
 Prepare = Callable[[Path, Mapping[str, Any]], Prepared]
 """Makes a task ready, from the folder of a case and what is asked."""
-_ROOT = Path(__file__).parents[2]
 
 
 def serve(tasks: Mapping[str, Prepare]) -> None:
@@ -89,7 +89,7 @@ class Worker:
             "TOKENIZERS_PARALLELISM": "false",
             "WANDB_MODE": "disabled",
         }
-        variables = {**os.environ, **one, **quiet, "PYTHONPATH": str(_ROOT)}
+        variables = {**os.environ, **one, **quiet, "PYTHONPATH": str(CHECKOUT)}
         log = tempfile.TemporaryFile("w+")  # noqa: SIM115
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
         command = [python, "-W", "ignore", "-m", module]

@@ -1,1 +1,1 @@
-"""The embedded model: a grammar that knows who feels what and why, and a small model trained on its texts."""
+"""Train and measure the embedded model, an organism whose truth is known."""

@@ -13,16 +13,15 @@ from itertools import count
 from random import Random
 from typing import Literal, NamedTuple
 
-from emomech.organism.events import Event
-from emomech.organism.grammar import Shares, Vignette, draw, weighted
-from emomech.organism.happenings import Setting, happening
-from emomech.organism.lexicon import is_female, lexicon, persons, vocabulary
-from emomech.organism.ordinary import draw_ordinary
-from emomech.organism.wording import SPEAKER, write
+from emomech.data.grammar.event_sampling import Setting, happening
+from emomech.data.grammar.events import Event
+from emomech.data.grammar.lexicon import is_female, lexicon, persons, vocabulary
+from emomech.data.grammar.neutral_texts import draw_ordinary
+from emomech.data.grammar.realisation import SPEAKER, write
+from emomech.data.grammar.vignettes import Shares, Vignette, draw, weighted
 
 Phase = Literal["binding", "appraisal", "grammar"]
 PHASES: tuple[Phase, ...] = ("binding", "appraisal", "grammar")
-
 OTHER_WEIGHT: Mapping[Phase, float] = {"binding": 0.1, "appraisal": 0.1, "grammar": 0.5}
 """Weight in the loss of a token that is no answer; an answer weighs 1."""
 DRILLS = (0.35, 0.15)

@@ -13,29 +13,29 @@ import numpy as np
 import pandas as pd
 import torch
 
-from emomech.gate import qualities
-from emomech.models import LanguageModel
+from emomech.data.grammar.lexicon import EMOTION_NOUNS
+from emomech.data.grammar.neutral_texts import ordinary
+from emomech.data.grammar.vignettes import CONFLICT, PAIR, SHIFTS, STYLES, Vignette, stream
+from emomech.models.language_model import LanguageModel
+from emomech.models.scoring import label_log_probs
+from emomech.models.tokens import batches, tokenize
 from emomech.organism.curriculum import ORDINARY, lesson
-from emomech.organism.grammar import CONFLICT, PAIR, SHIFTS, STYLES, Vignette, stream
-from emomech.organism.lexicon import EMOTION_NOUNS
-from emomech.organism.ordinary import ordinary
-from emomech.readout import label_log_probs
-from emomech.schema import Schema
-from emomech.stats import Confusion, Ints
-from emomech.study import Study
-from emomech.tokens import batches, tokenize
+from emomech.saes.compatibility import check_quality
+from emomech.saes.quality import qualities
+from emomech.stats.classification import Confusion
+from emomech.stats.estimates import Ints
+from emomech.stats.tables import Schema
+from emomech.study.study import Study
 
 EVALUATION = Schema(
     keys={"measure": "what is measured", "group": "of which texts or SAE"},
     values={"value": "its value", "n": "texts, pairs, questions or tokens"},
 )
 Row = tuple[str, str, float, int]
-
 GATED = Schema(
     keys=EVALUATION.keys,
     values={"value": "its value", "bound": "what it has to be", "met": "whether it is"},
 )
-
 _OTHER_TEXTS = 1_000_000
 """Added to a study's seed, so that a model is judged on other texts than its chapters read."""
 
@@ -66,7 +66,6 @@ ACCURACY, RIGHT, BOTH, BAG, EXCESS = (
     "bag of words between the two emotions",
     "loss beyond entropy",
 )
-
 GATES = (
     Gate("drill, name", least=0.98),
     Gate("drill, name and verb", least=0.98),
@@ -120,7 +119,9 @@ def evaluate(study: Study, sizes: Sizes | None = None) -> pd.DataFrame:
     rows = [*right.rows(), *_Recognition.of(lm, shifted).shifted_rows(), *_bag_of_words(seed, plain)]
     rows += [*_drills(lm, seed, sizes.drills), *_ordinary(lm, seed, sizes.ordinary)]
     texts = [one.example.text for one in plain[: sizes.features]]
-    for quality in qualities(lm, study.saes, texts, n_loss=sizes.losses):
+    measured = qualities(lm, study.saes, texts, n_loss=sizes.losses)
+    check_quality(measured, study.saes)
+    for quality in measured:
         for name in ("l0", "fvu", "dead", "loss_recovered"):
             rows.append((f"SAE {name.replace('_', ' ')}", str(quality.point), getattr(quality, name), len(texts)))
     return EVALUATION.check(pd.DataFrame(rows, columns=list(EVALUATION.columns)), "evaluation")

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from emomech.organism.lexicon import written_forms
+from emomech.data.grammar.lexicon import written_forms
 
 if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+
 
 _LONGEST_WAVE = 1000.0
 """Largest wave length of the position embeddings, over 2 pi tokens (Vaswani et al. 2017 take 10,000)."""
 _PREVIOUS_GAIN = 2.0
 """Scale of the previous-token head's queries and keys: most, not all, of its attention goes to the token before."""
-
 BOS, PAD = "<bos>", "<pad>"
 BOS_ID, PAD_ID = 0, 1
 

@@ -14,19 +14,19 @@ from typing import Any
 
 import pandas as pd
 
-from emomech import presets
-from emomech.errors import UsageError
-from emomech.organism import curve
+from emomech.core import paths
+from emomech.core.errors import UsageError
+from emomech.data.grammar.lexicon import EMOTION_NOUNS
+from emomech.data.grammar.vignettes import CONFLICT, PAIR, STYLES
+from emomech.organism import learning_curve
 from emomech.organism.evaluate import ACCURACY, BAG, EVALUATION, GATED, gated
-from emomech.organism.grammar import CONFLICT, PAIR, STYLES
-from emomech.organism.lexicon import EMOTION_NOUNS
-from emomech.sae_sweep import SWEEP
-from emomech.schema import Schema
+from emomech.presets import lookup
+from emomech.saes.sweep import SWEEP
+from emomech.stats.tables import Schema
 
-WEIGHTS = presets.PACKAGE / "organism" / "weights"
+WEIGHTS = paths.PACKAGE / "organism" / "weights"
 TRAINING, SWEPT = "training.json", "sweep.json"
 _KEPT = ("recipe", "seed", "seconds", "curve", "transitions")
-
 _SEEN = {"phase": "of the curriculum", "tokens": "tokens seen so far"}
 LEARNING = Schema(
     keys={
@@ -93,6 +93,16 @@ class Measured:
     """As `evaluate.EVALUATION` says."""
 
 
+def measured(folder: Path) -> Measured:
+    """Read what was measured of the embedded model in a folder. Raises UsageError for a record of another form."""
+    file = folder / TRAINING
+    record = json.loads(file.read_text(encoding="utf-8"))
+    rows = record.get("measured")
+    if not rows or set(rows[0]) != set(EVALUATION.columns):
+        raise UsageError(f"{file}: has no measures. Make the model again: `emomech organism train`.")
+    return Measured(folder.name, record["recipe"], record["seed"], pd.DataFrame(rows)[list(EVALUATION.columns)])
+
+
 @dataclass(frozen=True)
 class Record:
     """What is written down of one embedded model."""
@@ -107,7 +117,7 @@ class Record:
 
 def kept() -> dict[str, Path]:
     """Find the folders of the organisms that are made, by preset name, in the order of the presets."""
-    folders = {name: WEIGHTS / name for name in presets.table("organisms")}
+    folders = {name: WEIGHTS / name for name in lookup.table("organisms")}
     return {name: folder for name, folder in folders.items() if _records(folder)}
 
 
@@ -131,16 +141,16 @@ def read(model: str) -> Record:
 
     Raises UsageError for a model that is no embedded one, and for records of another form.
     """
-    path = presets.model(model).path
-    folder = presets.shipped(path).parent
+    path = lookup.model(model).path
+    folder = lookup.shipped(path).parent
     if not path or not _records(folder):
-        there = [name for name, one in presets.table("models").items() if getattr(one, "path", "") and _made(name)]
+        there = [name for name, one in lookup.table("models").items() if getattr(one, "path", "") and _made(name)]
         raise UsageError(
             f"model {model!r}: is no embedded model, or has no record of its training. "
             f"Those that have: {', '.join(there) or 'none; make one with `emomech organism train`'}."
         )
     file = folder / "model" / TRAINING
-    training = curve.read(file)
+    training = learning_curve.read(file)
     if lacking := [key for key in _KEPT if training.get(key) in (None, [])]:
         raise UsageError(f"{file}: has no {', '.join(lacking)}. Make the model again: `emomech organism train`.")
     swept = folder / SWEPT
@@ -150,18 +160,8 @@ def read(model: str) -> Record:
 
 
 def _made(name: str) -> bool:
-    preset = presets.table("models")[name]
-    return bool(_records(presets.shipped(getattr(preset, "path", "")).parent))
-
-
-def measured(folder: Path) -> Measured:
-    """Read what was measured of the embedded model in a folder. Raises UsageError for a record of another form."""
-    file = folder / TRAINING
-    record = json.loads(file.read_text(encoding="utf-8"))
-    rows = record.get("measured")
-    if not rows or set(rows[0]) != set(EVALUATION.columns):
-        raise UsageError(f"{file}: has no measures. Make the model again: `emomech organism train`.")
-    return Measured(folder.name, record["recipe"], record["seed"], pd.DataFrame(rows)[list(EVALUATION.columns)])
+    preset = lookup.table("models")[name]
+    return bool(_records(lookup.shipped(getattr(preset, "path", "")).parent))
 
 
 def shares(model: str) -> tuple[dict[str, float], int]:
@@ -169,8 +169,8 @@ def shares(model: str) -> tuple[dict[str, float], int]:
 
     What a recipe does not name shares the rest equally. Raises UsageError as `read` does.
     """
-    path = presets.model(model).path
-    file = presets.shipped(path) / TRAINING
+    path = lookup.model(model).path
+    file = lookup.shipped(path) / TRAINING
     if not path or not file.is_file():
         raise UsageError(f"model {model!r}: is no embedded model, or has no record of its training.")
     record = json.loads(file.read_text(encoding="utf-8"))
@@ -230,7 +230,7 @@ def organisms(made: Sequence[Measured], of_gates: pd.DataFrame) -> pd.DataFrame:
         held = of_gates[of_gates.organism == one.name]
         missed = [f"{r.measure}, {r.group}: {r.value:.2f} ({r.bound})" for r in held[~held.met].itertuples()]
         accuracy = one.table.query("measure == @ACCURACY and group == 'all'").value
-        shares = one.recipe.get("shares") or getattr(presets.table("organisms").get(one.name), "shares", {})
+        shares = one.recipe.get("shares") or getattr(lookup.table("organisms").get(one.name), "shares", {})
         scarce = ", ".join(f"{emotion} {share:.0%}" for emotion, share in shares.items())
         met = (int(held.met.sum()), len(held), "; ".join(missed))
         rows.append((one.name, one.recipe["n_layers"], one.seed, scarce, float(accuracy.mean()), *met))

@@ -9,11 +9,14 @@ import nbformat
 import pandas as pd
 import pytest
 
-from emomech import book, notebook, palette
-from emomech.charts import behaviour, flow
-from emomech.schema import Schema
-from emomech.stats import Estimate
-from emomech.verdicts import Verdict
+from emomech.book import build
+from emomech.chapters.behaviour import charts as behaviour_charts
+from emomech.chapters.flow import charts as flow_charts
+from emomech.chapters.verdict import Verdict
+from emomech.figures import palette
+from emomech.notebook import figures, quoting, tables, verdicts
+from emomech.stats.estimates import Estimate
+from emomech.stats.tables import Schema
 
 CHROMIUM = Path("/usr/bin/chromium")
 SCORES = Schema(
@@ -66,11 +69,11 @@ def code_cell(number: int, *shown: object) -> Any:
 def executed_notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Everything that a notebook can show, made by the functions that notebooks call."""
     glued: list[tuple[dict, dict]] = []
-    monkeypatch.setattr(notebook, "display", lambda data, raw, metadata: glued.append((data, metadata)))
+    monkeypatch.setattr(quoting, "display", lambda data, raw, metadata: glued.append((data, metadata)))
     for name in ("TQDM_DISABLE", "HF_HUB_DISABLE_PROGRESS_BARS"):
         monkeypatch.setenv(name, "1")  # what setup sets is taken back with it
-    notebook.setup()
-    notebook.glue("stub", {"accuracy": Estimate(0.83, 0.78, 0.87, 1200), "n": 1200, "outcome": "partly <b>"})
+    figures.setup()
+    quoting.glue("stub", {"accuracy": Estimate(0.83, 0.78, 0.87, 1200), "n": 1200, "outcome": "partly <b>"})
     outcomes = ("replicates", "partly", "does not replicate", "cannot be tested here")
     cards = [
         Verdict(
@@ -97,13 +100,13 @@ def executed_notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
             "# A small page\n\nIt has {glue:text}`stub.accuracy` on {glue:text}`stub.n` texts."
         ),
         code_cell(1, *glued),
-        code_cell(2, notebook.figure(behaviour.accuracy(scores()), "Accuracy. </script><b>Not bold.</b>")),
-        code_cell(3, notebook.table(scores(), SCORES, caption="The scores.")),
+        code_cell(2, figures.figure(behaviour_charts.accuracy(scores()), "Accuracy. </script><b>Not bold.</b>")),
+        code_cell(3, tables.table(scores(), SCORES, caption="The scores.")),
         nbformat.v4.new_markdown_cell("## Below\n\n{glue:text}`stub.outcome`"),
-        code_cell(4, notebook.figure(flow.stages(stages(), "words"), "Profiles, with a control to choose.")),
-        code_cell(5, notebook.table(wide, wide_schema, caption="A table that is wider than any page.")),
-        code_cell(6, *map(notebook.verdict_box, cards)),
-        code_cell(7, notebook.note("A remark."), notebook.footer(provenance)),
+        code_cell(4, figures.figure(flow_charts.stages(stages(), "words"), "Profiles, with a control to choose.")),
+        code_cell(5, tables.table(wide, wide_schema, caption="A table that is wider than any page.")),
+        code_cell(6, *map(verdicts.verdict_box, cards)),
+        code_cell(7, provenance.note("A remark."), provenance.footer(provenance)),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
@@ -117,7 +120,7 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("book")
     with pytest.MonkeyPatch.context() as monkeypatch:
         nbformat.write(executed_notebook(monkeypatch), folder / "stub.ipynb")
-    return book.render_single(folder / "stub.ipynb", folder / "html").parent
+    return build.render_single(folder / "stub.ipynb", folder / "html").parent
 
 
 @pytest.fixture(scope="session")

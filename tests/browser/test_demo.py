@@ -12,17 +12,19 @@ import numpy as np
 import pytest
 import torch
 
-from emomech import demo, page_checks, pages, presets
-from emomech.corpus import Example
-from emomech.edition import ROOT
-from emomech.interventions import MoveFeatures
-from emomech.patching import read_out
-from emomech.prompts import ask
-from emomech.questions import Questions
-from emomech.readout import label_probabilities, label_tokens
-from emomech.study import Study
-from emomech.tokens import tokenize
-from emomech.vocab import HookPoint
+from emomech.book import demo, pages
+from emomech.book.checks import html as html_checks
+from emomech.causal.patching import read_out
+from emomech.causal.questions import Questions
+from emomech.core.hook_points import HookPoint
+from emomech.core.paths import CHECKOUT
+from emomech.data.corpus import Example
+from emomech.models.scoring import label_probabilities, label_tokens
+from emomech.models.tokens import tokenize
+from emomech.presets import lookup
+from emomech.saes.edits import MoveFeatures
+from emomech.study.prompts import ask
+from emomech.study.study import Study
 
 WITHIN = 1e-3
 LINK = re.compile(r"\]\(([\w/]+\.(?:md|ipynb))\)")
@@ -50,8 +52,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if named := os.environ.get("EMOMECH_BOOK"):
         return Path(named).resolve() / f"{demo.PAGE}.html"
     folder = tmp_path_factory.mktemp("demo")
-    text = (ROOT / f"{demo.PAGE}.md").read_text(encoding="utf-8")
-    sources = pages.single_sources(ROOT, ROOT / f"{demo.PAGE}.md", folder)
+    text = (CHECKOUT / f"{demo.PAGE}.md").read_text(encoding="utf-8")
+    sources = pages.single_sources(CHECKOUT, CHECKOUT / f"{demo.PAGE}.md", folder)
     del sources["demo.ipynb"]
     linked = [f"book/{name}" for name in LINK.findall(text)]
     for name in linked:
@@ -65,7 +67,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chapters = [{"file": name.rsplit(".", 1)[0]} for name in linked]
     (folder / "_toc.yml").write_text(json.dumps({"format": "jb-book", "root": demo.PAGE, "chapters": chapters}))
     pages.render(
-        sources | {f"{demo.PAGE}.md": ROOT / f"{demo.PAGE}.md"} | {n: folder / n for n in linked}, folder / "html"
+        sources | {f"{demo.PAGE}.md": CHECKOUT / f"{demo.PAGE}.md"} | {n: folder / n for n in linked}, folder / "html"
     )
     return folder / "html" / f"{demo.PAGE}.html"
 
@@ -125,7 +127,7 @@ def study() -> Study:
 def questions(study: Study, text: str, person: str) -> Questions:
     """The same question, asked in Python."""
     example = Example(text.strip(), study.corpus.labels[0], person)
-    prompt = [ask(presets.prompt("felt"), example)]
+    prompt = [ask(lookup.prompt("felt"), example)]
     ids = torch.from_numpy(label_tokens(study.lm, prompt, study.answers))
     texts = tuple(tokenize(study.lm, prompt))
     return Questions(study.lm, texts, ids, np.zeros(1, dtype=int), (example,), study.corpus.labels)
@@ -245,5 +247,5 @@ def test_the_page_is_whole_and_asks_nobody(browser: Any, page: Path, scheme: str
     assert len(heights) == 1, "the layout jumps"
     assert visit.complaints == []
     assert [url for url in visit.requests if not url.startswith(("file:", "data:"))] == []
-    assert [problem for problem in page_checks.html_problems(page.parents[1]) if problem.startswith(demo.PAGE)] == []
+    assert [problem for problem in html_checks.html_problems(page.parents[1]) if problem.startswith(demo.PAGE)] == []
     visit.context.close()

@@ -10,8 +10,11 @@ import planted_book
 import pytest
 from IPython.display import HTML
 
-from emomech import edition, notebook, pages
-from emomech.charts import depth as charts
+from emomech.book import pages
+from emomech.chapters.depth import charts
+from emomech.core.paths import CHECKOUT
+from emomech.figures import vega
+from emomech.notebook import figures
 
 DEPTHS = (0.0, 0.25, 0.5, 1.0)
 FEATURES = HTML(
@@ -44,8 +47,8 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if named := os.environ.get("EMOMECH_BOOK"):
         return Path(named).resolve()
     folder = tmp_path_factory.mktemp("layers")
-    shown = notebook.figure(charts.profiles(profile(), "answer"), "By depth.")
-    copied = HTML(notebook.figure_html(shown.spec))
+    shown = figures.figure(charts.profiles(profile(), "answer"), "By depth.")
+    copied = HTML(vega.figure_html(shown.spec))
     results = planted_book.write(
         folder / "results",
         depth=planted("depth", shown, *planted_book.glued("depth", {"n": 1}, picture=copied)),
@@ -55,10 +58,10 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "_toc.yml").write_text(toc)
     (folder / "index.md").write_text("# A book\n\n```{glue:any} depth.picture\n:doc: results/depth.ipynb\n```\n")
     own = {"_toc.yml": folder / "_toc.yml", "book/index.md": folder / "index.md"}
-    dress = [edition.ROOT / "_config.yml", edition.ROOT / "book" / "references.bib"]
-    dress += [file for file in (edition.ROOT / "book" / "assets").iterdir() if file.is_file()]
+    dress = [CHECKOUT / "_config.yml", CHECKOUT / "book" / "references.bib"]
+    dress += [file for file in (CHECKOUT / "book" / "assets").iterdir() if file.is_file()]
     found = {f"book/results/{file.name}": file for file in results.iterdir()}
-    sources = {file.relative_to(edition.ROOT).as_posix(): file for file in dress} | own | found
+    sources = {file.relative_to(CHECKOUT).as_posix(): file for file in dress} | own | found
     pages.render(sources, folder / "html")
     return folder / "html"
 

@@ -1,1 +1,1 @@
-"""What a user would take instead, each a program for an environment of its own; see `bench/*.txt`."""
+"""The same tasks in other libraries, each run in an environment of its own."""

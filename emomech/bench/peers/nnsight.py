@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emomech.bench.case import Case, decode, encode, read
+from emomech.bench.inputs import Case, decode, encode, read
 from emomech.bench.worker import Prepared, serve
 
 nnsight: Any = _nnsight  # without nnsight, a type checker takes this file for it

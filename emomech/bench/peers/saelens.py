@@ -13,7 +13,7 @@ from torch import Tensor
 from transformer_lens import HookedTransformerConfig
 from transformer_lens.pretrained.weight_conversions.gpt2 import convert_gpt2_weights
 
-from emomech.bench.case import Case, read
+from emomech.bench.inputs import Case, read
 from emomech.bench.worker import Prepared, serve
 
 FEATURES = "hook_sae_acts_post"

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import AutoTokenizer
 
-from emomech.bench.case import Case, read, words
+from emomech.bench.inputs import Case, read, words
 from emomech.bench.worker import Prepared, serve
 
 

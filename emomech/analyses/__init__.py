@@ -1,1 +1,0 @@
-"""The findings: one function `analysis(study, …) -> Result` each; none imports another."""

@@ -1,0 +1,1 @@
+"""Checks of a book that is built: its HTML and its prose."""

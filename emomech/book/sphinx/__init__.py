@@ -1,0 +1,1 @@
+"""Sphinx extensions of the book: figures, links between them, buttons, the live demo."""

@@ -1,0 +1,1 @@
+"""What features do: questions put to a model, edits of its features, and the effects of both."""

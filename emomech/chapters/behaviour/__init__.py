@@ -1,0 +1,1 @@
+"""Premise: does the model recognise emotions at all?"""

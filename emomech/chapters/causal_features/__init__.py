@@ -1,0 +1,1 @@
+"""The features that carry the answers, one card for each."""

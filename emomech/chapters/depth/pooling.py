@@ -1,0 +1,76 @@
+"""What stands in a text and at its answer: activations and SAE features, one row per text.
+
+A text has many tokens and its answer one; over the text's tokens the mean is taken. The mean of the features is not the
+features of the mean: a feature that fires at one word is in the first and may not be in the second.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from emomech.causal.questions import Questions, Where, places
+from emomech.core.hook_points import HookPoint
+from emomech.models.hooks import capture
+from emomech.models.tokens import TokenBatch
+from emomech.saes.collection import portions
+from emomech.saes.sae import Sae
+
+PLACES: tuple[Where, ...] = ("text", "answer")
+_TOKENS = 2048
+"""Tokens whose features are held at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """One hook point, at one place of every text."""
+
+    activation: Tensor = field(repr=False)
+    """(text, d_model), float32 on the CPU."""
+    features: sp.csr_array = field(repr=False)
+    """(text, d_sae)"""
+
+
+@torch.inference_mode()
+def pooled(questions: Questions, saes: Mapping[HookPoint, Sae]) -> dict[Where, dict[HookPoint, Pooled]]:
+    """Read all hook points at both places in one pass: the mean over the tokens that `Where` names."""
+    order: list[int] = []
+    parts: dict[tuple[Where, HookPoint], list[tuple[Tensor, sp.csr_array]]] = {}
+    for portion in portions(_read(questions, list(saes)), lambda one: sum(4 * x.numel() for x in one[1].values())):
+        order += [text for batch, _ in portion for text in batch.example]
+        for point in saes:
+            sae = saes[point]
+            for batch, seen in portion:
+                for where in PLACES:
+                    found = _means(sae, seen[point].float(), places(batch, where))
+                    parts.setdefault((where, point), []).append(found)
+    back = np.argsort(order)
+    return {where: {point: _in_order(parts[where, point], back) for point in saes} for where in PLACES}
+
+
+def _read(questions: Questions, points: Sequence[HookPoint]) -> Iterator[tuple[TokenBatch, dict[HookPoint, Tensor]]]:
+    """Read the activations (row, pos, d_in) batch by batch."""
+    for batch, _ in questions.batches("everywhere"):
+        with capture(questions.lm, points) as seen:
+            questions.lm.module(**batch.forward_kwargs(), logits_to_keep=1)
+        yield batch, seen
+
+
+def _means(sae: Sae, x: Tensor, mask: Tensor) -> tuple[Tensor, sp.csr_array]:
+    """Mean activation (row, d_in) and mean features (row, d_sae) over the tokens of a mask (row, pos)."""
+    owner, tokens = mask.nonzero()[:, 0], x[mask]
+    count = mask.sum(1).clamp(min=1)[:, None]
+    activation = torch.zeros(len(x), x.shape[-1], device=x.device).index_add_(0, owner, tokens)
+    features = torch.zeros(len(x), sae.d_sae, device=sae.W_enc.device)
+    for chunk, whose in zip(tokens.split(_TOKENS), owner.split(_TOKENS), strict=True):
+        features.index_add_(0, whose.to(features.device), sae.encode(chunk.to(features.device)))
+    mean = (features / count.to(features.device)).cpu().numpy()
+    return (activation / count).cpu(), sp.csr_array(mean)
+
+
+def _in_order(parts: list[tuple[Tensor, sp.csr_array]], back: np.ndarray) -> Pooled:
+    activation = torch.cat([part[0] for part in parts])[torch.from_numpy(back)]
+    return Pooled(activation, sp.csr_array(sp.vstack([part[1] for part in parts]).tocsr()[back]))

@@ -1,0 +1,1 @@
+"""C8: can early layers be modified safely?"""

@@ -1,0 +1,1 @@
+"""Instrument: do the SAEs stand for what the model computes?"""

@@ -1,0 +1,1 @@
+"""The embedded model: how it learned, and what it can do."""

@@ -1,0 +1,103 @@
+"""The embedded model: what it learned from, how it came to learn it, and what it can do.
+
+It is the book's instrument of known ground truth, so its texts, its training and its gates are shown as they are. Texts
+are drawn again from the grammar; the training and the measures are read from the records that were written
+when the model was made.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import pandas as pd
+
+from emomech.chapters.organism import inventory
+from emomech.core.errors import UsageError
+from emomech.data.grammar.lexicon import parts_of_speech
+from emomech.organism import records
+from emomech.presets import lookup
+from emomech.saes import sweep
+from emomech.stats.tables import Schema, frame
+from emomech.study.study import Study
+
+FACTS = Schema(keys={"fact": "what is told of the model"}, values={"value": "its number"})
+
+
+@dataclass(frozen=True)
+class Organism:
+    """The texts of the embedded grammar, the training of one model on them, and the gates of all that are made."""
+
+    facts: Annotated[pd.DataFrame, FACTS]
+    examples: Annotated[pd.DataFrame, inventory.EXAMPLES]
+    annotation: Annotated[pd.DataFrame, inventory.ANNOTATION]
+    counts: Annotated[pd.DataFrame, inventory.COUNTS]
+    forms: Annotated[pd.DataFrame, inventory.FORMS]
+    lengths: Annotated[pd.DataFrame, inventory.LENGTHS]
+    held_out: Annotated[pd.DataFrame, inventory.HELD_OUT]
+    learning: Annotated[pd.DataFrame, records.LEARNING]
+    losses: Annotated[pd.DataFrame, records.LOSSES]
+    phases: Annotated[pd.DataFrame, records.PHASES]
+    baselines: Annotated[pd.DataFrame, records.BASELINES]
+    gates: Annotated[pd.DataFrame, records.GATES]
+    organisms: Annotated[pd.DataFrame, records.ORGANISMS]
+    saes: Annotated[pd.DataFrame, records.SAES]
+    sweep: Annotated[pd.DataFrame, sweep.SWEEP]
+
+
+def organism(study: Study, *, state: str = "") -> Organism:
+    """Describe the study's model, the texts that its study reads, and the gates of every organism that is there.
+
+    `state` is `records.state()`, so that a result is made anew when an organism is; empty, nothing is made of it.
+    Raises UsageError for a model that is no embedded one or has no record, and for the state of other records.
+    """
+    if state and state != records.state():
+        raise UsageError(f"state {state!r}: is not that of the records that are there, {records.state()!r}.")
+    record = records.read(study.spec.model)
+    drawn = inventory.sample(study.spec.seed, _n_texts(study))
+    others = {name: folder for name, folder in records.kept().items() if name != record.measured.name}
+    made = [record.measured, *map(records.measured, others.values())]
+    gates = records.gates(made)
+    return Organism(
+        facts=_facts(record, len(drawn), inventory.n_forms(drawn)),
+        examples=inventory.examples(drawn),
+        annotation=inventory.annotation(drawn),
+        counts=inventory.counts(drawn),
+        forms=inventory.forms(drawn),
+        lengths=inventory.lengths(drawn),
+        held_out=inventory.held_out(),
+        learning=records.learning(record),
+        losses=records.losses(record),
+        phases=records.phases(record),
+        baselines=records.baselines(record),
+        gates=gates,
+        organisms=records.organisms(made, gates),
+        saes=records.saes(record),
+        sweep=record.sweep,
+    )
+
+
+def _n_texts(study: Study) -> int:
+    """Count the texts that the study reads, as `Study.corpus` does. Raises UsageError for texts of another corpus."""
+    preset = lookup.corpus(study.spec.corpus)
+    if not preset.grammar:
+        raise UsageError(f"corpus {study.spec.corpus!r}: is not drawn from the embedded grammar; take organism.")
+    return min(study.spec.limit or preset.texts, preset.texts)
+
+
+def _facts(record: records.Record, n_texts: int, n_forms: int) -> pd.DataFrame:
+    training, recipe = record.training, record.training["recipe"]
+    last = training["curve"][-1]
+    facts = {
+        "parameters": records.n_parameters(record.folder),
+        "blocks": recipe["n_layers"],
+        "width": recipe["d_model"],
+        "words": len(parts_of_speech()),
+        "word forms in the sample": n_forms,
+        "texts in the sample": n_texts,
+        "steps": last["step"],
+        "lessons": last["step"] * recipe["batch"],
+        "tokens": last["tokens"],
+        "seconds": training["seconds"],
+        "features per SAE": recipe["d_sae"],
+    }
+    rows = [(name, float(value)) for name, value in facts.items()]
+    return frame(FACTS, rows)

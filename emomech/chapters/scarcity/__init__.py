@@ -1,0 +1,1 @@
+"""C9: does an emotion that is rare in training become diffuse?"""

@@ -1,0 +1,1 @@
+"""C2: are features shared between emotions or specific to one?"""

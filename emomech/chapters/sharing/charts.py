@@ -1,0 +1,129 @@
+"""Figures of how many emotions features belong to, which they share, and what shared features follow."""
+
+import altair as alt
+import pandas as pd
+
+from emomech.figures.marks import SHARE, UNIT, Layered, colour, intervals, number, offset, only, rows
+from emomech.figures.palette import CONDITION_COLOURS, SHARING_COLOURS
+
+_ALL = "all features"
+
+
+def _of(table: pd.DataFrame, evidence: str) -> pd.DataFrame:
+    found = table[table.evidence == evidence]
+    return found[found.features == _ALL] if "features" in found else found
+
+
+def _percent(table: pd.DataFrame) -> pd.DataFrame:
+    """Write shares in per cent, which are small."""
+    ends = [name for name in ("share", "low", "high", "expected", "expected_low", "expected_high") if name in table]
+    return table.assign(**{name: 100 * table[name].astype(float) for name in ends})
+
+
+def numbers(table: pd.DataFrame, evidence: str) -> Layered:
+    """Draw the share of features of one emotion, of two, …, and what independent assignment gives."""
+    shown = _percent(_of(table, evidence))
+    found = shown[(shown.high > 0) | (shown.expected_high > 0)]
+    shown = shown[shown.emotions <= max([2, *found.emotions])]
+    most = max([1, *shown.high.dropna(), *shown.expected_high.dropna()])
+    colours = only(CONDITION_COLOURS, shown.condition)
+    base = alt.Chart(shown).encode(
+        y=alt.Y("emotions:O", title=None, axis=alt.Axis(labelExpr="'of ' + datum.label")),
+        yOffset=offset("condition", colours),
+    )
+    scale = alt.Scale(domain=[0, most])
+    expected = base.mark_bar(height=3, opacity=0.35, color="#777").encode(
+        x=alt.X("expected_low:Q", scale=scale), x2="expected_high:Q"
+    )
+    drawn = intervals(base, "share", "features, %", colour("condition", colours, 2), expected, most=most)
+    return drawn.properties(
+        height=60 * max(1, shown.emotions.nunique()),
+        description="Share of the features that belong to one emotion, to two, and so on, with 95 % intervals, in the "
+        f"trained model and in controls; grey: under independent assignment. Evidence: {evidence}.",
+    )
+
+
+def specific(table: pd.DataFrame, evidence: str) -> Layered:
+    """Draw for every emotion the share of features that are of it alone."""
+    shown = _percent(_of(table, evidence))
+    order = list(dict.fromkeys(shown.emotion))
+    colours = only(CONDITION_COLOURS, shown.condition)
+    base = alt.Chart(shown).encode(y=rows("emotion", order), yOffset=offset("condition", colours))
+    most = max([1, *shown.high.dropna()])
+    return intervals(base, "share", "features, %", colour("condition", colours, 2), most=most).properties(
+        height=48 * max(1, len(order)),
+        description="Share of the features that belong to one emotion alone, for every emotion, with 95 % intervals, "
+        f"in the trained model and in controls. Evidence: {evidence}.",
+    )
+
+
+def depths(table: pd.DataFrame, evidence: str) -> Layered:
+    """Draw the share of features of one emotion and of several by depth, and that of a control."""
+    shown = _of(table, evidence)
+    options = [name for name in dict.fromkeys(shown.condition) if name != "trained"]
+    choice = alt.binding_select(options=options, name="Dashed, for comparison: ")
+    control = alt.param(name="control", value="random weights", bind=choice)
+    base = alt.Chart(shown).encode(
+        x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=UNIT),
+        color=colour("kind", only(SHARING_COLOURS, shown.kind)),
+        tooltip=["condition:N", "kind:N", "hook_point:N", *map(number, ("share", "low", "high")), "n:Q"],
+    )
+    share = alt.Y("share:Q", title="share of active features", axis=SHARE)
+    trained = base.transform_filter(alt.datum.condition == "trained")
+    band = trained.mark_area(opacity=0.18).encode(y=alt.Y("low:Q"), y2="high:Q")
+    dashed = base.transform_filter("datum.condition === control").mark_line(strokeDash=[5, 4], opacity=0.75)
+    lines = (dashed.encode(y=share), trained.mark_line(point=True, strokeWidth=2.5).encode(y=share))
+    return (
+        alt.layer(band, *lines)
+        .add_params(control)
+        .properties(
+            width="container",
+            height=280,
+            description="Share of active features of one emotion and of several, by depth, with 95 % intervals; "
+            f"dashed: a control. Evidence: {evidence}.",
+        )
+    )
+
+
+def pairs(table: pd.DataFrame, evidence: str) -> alt.Chart:
+    """Draw by how much each two emotions overlap beyond independent assignment, in the trained model."""
+    shown = _of(table[table.condition == "trained"], evidence)
+    order = list(dict.fromkeys([*shown.emotion, *shown.other]))
+    mirrored = shown.rename(columns={"emotion": "other", "other": "emotion"})
+    both = pd.concat([shown, mirrored], ignore_index=True)
+    reach = max([0.05, *both.excess.astype(float).abs().dropna()])
+    return (
+        alt.Chart(both)
+        .mark_rect()
+        .encode(
+            x=alt.X("other:N", sort=order, title=None, axis=alt.Axis(labelAngle=-45)),
+            y=alt.Y("emotion:N", sort=order, title=None),
+            color=alt.Color(
+                "excess:Q",
+                scale=alt.Scale(scheme="blueorange", domain=[-reach, 0, reach]),
+                legend=alt.Legend(title="beyond expected", gradientLength=140, format=".1f"),
+            ),
+            tooltip=["emotion:N", "other:N", "valence:N", *map(number, ("jaccard", "excess", "low", "high")), "n:Q"],
+        )
+        .properties(
+            width="container",
+            height=34 * max(1, len(order)),
+            description="Overlap of the features of each two emotions beyond what independent assignment gives. "
+            f"Evidence: {evidence}.",
+        )
+    )
+
+
+def axes(table: pd.DataFrame) -> Layered:
+    """Draw how well shared features follow each axis, beside what exchanged names of emotions give."""
+    shown = table[(table.untested.fillna("") == "") & table.fit.notna()].copy()
+    shown["row"] = shown.axis.astype(str) + ", " + shown.evidence.astype(str)
+    order = sorted(set(shown.row), reverse=True)
+    colours = only(CONDITION_COLOURS, shown.condition)
+    base = alt.Chart(shown).encode(y=rows("row", order), yOffset=offset("condition", colours))
+    title = "mean squared correlation"
+    return intervals(base, "fit", title, colour("condition", colours, 2)).properties(
+        height=64 * max(1, len(order)),
+        description="How well the profiles of shared features follow valence and arousal (points), and how well with "
+        "the names of emotions exchanged (95 % ranges), in the trained model and in controls.",
+    )

@@ -1,0 +1,1 @@
+"""C4: do few features carry the answer causally?"""

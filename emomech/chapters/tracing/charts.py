@@ -1,0 +1,127 @@
+"""Figures of how few features carry the prediction: curves over their number, single features, nodes and phases."""
+
+import altair as alt
+import pandas as pd
+
+from emomech.chapters.tracing.analysis import JOINT
+from emomech.chapters.tracing.curves import ALL_TEXTS, ENOUGH
+from emomech.figures.marks import Layered, colour, number, offset, only, rows, spans
+from emomech.figures.palette import NODE_COLOURS, TEXT_COLOURS, TRACED_COLOURS, VERIFIED_COLOURS
+
+_GREY = "#8c8c8c"
+_POWERS = alt.Axis(format=",d", values=[4**power for power in range(11)])
+_BAND = 0.15
+
+
+def needed(curves: pd.DataFrame, headline: pd.DataFrame) -> Layered:
+    """Draw what is lost when the first k are ablated together; the dashed line marks 80 % of the joint effect."""
+    shown = curves[(curves.edit == "ablated") & (curves.measure == "nats")]
+    joint = headline[(headline.texts == ALL_TEXTS) & (headline.measure == JOINT)]
+    drawn = _over_sizes(shown, "ablated together", "log-odds lost, nats")
+    return alt.layer(_level(joint.value * ENOUGH), drawn).properties(
+        width="container",
+        height=320,
+        description="Log-odds that are lost when the first k features are ablated together, with intervals, beside "
+        "as many matched features, residual dimensions, features ranked for shuffled labels, features that write no "
+        "label, and directions in a network with random weights.",
+    )
+
+
+def kept(curves: pd.DataFrame, headline: pd.DataFrame) -> Layered:
+    """Draw what is kept when all but the first k are ablated; dashed line: the SAEs' error goes to its mean as well."""
+    shown = curves[(curves.edit != "ablated") & (curves.measure == "nats")]
+    joint = headline[(headline.texts == ALL_TEXTS) & (headline.measure == JOINT)]
+    drawn = _over_sizes(shown, "kept alone", "log-odds kept, nats")
+    return alt.layer(_level(joint.value * ENOUGH), drawn).properties(
+        width="container",
+        height=320,
+        description="Log-odds that are kept when all features but the first k are ablated, with 95 % intervals, for "
+        "two rankings of the features, with and without the SAEs' error, and for the controls.",
+    )
+
+
+def _over_sizes(shown: pd.DataFrame, what: str, title: str) -> Layered:
+    base = alt.Chart(shown).encode(
+        x=alt.X("k:Q", title=f"how many are {what}", scale=alt.Scale(type="log", base=2, nice=False), axis=_POWERS),
+        color=colour("condition", only(TRACED_COLOURS, shown.condition), columns=2),
+        detail="edit:N",
+        tooltip=["condition:N", "edit:N", "k:Q", *map(number, ("value", "low", "high")), "n:Q"],
+    )
+    band = base.mark_area(opacity=_BAND).encode(y=alt.Y("low:Q", title=title), y2="high:Q")
+    dashed = alt.condition("test('mean', datum.edit)", alt.value([5, 4]), alt.value([1, 0]))
+    line = base.mark_line(point=True).encode(y=alt.Y("value:Q", title=title), strokeDash=dashed)
+    return alt.layer(band, line)
+
+
+def _level(value: pd.Series) -> alt.Chart:
+    rule = alt.Chart(pd.DataFrame({"at": value.astype(float)})).mark_rule(strokeDash=[2, 3], opacity=0.8)
+    return rule.encode(y="at:Q", color=alt.value(_GREY))
+
+
+def advantage(table: pd.DataFrame) -> Layered:
+    """Draw by how much more is lost without the features than without as many others."""
+    shown = table.dropna(subset=["difference"])
+    order, colours = list(dict.fromkeys(shown.baseline)), only(TEXT_COLOURS, shown.texts)
+    base = alt.Chart(shown).encode(y=rows("baseline", order), yOffset=offset("texts", colours))
+    drawn = spans(base, "difference", "log-odds lost beyond the baseline, nats", colour("texts", colours), zero=True)
+    return drawn.properties(
+        width="container",
+        height=46 * max(1, len(order)),
+        description="How much more log-odds are lost without the first features than without as many others of each "
+        "kind, with 95 % intervals, over all texts and over those that the model recognises.",
+    )
+
+
+def singles(table: pd.DataFrame) -> Layered:
+    """Draw the exact loss of each feature that was ablated alone against the estimate of the screen."""
+    axis = alt.Axis(format="~g", values=[-1, -0.1, 0, 0.1, 1])
+    scale = alt.Scale(type="symlog", constant=0.05)
+    base = alt.Chart(table).encode(
+        x=alt.X("estimate:Q", title="estimate of the screen, nats", scale=scale, axis=axis),
+        color=colour("kind", only(VERIFIED_COLOURS, table.kind)),
+        tooltip=["hook_point:N", "feature:Q", "kind:N", *map(number, ("estimate", "loss", "low", "high", "q"))],
+    )
+    loss = alt.Y("loss:Q", title="exact loss, nats", scale=scale, axis=axis)
+    bars = base.mark_rule(opacity=0.4).encode(
+        y=alt.Y("low:Q", scale=scale, axis=axis, title="exact loss, nats"), y2="high:Q"
+    )
+    line = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(opacity=0.6).encode(y="at:Q", color=alt.value(_GREY))
+    return alt.layer(line, bars, base.mark_point().encode(y=loss)).properties(
+        width="container",
+        height=300,
+        description="Log-odds lost when a feature is ablated alone, with 95 % intervals, against the estimate of the "
+        "gradient screen, for the features that the screen ranks first at each hook point and for others at random.",
+    )
+
+
+def nodes(table: pd.DataFrame) -> Layered:
+    """Draw what is lost at each hook point without the SAE's error, all features, or the whole activation."""
+    order, colours = list(dict.fromkeys(table.hook_point)), only(NODE_COLOURS, table.node)
+    shown = table.assign(place=table.hook_point.str.replace(".hook_", ", ", regex=False))
+    base = alt.Chart(shown).encode(y=rows("place", [name.replace(".hook_", ", ") for name in order]))
+    drawn = spans(
+        base.encode(yOffset=offset("node", colours)), "loss", "log-odds lost, nats", colour("node", colours), zero=True
+    )
+    return drawn.properties(
+        width="container",
+        height=44 * max(1, len(order)),
+        description="Log-odds lost at each hook point when what the SAE leaves unexplained, all of its features, or "
+        "the whole activation goes to its mean, with 95 % intervals.",
+    )
+
+
+def phases(table: pd.DataFrame) -> Layered:
+    """Draw what is lost without the first features of each phase, beside matched features."""
+    places = [f"phase {phase}, from depth {start:.2f}" for phase, start in zip(table.phase, table.start, strict=True)]
+    shown = table.assign(place=places)
+    order, colours = list(dict.fromkeys(shown.place)), only(TRACED_COLOURS, shown.condition)
+    base = alt.Chart(shown).encode(y=rows("place", order), yOffset=offset("condition", colours))
+    drawn = spans(
+        base, "loss", "log-odds lost, nats", colour("condition", colours), zero=True, more=("n_first", "n_alive")
+    )
+    return drawn.properties(
+        width="container",
+        height=56 * max(1, len(order)),
+        description="Log-odds lost when those of the first features are ablated that stand in one phase, with 95 % "
+        "intervals, beside as many matched features.",
+    )

@@ -1,0 +1,1 @@
+"""C7: do the steered features work on other texts?"""

@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, paths, files, hook points, devices, the machine, the hub."""

@@ -1,0 +1,1 @@
+"""Linguistic annotation of texts: dependencies, coreference, semantic roles, and gold labels made of them."""

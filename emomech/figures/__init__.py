@@ -1,0 +1,1 @@
+"""The palette, the marks that charts share, and Vega-Lite specifications. Knows no finding."""

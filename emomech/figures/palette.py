@@ -1,0 +1,146 @@
+"""Colours and theme of every figure.
+
+Colours are Okabe and Ito's (2008), which hold for colour-blind readers, and mean the same thing everywhere: one per
+stage, one for the model and one per thing it is compared with.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import altair as alt
+
+EMOTION_COLOURS: Mapping[str, str] = {
+    "joy": "#e69f00",
+    "sadness": "#0072b2",
+    "anger": "#d55e00",
+    "fear": "#7b5ea7",
+    "disgust": "#009e73",
+    "surprise": "#cc79a7",
+    "calm": "#56a9d9",
+}
+STAGE_COLOURS: Mapping[str, str] = {
+    "lexical": "#8c8c8c",
+    "syntax": "#3a9bdc",
+    "semantics": "#009e73",
+    "emotion": "#d55e00",
+}
+PREDICTOR_COLOURS: Mapping[str, str] = {
+    "model": "#0072b2",
+    "bag of words": "#e69f00",
+    "last sentence": "#9a6a00",
+    "majority": "#8c8c8c",
+    "random weights": "#cc79a7",
+}
+READER_COLOURS: Mapping[str, str] = {
+    "SAE features": "#0072b2",
+    "residual dimensions": "#e69f00",
+    "linear probe": "#009e73",
+    "random directions": "#cc79a7",
+    "random weights": "#8c8c8c",
+}
+KIND_COLOURS: Mapping[str, str] = {
+    "recall": "#e69f00",
+    "one person": "#3a9bdc",
+    "two, no conflict": "#009e73",
+    "two, conflict": "#d55e00",
+    "minimal pair": "#0072b2",
+    "worth of an event": "#cc79a7",
+    "who did it": "#8c8c8c",
+}
+STYLE_COLOURS: Mapping[str, str] = {"story": "#0072b2", "diary": "#009e73", "dialogue": "#d55e00"}
+GATE_COLOURS: Mapping[str, str] = {"met": "#009e73", "missed": "#d55e00"}
+PLACE_COLOURS: Mapping[str, str] = {"words": "#009e73", "answer": "#7b5ea7"}
+MEASURE_COLOURS: Mapping[str, str] = {
+    "probe": "#009e73",
+    "best feature": "#0072b2",
+    "read-out": "#7b5ea7",
+    "effect of features": "#d55e00",
+    "effect of activation": "#e69f00",
+}
+SUPPORT_COLOURS: Mapping[str, str] = {
+    "its features": "#0072b2",
+    "matched features": "#cc79a7",
+    "shuffled labels": "#e69f00",
+    "random weights": "#8c8c8c",
+}
+CONDITION_COLOURS: Mapping[str, str] = {
+    "trained": "#0072b2",
+    "shuffled labels": "#e69f00",
+    "random dictionary": "#cc79a7",
+    "random weights": "#8c8c8c",
+}
+SHARING_COLOURS: Mapping[str, str] = {"of one emotion": "#0072b2", "of several": "#d55e00"}
+THIRD_COLOURS: Mapping[str, str] = {"early": "#0072b2", "middle": "#009e73", "late": "#d55e00"}
+STEERED_COLOURS: Mapping[str, str] = {
+    "causal features": "#0072b2",
+    "matched features": "#cc79a7",
+    "logit bias": "#e69f00",
+    "logit bias, more texts": "#9a6a00",
+    "selective features": "#3a9bdc",
+    "raw dimensions": "#009e73",
+    "difference of means": "#d55e00",
+    "few-shot prompt": "#7b5ea7",
+    "random weights": "#8c8c8c",
+}
+TRACED_COLOURS: Mapping[str, str] = {
+    "SAE features": "#0072b2",
+    "writing no label": "#009e73",
+    "either sign": "#3a9bdc",
+    "residual dimensions": "#e69f00",
+    "shuffled labels": "#d55e00",
+    "matched features": "#cc79a7",
+    "random weights": "#8c8c8c",
+}
+VERIFIED_COLOURS: Mapping[str, str] = {"screened": "#0072b2", "audited": "#e69f00"}
+NODE_COLOURS: Mapping[str, str] = {"SAE error": "#d55e00", "all features": "#0072b2", "whole activation": "#8c8c8c"}
+TEXT_COLOURS: Mapping[str, str] = {"all texts": "#0072b2", "recognised texts": "#009e73"}
+BESIDE_COLOURS: Mapping[str, str] = {
+    "the plain way": "#8c8c8c",
+    "SAELens": "#0072b2",
+    "TransformerLens": "#009e73",
+    "nnsight": "#d55e00",
+    "scikit-learn": "#e69f00",
+}
+TASK_COLOURS: Mapping[str, str] = {
+    "encoding": "#0072b2",
+    "attribution": "#d55e00",
+    "ablation": "#009e73",
+    "scores": "#e69f00",
+}
+HELD_COLOURS: Mapping[str, str] = {"emomech": "#d55e00", "the other": "#8c8c8c"}
+COST_COLOURS: Mapping[str, str] = {"texts": "#0072b2", "features": "#d55e00", "layers": "#009e73"}
+SCARCITY_COLOURS: Mapping[str, str] = {
+    "the scarce emotion": "#d55e00",
+    "the other emotions": "#8c8c8c",
+    "the one less the others": "#0072b2",
+}
+
+
+def emotion_colours(labels: Iterable[str]) -> dict[str, str]:
+    """Give every label its emotion's colour; one that is none of these takes a colour that is left, or grey."""
+    names = list(dict.fromkeys(labels))
+    others = iter([colour for emotion, colour in EMOTION_COLOURS.items() if emotion not in names])
+    return {name: EMOTION_COLOURS.get(name) or next(others, "#8c8c8c") for name in names}
+
+
+def theme() -> alt.theme.ThemeConfig:
+    """Fonts, sizes and a bare frame; colours of text and lines are the page's, which knows whether it is dark."""
+    return {
+        "config": {
+            "background": "transparent",
+            "font": "system-ui, -apple-system, 'Segoe UI', sans-serif",
+            "view": {"stroke": None},
+            "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 500, "domain": False, "tickSize": 4},
+            "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleY": -8, "titleX": 0},
+            "legend": {
+                "labelFontSize": 12,
+                "titleFontSize": 12,
+                "titleLimit": 300,
+                "orient": "top",
+                "title": None,
+                "columns": 4,
+                "columnPadding": 18,
+                "offset": 24,
+            },
+            "point": {"filled": True, "size": 55},
+        }
+    }

@@ -1,0 +1,86 @@
+"""Figures as a page shows them: an interactive chart, its static picture, and its data."""
+
+import os
+import warnings
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+from IPython.display import HTML
+
+from emomech.core.errors import EmomechError
+from emomech.figures import palette
+from emomech.figures.vega import MIME, VEGA_LITE, figure_html
+from emomech.notebook.quoting import glue_html
+
+if TYPE_CHECKING:
+    pass
+
+
+STATIC_WIDTH = 640
+STATIC_FONT = "'Liberation Sans', Arial, Helvetica, sans-serif"
+"""What vl-convert brings along and measures, and what has the same widths elsewhere."""
+STATIC_PADDING = {"left": 16, "right": 8, "top": 5, "bottom": 5}
+"""Room for labels that a wider font makes longer."""
+
+
+def setup() -> None:
+    """Let charts and tables show as they do in the book, and keep progress bars out of the output."""
+    import pandas as pd
+
+    os.environ["TQDM_DISABLE"] = "1"
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    pd.set_option("display.precision", 3, "display.max_columns", 30)
+    alt.theme.register("emomech", enable=True)(palette.theme)
+    alt.renderers.register("emomech", lambda spec, **_: _bundle(spec))
+    alt.renderers.enable("emomech")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with its caption: interactive in the book, a picture elsewhere."""
+
+    chart: "alt.TopLevelMixin"
+    caption: str
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The chart as Vega-Lite, which carries its caption."""
+        spec = self.chart.to_dict()
+        return spec | {"usermeta": {**spec.get("usermeta", {}), "caption": self.caption}}
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        return _bundle(self.spec)
+
+
+def figure(chart: "alt.TopLevelMixin", caption: str) -> Figure:
+    """Show a chart with a caption. Raises EmomechError for a chart without a description."""
+    if not isinstance(getattr(chart, "description", alt.Undefined), str):
+        raise EmomechError(
+            f"the figure {caption[:60]!r}: its chart has no description; give it .properties(description=…)."
+        )
+    return Figure(chart, caption)
+
+
+def _bundle(spec: dict[str, Any]) -> dict[str, object]:
+    """Give a chart as specification, picture and text: every front end shows the first that it knows."""
+    import vl_convert
+
+    caption = str(spec.get("usermeta", {}).get("caption", ""))
+    static = spec | {"background": "white", "padding": STATIC_PADDING}
+    static["config"] = spec.get("config", {}) | {"font": STATIC_FONT}
+    if spec.get("width") == "container":
+        static["width"] = STATIC_WIDTH
+    if caption and "title" not in spec:
+        lines = wrap(caption, 100)
+        static["title"] = {"text": lines, "orient": "bottom", "anchor": "start", "fontWeight": "normal", "fontSize": 12}
+    svg = vl_convert.vegalite_to_svg(static, vl_version=VEGA_LITE)
+    text = " ".join(part for part in (str(spec.get("description", "")), caption) if part)
+    return {MIME: spec, "image/svg+xml": svg, "text/plain": text}
+
+
+def glue_figure(page: str, name: str, chart: "alt.TopLevelMixin", caption: str) -> None:
+    """Name a figure, so that another page can show it as `{glue:any}`; here nothing is shown."""
+    glue_html(page, name, HTML(figure_html(figure(chart, caption).spec)))

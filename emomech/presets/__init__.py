@@ -1,0 +1,1 @@
+"""Named models, SAEs, corpora, emotion sets and prompts: TOML entries, their schema, lookup by name."""

@@ -1,0 +1,171 @@
+"""Verdicts follow from the runs that the book's pages have, and the matrix holds every claim and every model."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import pytest
+
+from emomech.book import claims
+from emomech.book.claims import CLAIMS, Claim
+from emomech.chapters.verdict import Verdict
+from emomech.cli import main as cli
+from emomech.core.errors import UsageError
+from emomech.notebook import verdicts
+from emomech.stats.tables import Schema
+from emomech.study.spec import StudySpec
+from emomech.study.study import Study
+
+SCHEMA = Schema(keys={"model": "which"}, values={"n": "how many texts"})
+
+
+@dataclass(frozen=True)
+class Made:
+    table: Annotated[pd.DataFrame, SCHEMA]
+
+
+ASKED: list[tuple[StudySpec, int]] = []
+
+
+def behaviour(study: Study, *, n_resamples: int) -> Made:
+    ASKED.append((study.spec, n_resamples))
+    if study.spec.model.endswith("seed2"):
+        raise UsageError("corpus: two texts only.")
+    return Made(pd.DataFrame([(study.spec.model, study.spec.limit)], columns=list(SCHEMA.columns)))
+
+
+def rule(result: Made) -> Verdict:
+    outcome = "replicates" if result.table.n[0] == 0 else "partly"
+    return Verdict("C0", "It is so & so.", outcome, "Because.", "1.00 [0.90, 1.10]", "nothing")
+
+
+class Faked(Claim):
+    @property
+    def analysis(self):
+        return behaviour
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EMOMECH_RUNS", str(tmp_path))
+    monkeypatch.setattr(StudySpec, "identity", lambda spec: {"model": spec.model, "limit": spec.limit})
+    ASKED.clear()
+
+
+CLAIM = Faked("C0", "behaviour", rule)
+MODELS = ["organism", "organism-seed1", "organism-seed2"]
+
+
+def test_every_claim_of_the_ledger_has_a_page_an_analysis_and_a_rule() -> None:
+    assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
+    for claim in CLAIMS:
+        assert claim.analysis.__name__ == claim.page
+        run = claim.run(profile="quick")
+        assert run.key  # every parameter of the page is one of the study or of the analysis
+
+
+def test_the_book_and_the_ledger_ask_for_the_same_run() -> None:
+    """Else the matrix would compute everything again."""
+    for claim in CLAIMS:
+        assert claim.run("organism").key == claim.run().key
+
+
+def test_the_first_model_is_studied_as_on_its_page_and_the_others_quickly() -> None:
+    found = claims.matrix(MODELS, claims=[CLAIM])
+    assert [(spec.model, spec.limit, n) for spec, n in ASKED] == [
+        ("organism", 0, 1000),
+        ("organism-seed1", 400, 100),
+        ("organism-seed2", 400, 100),
+    ]
+    assert found.outcome.tolist() == ["replicates", "partly", "cannot be tested here"]
+    assert found.reason.iloc[2] == "corpus: two texts only."
+    assert set(found.statement) == {"It is so & so."}
+
+
+def test_settings_of_the_whole_book_reach_every_model() -> None:
+    claims.matrix(MODELS[:2], claims=[CLAIM], settings={"limit": "30", "n_edited": "8"})  # the latter is another page's
+    assert [(spec.model, spec.limit) for spec, _ in ASKED] == [("organism", 30), ("organism-seed1", 30)]
+
+
+def test_a_claim_about_certain_models_is_not_asked_of_others() -> None:
+    found = claims.matrix(MODELS, claims=[Faked("C0", "behaviour", rule, every_model=False)])
+    assert found.model.tolist() == ["organism"]
+
+
+def test_what_was_computed_is_read_back() -> None:
+    for _ in range(2):
+        claims.matrix(MODELS[:1], claims=[CLAIM])
+    assert len(ASKED) == 1
+
+
+@pytest.mark.parametrize(("models", "match"), [([], "none is named"), (["gpt3"], "gpt3.*gpt2")])
+def test_models_that_do_not_exist_are_named_before_anything_is_computed(models: list[str], match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        claims.matrix(models, claims=[CLAIM])
+    assert not ASKED
+
+
+def test_the_table_shows_every_cell_with_its_reason_in_words() -> None:
+    shown = verdicts.table(claims.matrix(MODELS, claims=[CLAIM]), pages="results/").data
+    assert shown is not None
+    assert '<a href="results/behaviour.html">It is so &amp; so.</a>' in shown
+    assert shown.count("<details>") == 3 and shown.count("Control: nothing") == 2
+    for outcome in ("replicates", "partly", "cannot be tested here"):
+        assert f"{outcome}</summary>" in shown and f"emo-{outcome.replace(' ', '-')}" in shown
+    once = pd.concat([claims.matrix(MODELS, claims=[CLAIM]), other_claim()])
+    assert str(verdicts.table(once).data).count("not asked of this model") == 2
+
+
+def test_what_does_not_replicate_is_listed_with_its_reason_and_control() -> None:
+    found = claims.matrix(MODELS[:1], claims=[CLAIM])
+    assert "no claim fails to replicate" in str(verdicts.negative(found).data)
+    listed = str(verdicts.negative(found.assign(outcome="does not replicate"), pages="../results/").data)
+    assert (
+        '<a href="../results/behaviour.html">It is so &amp; so.</a> Because.' in listed and "Control: nothing" in listed
+    )
+
+
+def test_a_claim_about_embedded_models_cannot_be_tested_on_another() -> None:
+    claim = Faked("C9", "behaviour", rule, every_model=False)
+    assert claim.verdict("organism").outcome == "replicates"
+    other = claim.verdict("gpt2-small")
+    assert (other.outcome, other.estimate, other.control) == ("cannot be tested here", "", "")
+    assert "is no embedded model" in other.reason and other.statement
+
+
+def other_claim() -> pd.DataFrame:
+    one = claims.matrix(MODELS, claims=[Faked("C0", "behaviour", rule, every_model=False)])
+    return one.assign(claim="C9")
+
+
+def test_counts_are_of_the_first_model_in_words() -> None:
+    assert claims.counts(claims.matrix(MODELS, claims=[CLAIM])) == "1 replicate"
+    assert claims.counts(claims.matrix(MODELS[::-1], claims=[CLAIM])) == "1 cannot be tested"
+
+
+def test_the_command_prints_what_the_page_shows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(claims, "CLAIMS", (CLAIM,))
+    monkeypatch.setattr(claims.matrix, "__defaults__", ("full", "quick", (CLAIM,), {}, 1))
+    monkeypatch.setattr(claims, "at_once", lambda: 1)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["verdicts", "--format", "json", "--model", "organism", "--model", "organism-seed1"])
+    assert not ended.value.code
+    rows = json.loads(capsys.readouterr().out)
+    expected = claims.matrix(MODELS[:2], claims=[CLAIM])
+    assert rows == expected.to_dict("records")
+    with pytest.raises(SystemExit):
+        cli.main(["verdicts", "--model", "organism"])
+    assert "C0: It is so & so.\n  organism  replicates. Because." in capsys.readouterr().out
+
+
+def test_the_models_of_the_book_are_those_of_its_page() -> None:
+    assert claims.book_models() == MODELS[:2]
+
+
+def test_claims_are_chosen_by_name() -> None:
+    assert claims.chosen("all") == CLAIMS
+    assert [claim.name for claim in claims.chosen("C1, premise")] == ["C1", "premise"]
+    with pytest.raises(UsageError, match="unknown claim 'C77'"):
+        claims.chosen("C77")

@@ -1,0 +1,44 @@
+"""Notebooks are executed in the order in which they need one another, and as many at once as there are workers."""
+
+from threading import Barrier
+
+import pytest
+
+from emomech.book import build
+from emomech.core.errors import EmomechError
+
+
+def test_what_needs_another_waits_for_it_and_the_others_do_not() -> None:
+    begun: list[str] = []
+    barrier = Barrier(2, timeout=20)  # passed by two at once alone
+
+    def execute(name: str) -> None:
+        begun.append(name)
+        if name != "last":
+            barrier.wait()
+
+    build._in_order({"last": ["a", "b"], "a": [], "b": ["not stale"]}, execute, 2)
+    assert begun[-1] == "last" and set(begun) == {"a", "b", "last"}
+
+
+def test_a_failure_stops_what_has_not_begun() -> None:
+    begun: list[str] = []
+
+    def execute(name: str) -> None:
+        begun.append(name)
+        raise EmomechError(f"{name} fails")
+
+    with pytest.raises(EmomechError, match="a fails"):
+        build._in_order({"a": [], "b": ["a"]}, execute, 2)
+    assert begun == ["a"]
+
+
+def test_runs_that_need_one_another_are_named() -> None:
+    with pytest.raises(EmomechError, match="need one another: .*a"):
+        build._in_order({"a": ["b"], "b": ["a"]}, lambda name: None, 2)
+
+
+def test_what_comes_first_in_the_book_does_not_wait_behind_what_comes_later() -> None:
+    begun: list[str] = []
+    build._in_order({"flow": [], "tracing": ["flow"], "scarcity": [], "verdicts": ["tracing"]}, begun.append, 1)
+    assert begun == ["flow", "tracing", "scarcity", "verdicts"]

@@ -1,0 +1,21 @@
+"""What keeps a notebook from being a page is found, and why no page could be made is said."""
+
+from pathlib import Path
+
+import pytest
+
+from emomech.book import executed_notebook, pages
+from emomech.core.errors import EmomechError
+
+
+def test_a_file_that_is_no_notebook_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "a.ipynb").write_text("{")
+    assert "is no notebook" in executed_notebook.notebook_problems(tmp_path / "a.ipynb")[0]
+
+
+def test_why_jupyter_book_broke_off_is_said_in_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = "import sys; sys.exit('Traceback\\n  File x\\nOSError: [Errno 28] No space left on device\\nRuntimeError: \\n====')"
+    monkeypatch.setattr(pages, "_JUPYTER_BOOK", program)
+    with pytest.raises(EmomechError) as caught:
+        pages._jupyter_book(tmp_path, tmp_path)
+    assert str(caught.value).splitlines()[1:] == ["OSError: [Errno 28] No space left on device"]

@@ -1,0 +1,249 @@
+"""Execution of notebooks by the runner: what is kept is whole, and equal executions are equal files."""
+
+import errno
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import nbformat
+import pytest
+
+from emomech.book import executed_notebook, runner
+from emomech.book.runner import Planned
+from emomech.core.errors import EmomechError, UsageError
+from emomech.study import identity
+
+SMALL = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+---
+
+# A small one
+
+```{code-cell} ipython3
+:tags: [parameters]
+
+n: int = 2  # how many [>= 1]
+word: str = "a"  # what is written
+```
+
+```{code-cell} ipython3
+:tags: [hide-input]
+
+import os, random, sys
+
+print(word * n, os.getcwd() == START, sys.executable == PYTHON)
+```
+
+```{code-cell} ipython3
+CODE
+```
+
+The end.
+
+```{code-cell} ipython3
+n + 1
+```
+"""
+
+
+def write_small(workplace: Path, code: str = "pass") -> None:
+    text = SMALL.replace("START", repr(os.getcwd())).replace("PYTHON", repr(sys.executable)).replace("CODE", code)
+    (workplace / "notebooks" / "small.md").write_text(text)
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """One notebook executed for real, in a working directory full of traps."""
+    workplace = tmp_path_factory.mktemp("executed")
+    with pytest.MonkeyPatch.context() as patch:
+        (workplace / "notebooks").mkdir()
+        patch.setattr(runner, "NOTEBOOKS", workplace / "notebooks")
+        wrong = workplace / "share" / "kernels" / "python3"
+        wrong.mkdir(parents=True)
+        (wrong / "kernel.json").write_text('{"argv": ["false"], "display_name": "wrong", "language": "python"}')
+        patch.setenv("JUPYTER_PATH", str(workplace / "share"))
+        (workplace / "work").mkdir()
+        (workplace / "work" / "random.py").write_text("raise SystemError('taken for the module of that name')")
+        (workplace / "startup.py").write_text("raise SystemError('read')")
+        patch.setenv("PYTHONSTARTUP", str(workplace / "startup.py"))
+        patch.chdir(workplace / "work")
+        write_small(workplace)
+        before = set(workplace.rglob("*"))
+        planned = runner.prepare("small", {"n": "3", "word": 'é"\\'})
+        told: list[tuple[int, int]] = []
+        file = runner.execute(planned, workplace / "out" / "small.ipynb", on_cell=lambda *at: told.append(at))
+        new = {one.relative_to(workplace).as_posix() for one in set(workplace.rglob("*")) - before}
+        yield SimpleNamespace(
+            folder=workplace, planned=planned, told=told, file=file, new=new, notebook=nbformat.read(file, 4)
+        )
+
+
+def test_a_notebook_is_executed_here_with_this_interpreter_and_these_parameters(executed: SimpleNamespace) -> None:
+    code = [cell for cell in executed.notebook.cells if cell.cell_type == "code"]
+    assert code[2].outputs[0].text == 'é"\\' * 3 + " True True\n"
+    assert code[-1].outputs[0].data["text/plain"] == "4"
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5]
+
+
+def test_cells_are_counted_as_the_author_wrote_them(executed: SimpleNamespace) -> None:
+    assert executed.told == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_nothing_but_the_notebook_is_left(executed: SimpleNamespace) -> None:
+    assert executed.file == executed.folder / "out" / "small.ipynb"
+    assert executed.new == {"out", "out/small.ipynb"}
+
+
+def test_the_notebook_says_what_it_was_made_from_and_nothing_of_the_machine(executed: SimpleNamespace) -> None:
+    metadata = executed.notebook.metadata
+    assert set(metadata) == {"emomech", "jupytext", "kernelspec", "language_info"}
+    assert metadata.emomech.pop("seconds") > 0
+    assert metadata.emomech == {
+        "key": executed.planned.key,
+        "parameters": {"n": 3, "word": 'é"\\'},
+        "overrides": {"n": 3, "word": 'é"\\'},
+        "identity": {},
+        "versions": identity.versions(),
+        "commit": identity.commit(),
+    }
+    assert all(set(cell.metadata) <= {"tags"} for cell in executed.notebook.cells)
+    assert str(executed.folder) not in executed.file.read_text().replace(repr(str(executed.folder / "work")), "")
+
+
+def test_cells_that_the_table_of_parameters_replaces_are_hidden(executed: SimpleNamespace) -> None:
+    tags = [cell.metadata.tags for cell in executed.notebook.cells if cell.cell_type == "code"]
+    assert tags == [["parameters", "remove-cell"], ["injected-parameters", "remove-cell"], ["hide-input"], [], []]
+
+
+def test_what_is_fresh_is_known(executed: SimpleNamespace) -> None:
+    assert executed_notebook.fresh(executed.planned, executed.file)
+    assert not executed_notebook.fresh(Planned("small", {}, "another"), executed.file)
+
+
+def failing(workplace: Path, code: str, expected: type[EmomechError] = EmomechError) -> str:
+    """What is said when a cell runs this; what stood there before stands there still."""
+    write_small(workplace, code)
+    target = workplace / "out" / "small.ipynb"
+    target.parent.mkdir()
+    target.write_text("before")
+    with pytest.raises(EmomechError) as caught:
+        runner.execute(runner.prepare("small", {"n": 3}), target)
+    assert type(caught.value) is expected
+    assert target.read_text() == "before" and list(target.parent.iterdir()) == [target]
+    return str(caught.value)
+
+
+def fail_in_place_of_papermill(monkeypatch: pytest.MonkeyPatch, name: str, message: str) -> None:
+    """Let the third code cell fail without a kernel."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    def execute(notebook: Any, *_: object, **__: object) -> None:
+        source = [cell for cell in notebook.cells if cell.cell_type == "code"][2].source
+        raise PapermillExecutionError(4, 4, source, name, message, [])
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "said"),
+    [
+        ("ValueError", EmomechError, "small: code cell 3 (x = 1) failed: ValueError: it does not fit."),
+        ("EmomechError", EmomechError, "small: code cell 3 (x = 1) failed: it does not fit."),
+        ("UsageError", UsageError, "it does not fit."),
+    ],
+)
+def test_a_cell_that_fails_is_named(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: type[EmomechError], said: str
+) -> None:
+    fail_in_place_of_papermill(monkeypatch, name, "it does not fit.")
+    assert failing(workplace, "x = 1\ny = 2", expected) == said
+
+
+def test_a_usage_error_in_a_real_cell_is_passed_on(workplace: Path) -> None:
+    code = "from emomech.core.errors import UsageError\nraise UsageError('x: found y, expected z.')"
+    assert failing(workplace, code, UsageError) == "x: found y, expected z."
+
+
+@pytest.mark.parametrize(
+    ("code", "match"),
+    [
+        ("sys.exit(0)", r"small: stopped before code cell 4 \(n \+ 1\), without an error"),
+        ("os._exit(9)", "small: the kernel died, perhaps for want of memory"),
+    ],
+)
+def test_a_kernel_that_leaves_early_is_no_success(workplace: Path, code: str, match: str) -> None:
+    assert re.match(match, failing(workplace, code))
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "a.ipynb"
+    target.write_text("before")
+
+    def full(source: object, destination: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(runner, "_run_cells", lambda *_: nbformat.v4.new_notebook())
+    monkeypatch.setattr(runner.os, "replace", full)
+    with pytest.raises(EmomechError, match="a.ipynb: cannot be written: No space left on device"):
+        runner.execute(Planned("a", {}, "key"), target)
+    assert target.read_text() == "before" and list(tmp_path.iterdir()) == [target]
+
+
+def test_equal_notebooks_have_equal_cells() -> None:
+    def tidied() -> Any:
+        cells = [nbformat.v4.new_markdown_cell("one"), nbformat.v4.new_markdown_cell("one")]
+        return runner._tidied(nbformat.v4.new_notebook(cells=cells, metadata={"papermill": {"input_path": "/home"}}))
+
+    assert json.dumps(tidied()) == json.dumps(tidied())
+    assert len({cell.id for cell in tidied().cells}) == 2 and "papermill" not in tidied().metadata
+
+
+def test_an_interrupt_ends_the_kernel_and_leaves_nothing(workplace: Path) -> None:
+    write_small(workplace, "open('pid', 'w').write(str(os.getpid()))\nimport time\ntime.sleep(100)")
+    program = """
+        from pathlib import Path
+        from emomech.book import runner
+        runner.NOTEBOOKS = Path("../notebooks")
+        runner.execute(runner.prepare("small", {}), Path("../out/small.ipynb"))
+    """
+    (workplace / "tmp").mkdir()
+    running = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(workplace / "tmp")},
+    )
+    pid = Path("pid")
+    assert wait_for(lambda: pid.exists() and pid.read_text())
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=30)
+    assert said.decode().strip().endswith("KeyboardInterrupt")
+    assert wait_for(lambda: not is_running(int(pid.read_text())))
+    assert not (workplace / "out").exists() and list((workplace / "tmp").iterdir()) == []
+
+
+def wait_for(condition: Callable[[], object]) -> bool:
+    deadline = time.monotonic() + 30
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(condition())
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

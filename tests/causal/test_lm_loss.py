@@ -1,0 +1,62 @@
+"""What an edit costs is nothing where nothing is edited, and what torch's own loss and divergence say elsewhere."""
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from emomech.causal.lm_loss import language_shift
+from emomech.core.hook_points import HookPoint
+from emomech.models.hooks import intervene
+from emomech.models.language_model import randomised
+from emomech.models.tokens import batches, tokenize
+from emomech.saes.edits import Add
+
+POINT = HookPoint(1)
+VALUE = torch.randn(tiny.D_MODEL, generator=torch.Generator().manual_seed(0))
+
+
+def test_no_edit_costs_nothing() -> None:
+    found = language_shift(tiny.language_model("gpt2"), tiny.TEXTS[:3], {})
+    np.testing.assert_array_equal(found.before, found.after)
+    assert np.abs(found.kl).max() < 1e-6
+    np.testing.assert_array_equal(found.agree, found.n_tokens)
+    means = found.means()
+    assert means["loss"] == pytest.approx(0) and means["agreement"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("text", tiny.TEXTS[:3])
+def test_each_text_alone_gives_torchs_figures(text: str) -> None:
+    lm = tiny.language_model("llama")
+    found = language_shift(lm, tiny.TEXTS[:3], {POINT: Add(VALUE)})
+    (batch,) = batches(tokenize(lm, [text]), pad_id=lm.pad_id)
+    ids = batch.input_ids[0, 1:]
+    with torch.inference_mode():
+        clean = lm.module(**batch.forward_kwargs()).logits[0, :-1].log_softmax(-1)
+        with intervene(lm, {POINT: Add(VALUE, mask=batch.content_mask)}):
+            edited = lm.module(**batch.forward_kwargs()).logits[0, :-1].log_softmax(-1)
+    row = tiny.TEXTS.index(text)
+    assert found.n_tokens[row] == len(ids)
+    assert found.before[row] == pytest.approx(
+        torch.nn.functional.nll_loss(clean, ids, reduction="sum").item(), rel=1e-4
+    )
+    assert found.after[row] == pytest.approx(
+        torch.nn.functional.nll_loss(edited, ids, reduction="sum").item(), rel=1e-4
+    )
+    kl = torch.nn.functional.kl_div(edited, clean, log_target=True, reduction="sum").item()
+    assert found.kl[row] == pytest.approx(kl, rel=1e-3) and kl > 0
+    assert found.agree[row] == (clean.argmax(-1) == edited.argmax(-1)).sum()
+
+
+def test_another_model_can_be_compared_with() -> None:
+    lm = tiny.language_model("gpt2")
+    found = language_shift(lm, tiny.TEXTS[:3], {}, edited=randomised(lm, 0))
+    assert (found.kl > 0.01).all()
+
+
+def test_means_weigh_texts_as_often_as_they_were_drawn() -> None:
+    found = language_shift(tiny.language_model("gpt2"), tiny.TEXTS[:3], {POINT: Add(VALUE)})
+    drawn = np.array([[1.0, 1.0, 1.0], [0.0, 3.0, 0.0]])
+    means = found.means(drawn)
+    assert means["kl"][1] == pytest.approx(found.kl[1] / found.n_tokens[1])
+    assert means["loss"][0] == pytest.approx(found.after.sum() / found.before.sum() - 1)

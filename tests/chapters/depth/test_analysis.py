@@ -1,0 +1,141 @@
+"""Five measures on a model in which it is known at which depth each begins, and on one that is at chance."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import planted
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from emomech.chapters.depth import rule
+from emomech.chapters.depth.analysis import Depth, depth
+from emomech.chapters.depth.measures import first_of_each
+from emomech.core.errors import UsageError
+from emomech.stats.auroc import auroc_draws
+from emomech.stats.estimates import bootstrap_weights
+from emomech.stats.tables import checked, number
+from emomech.study.study import Study
+
+SIZES = {"n_texts": 128, "n_edited": 48, "n_resamples": 1000}
+HALF_WAY = (planted.BANDS["emotion"][0] - 0.5) / planted.N_BLOCKS
+"""Between the last depth without emotion features and the first with them."""
+
+
+def study(null: bool = False, controls: tuple[Study, ...] = ()) -> Study:
+    made = planted.study(400, null=null)
+    vars(made)["controls"] = list(controls)
+    return made
+
+
+@pytest.fixture(scope="module")
+def clear() -> Depth:
+    again = planted.study(400, seed=1)
+    chance = planted.study(400, seed=2)
+    labels = np.random.default_rng(0).permutation([e.label for e in chance.corpus.examples])
+    shuffled = [replace(e, label=str(label)) for e, label in zip(chance.corpus.examples, labels, strict=True)]
+    vars(chance)["corpus"] = replace(chance.corpus, name="shuffled", examples=tuple(shuffled))
+    vars(again)["corpus"] = replace(again.corpus, name="again")
+    return checked(depth(study(controls=(again, chance)), **SIZES))
+
+
+def begins(found: Depth, measure: str, where: str = "answer", summary: str = "onset") -> float:
+    return number(found.summaries, "depth", task="emotion", where=where, measure=measure, summary=summary).value
+
+
+@pytest.mark.parametrize("measure", ["probe", "best feature", "read-out"])
+def test_what_reads_begins_where_the_emotion_features_begin(clear: Depth, measure: str) -> None:
+    assert begins(clear, measure) == pytest.approx(HALF_WAY, abs=0.05)
+
+
+def test_what_intervenes_begins_with_what_the_emotion_is_made_from(clear: Depth) -> None:
+    """Role and voice stand at the answer from the embedding on, desirability and entity from the third block."""
+    assert begins(clear, "effect of features") == 0
+    assert 2 / 6 < begins(clear, "effect of activation") < 3 / 6
+
+
+def test_at_the_text_the_emotion_is_decodable_and_not_used(clear: Depth) -> None:
+    assert begins(clear, "probe", "text") == pytest.approx(HALF_WAY, abs=0.05)
+    assert np.isnan(begins(clear, "effect of features", "text"))
+    measured = set(clear.profile.query("where == 'text'").measure)
+    assert measured == {"probe", "best feature", "effect of features"}
+
+
+def test_profiles_are_what_is_planted(clear: Depth) -> None:
+    rows = clear.profile.query("condition == 'trained' and task == 'emotion' and where == 'answer'")
+    value = rows.pivot_table(index="depth", columns="measure", values="value")
+    late = value.index.to_numpy() > 4.5 / 6
+    reading = ["probe", "best feature", "read-out"]
+    assert value.loc[late, reading].min().min() > 0.95
+    assert value.loc[~late, reading].max().max() < 0.3
+    assert value.loc[late, "effect of activation"].min() == 1
+    assert (rows.low <= rows.value + 1e-9).all() and (rows.high >= rows.value - 1e-9).all()
+
+
+@pytest.mark.parametrize("condition", ["random weights", "shuffled labels"])
+def test_the_controls_show_nothing(clear: Depth, condition: str) -> None:
+    rows = clear.profile.query("condition == @condition")
+    assert (rows.low > 0.05).mean() < 0.05
+    assert rows.value.abs().max() < 0.35
+
+
+def test_measures_differ_as_they_do_by_construction(clear: Depth) -> None:
+    rows = clear.measure_differences.query("task == 'emotion' and where == 'answer' and summary == 'onset'")
+    causal = {"effect of features", "effect of activation"}
+    for row in rows.to_dict("records"):
+        assert (row["p_corrected"] < 0.05) == bool({row["first"], row["second"]} & causal)
+
+
+def test_verdicts(clear: Depth) -> None:
+    found = rule.depth(clear)
+    assert found.outcome == "replicates"
+    assert "too: again (7 of 7 pairs)" in found.reason
+    assert "Control tasks that cannot be tested: shuffled" in found.reason
+
+
+def test_the_same_task_again_is_no_other_task(clear: Depth) -> None:
+    rows = clear.task_differences.query("task == 'again' and difference == difference")
+    assert len(rows) >= 10
+    assert not (rows.p_corrected < 0.05).any()
+    assert rows.query("summary == 'onset'").difference.abs().max() < 0.05
+
+
+def test_a_model_at_chance_is_not_measured() -> None:
+    found = checked(depth(study(null=True), **SIZES))
+    assert "no better than chance" in found.setting.untested[0]
+    assert not len(found.profile) and not len(found.measure_differences)
+    assert rule.depth(found).outcome == "cannot be tested here"
+
+
+def test_why_nothing_can_be_said_is_said() -> None:
+    few = depth(study(), **(SIZES | {"n_texts": 20}))
+    assert few.setting.untested[0] == "only 5 texts of each label stand on one side of the split, 8 are needed"
+    shallow = study()
+    vars(shallow)["saes"] = dict(list(planted.saes().items())[:3])
+    assert "SAEs at 3 hook points" in depth(shallow, **SIZES).setting.untested[0]
+    alike = study()
+    vars(alike)["answers"] = [" joy", " joy .", " fear", " anger"]
+    assert "begins both with the token" in depth(alike, **SIZES).setting.untested[0]
+
+
+def test_so_few_draws_that_nothing_could_be_found_are_refused() -> None:
+    with pytest.raises(UsageError, match="n_resamples 400: expected at least 800"):
+        depth(study(), n_resamples=400)
+
+
+def test_the_seed_decides_everything() -> None:
+    first, second = (depth(study(), n_texts=48, n_edited=8, n_resamples=800) for _ in range(2))
+    pd.testing.assert_frame_equal(first.profile, second.profile)
+
+
+def test_draws_of_the_auroc_are_those_of_scikit_learn_with_weights() -> None:
+    rng = np.random.default_rng(0)
+    scores, member = np.round(rng.normal(size=60), 1), rng.random(60) < 0.4
+    weights = bootstrap_weights([str(i) for i in range(60)], 5, 0)
+    found = auroc_draws(scores, member, weights)
+    for draw, weight in zip(found, weights, strict=True):
+        assert draw == pytest.approx(roc_auc_score(member, scores, sample_weight=weight))
+
+
+def test_equally_many_of_each_label_are_taken() -> None:
+    assert first_of_each(np.array([0, 1, 1, 0, 0, 1]), 2).tolist() == [0, 1, 2, 3]

@@ -1,0 +1,55 @@
+"""Profiles and onsets are drawn with their control and their intervals, of the task that is chosen, and on empty tables."""
+
+import json
+
+import pytest
+import vl_convert
+from tables import table
+
+from emomech.chapters.depth import charts
+from emomech.chapters.depth.analysis import PROFILE, SUMMARIES
+from emomech.core.errors import UsageError
+from emomech.figures.palette import MEASURE_COLOURS
+
+TASKS, CONDITIONS = ("emotion", "worth"), ("trained", "random weights", "shuffled labels")
+PROFILES = table(
+    PROFILE,
+    [
+        (condition, task, "answer", measure, at, 0.4, 0.3, 0.5, 60)
+        for condition in CONDITIONS
+        for task in TASKS
+        for measure in MEASURE_COLOURS
+        for at in (0.0, 0.5, 1.0)
+    ],
+)
+BEGINS = table(SUMMARIES, [(task, "answer", m, "onset", 0.5, 0.4, 0.6, 60) for task in TASKS for m in MEASURE_COLOURS])
+DRAWN = {"profiles": charts.profiles(PROFILES, "answer"), "onsets": charts.onsets(BEGINS, "answer")}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_it_is_valid_says_what_it_shows_and_draws(name: str) -> None:
+    spec = DRAWN[name].to_dict()
+    assert len(spec["description"]) > 40 and spec["width"] == "container"
+    svg = vl_convert.vegalite_to_svg(json.loads(DRAWN[name].to_json()) | {"width": 350})
+    assert svg.count("<path") + svg.count("<line") > 10
+    assert all(colour in svg for colour in MEASURE_COLOURS.values())
+
+
+def test_task_and_control_are_chosen_among_those_of_the_table() -> None:
+    chosen = {p["name"]: p["bind"]["options"] for p in DRAWN["profiles"].to_dict()["params"] if "value" in p}
+    assert chosen == {"task": list(TASKS), "control": list(CONDITIONS[1:])}
+    text = json.dumps(DRAWN["profiles"].to_dict())
+    assert "datum.task === task" in text and "datum.condition === control" in text
+
+
+def test_intervals_are_drawn() -> None:
+    for chart in DRAWN.values():
+        text = json.dumps(chart.to_dict())
+        assert '"low' in text and '"high' in text
+
+
+def test_empty_tables_draw_and_a_place_that_is_not_there_is_named() -> None:
+    assert charts.profiles(PROFILES.iloc[:0], "text").to_dict()
+    assert charts.onsets(BEGINS.iloc[:0], "text").to_dict()
+    with pytest.raises(UsageError, match="where 'text': the table has answer"):
+        charts.profiles(PROFILES, "text")

@@ -1,0 +1,125 @@
+"""Scarcity on planted models: an emotion that is split where it is scarce, or not, and models that are not there."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import planted
+import pytest
+
+from emomech.causal.concentration import EFFECTIVE, RECALL, TOTAL
+from emomech.chapters.scarcity import analysis, rule
+from emomech.chapters.scarcity.analysis import LESS, OTHERS, SCARCE, Opened, Scarcity, difference_over_seeds, scarcity
+from emomech.core.errors import UsageError
+from emomech.organism import records
+from emomech.saes.sae import Sae
+from emomech.stats.tables import checked, number
+from emomech.study.spec import StudySpec
+from emomech.study.study import Study
+
+EMOTION, RIVAL = "anger", "fear"
+NAMES = "rare,rare-seed1,usual,usual-seed1,rival,rival-seed1"
+SIZES = {"models": NAMES, "emotion": EMOTION, "n_texts": 16, "n_resamples": 60}
+
+
+def split(sae: Sae, emotion: str, copies: int) -> Sae:
+    """Put so many features in the place of one: each fires as it did, and writes its share."""
+    import torch
+
+    which, more = planted.feature_names().index(f"emotion:{emotion}"), copies - 1
+    share = sae.W_dec[which] / copies
+    W_dec = torch.cat([sae.W_dec, share.expand(more, -1)])
+    W_dec[which] = share
+    W_enc = torch.cat([sae.W_enc, sae.W_enc[:, [which]].expand(-1, more)], 1)
+    b_enc = torch.cat([sae.b_enc, sae.b_enc[which].expand(more)])
+    return replace(sae, W_dec=W_dec, W_enc=W_enc, b_enc=b_enc, threshold=torch.full((len(W_dec),), 1.5))
+
+
+def opener(own: int, other: int, null: bool = False):
+    """Open planted models in which the scarce emotion is split into so many features, two seeds each."""
+
+    def opened(study: Study, name: str) -> Opened:
+        condition, _, seed = name.partition("-seed")
+        if condition not in ("rare", "usual", "rival"):
+            raise UsageError(f"{name!r}: its files are not there. Make them: emomech organism train --preset {name}")
+        made = planted.study(480, null=null)
+        emotion, copies = {"rare": (EMOTION, own), "rival": (RIVAL, other), "usual": (EMOTION, 1)}[condition]
+        vars(made)["saes"] = {p: split(planted.saes()[p], emotion, copies) for p in planted.POINTS[-2:]}
+        shares = dict.fromkeys(planted.CLASSES["emotion"], 0.25)
+        scarce = {} if condition == "usual" else {emotion: 0.02}
+        return Opened(name, shares | scarce, int(seed or 0), made)
+
+    return opened
+
+
+def found(monkeypatch: pytest.MonkeyPatch, own: int, other: int, **changed: object) -> Scarcity:
+    monkeypatch.setattr(analysis, "opened", opener(own, other, bool(changed.pop("null", False))))
+    arguments: Mapping[str, object] = SIZES | changed
+    return checked(scarcity(Study(StudySpec(sae=None)), **arguments))  # pyright: ignore[reportArgumentType]
+
+
+def change(result: Scarcity, emotion: str, who: str, measure: str = EFFECTIVE):
+    return number(result.contrasts, "difference", emotion=emotion, share=0.02, who=who, measure=measure)
+
+
+def test_what_scarcity_does_is_found_and_tells_the_emotion_from_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = found(monkeypatch, own=6, other=4)
+    assert change(result, EMOTION, SCARCE).value == pytest.approx(5, abs=0.1)
+    assert change(result, RIVAL, SCARCE).value == pytest.approx(3, abs=0.1)
+    for emotion in (EMOTION, RIVAL):
+        assert change(result, emotion, OTHERS).value == pytest.approx(0, abs=0.05)
+        assert change(result, emotion, SCARCE, TOTAL).value == pytest.approx(0, abs=0.05)
+        assert change(result, emotion, SCARCE, RECALL).value == 0
+    expected = change(result, RIVAL, SCARCE).value - change(result, RIVAL, OTHERS).value
+    assert change(result, RIVAL, LESS).value == pytest.approx(expected)
+    assert rule.scarcity(result).outcome == "replicates"
+    assert (result.models.set_index("model").scarce == [EMOTION, EMOTION, "", "", RIVAL, RIVAL]).all()
+
+
+def test_an_emotion_that_is_diffuse_by_itself_is_told_from_scarcity(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert rule.scarcity(found(monkeypatch, own=6, other=1)).outcome == "partly"
+
+
+def test_models_that_are_alike_show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = found(monkeypatch, own=1, other=1)
+    assert rule.scarcity(result).outcome == "does not replicate"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"models": "gone,rare,rare-seed1,usual"}, {"models": "rare,rare-seed1,rival"}, {"null": True}]
+)
+def test_without_two_models_each_it_cannot_be_tested(monkeypatch: pytest.MonkeyPatch, changed: dict) -> None:
+    result = found(monkeypatch, own=6, other=4, **changed)
+    assert "there are not 2 models each" in result.setting.untested[0]
+    assert rule.scarcity(result).outcome == "cannot be tested here"
+    assert result.contrasts.emotion.eq(EMOTION).sum() == 0
+
+
+def test_a_model_that_is_missing_is_named_with_what_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = found(monkeypatch, own=6, other=4, models=f"gone,{NAMES}")
+    row = result.models.iloc[0]
+    assert row.model == "gone" and "emomech organism train --preset gone" in row.untested
+    assert result.setting.untested[0] == "" and result.setting.n_models[0] == 6
+
+
+def test_differences_are_of_means_over_seeds() -> None:
+    """By hand; and seeds that differ widen the interval though no text does."""
+    flat = [np.full(400, x) for x in (3.0, 5.0, 7.0)], [np.full(400, x) for x in (1.0, 1.0)]
+    draws = difference_over_seeds(flat, 0)
+    assert draws[0] == 4
+    assert draws[1:].std() == pytest.approx(np.std([3, 5, 7]) / np.sqrt(3), rel=0.15)
+    holes = [np.array([np.nan, 2.0]), np.array([4.0, 2.0])], [np.array([1.0, 1.0])]
+    assert difference_over_seeds(holes, 0)[0] == 3
+
+
+def test_shares_are_read_from_the_record_and_add_up() -> None:
+    shares, seed = records.shares("organism")
+    assert seed == 0 and sum(shares.values()) == pytest.approx(1)
+    assert list(shares.values()) == pytest.approx([1 / 7] * 7)
+    with pytest.raises(UsageError, match="no embedded model"):
+        records.shares("gpt2-small")
+
+
+def test_the_state_of_other_records_is_refused() -> None:
+    with pytest.raises(UsageError, match="is not that of the records"):
+        scarcity(Study(StudySpec(sae=None)), state="other")

@@ -1,0 +1,209 @@
+"""Tracing on a model in which it is known which features carry the emotion, and on one in which none does."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import planted
+import pytest
+import torch
+
+from emomech.causal.ablation import Asked, ranked
+from emomech.causal.dictionary import Parts
+from emomech.causal.logit_attribution import written_labels
+from emomech.causal.questions import Questions, balanced
+from emomech.chapters.tracing import rule
+from emomech.chapters.tracing.analysis import EVERYWHERE, JOINT, KEPT_SIZE, SIZE, Tracing, tracing
+from emomech.chapters.tracing.curves import ALL_TEXTS, FEATURES, MATCHED, SILENT, UNTRAINED
+from emomech.chapters.tracing.phases import PHASES, phases
+from emomech.chapters.tracing.single_features import by_layer, single_effects
+from emomech.core.hook_points import FeatureId, HookPoint
+from emomech.data import corpus
+from emomech.stats.tables import checked, number
+
+FEW = {"n_discover": 15, "n_report": 8, "n_resamples": 50}
+NAMES = planted.feature_names()
+CARRIERS = {f"{family}:{name}" for family, classes in planted.CLASSES.items() for name in classes}
+JOINT_LOSS = 8.0
+"""Log-odds of 8 − log 3 with the emotion's direction at full length, of − log 3 with none."""
+
+
+@pytest.fixture(scope="module")
+def clear() -> Tracing:
+    return checked(tracing(planted.study(480), n_single=6, **FEW))
+
+
+def names(table: pd.DataFrame) -> list[str]:
+    return [NAMES[index] for index in table.feature]
+
+
+def test_what_carries_the_emotion_is_ranked_first(clear: Tracing) -> None:
+    assert set(names(clear.first)) <= CARRIERS
+    assert (clear.first.estimate.diff().dropna() <= 0).all()
+    assert (clear.first.rank_shuffled > clear.first["rank"]).all()
+
+
+def test_every_carrier_is_needed_and_no_background_is(clear: Tracing) -> None:
+    carries = np.isin(names(clear.singles), list(CARRIERS))
+    needed = (clear.singles.q < 0.05) & (clear.singles.loss > 0)
+    assert needed[carries & (clear.singles.kind == "screened")].mean() > 0.9
+    assert not needed[~carries].any()
+    assert np.abs(clear.singles.loss[~carries]).max() < 1e-3
+
+
+def test_the_emotion_features_come_first_in_their_layers(clear: Tracing) -> None:
+    for depth in (5, 6):
+        rows = clear.singles[np.isclose(clear.singles.depth, depth / planted.N_BLOCKS)].sort_values("rank")
+        assert {name.split(":")[0] for name in names(rows)[:4]} == {"emotion"}
+
+
+def test_few_take_all_and_enough_keep_all(clear: Tracing) -> None:
+    size, joint, kept = (
+        number(clear.headline, "value", texts=ALL_TEXTS, measure=measure) for measure in (SIZE, JOINT, KEPT_SIZE)
+    )
+    assert joint.value == pytest.approx(JOINT_LOSS, abs=0.05)
+    assert size.value <= 16 and kept.value <= 32  # 7 points, of which 3, 2 and 2 have 4, 6 and 4 that carry
+    assert number(clear.curves, "value", condition=FEATURES, edit="ablated", measure="share", k=32).low > 0.95
+
+
+def test_what_is_kept_grows_from_none_to_all(clear: Tracing) -> None:
+    kept = (
+        clear.curves.query("condition == @FEATURES and edit == 'kept alone' and measure == 'share'")
+        .set_index("k")
+        .value
+    )
+    assert kept.loc[1] == pytest.approx(0, abs=0.01)
+    assert kept.iloc[-1] == pytest.approx(1, abs=1e-4)
+    without_error = clear.curves.query("edit == 'kept alone, error at its mean' and measure == 'share'").value
+    assert without_error.max() < 0.01  # early on the meaning stands where no feature reads it
+
+
+def test_controls_cost_less_and_dimensions_as_much_since_features_are_dimensions(clear: Tracing) -> None:
+    lead = clear.advantage[clear.advantage.texts == ALL_TEXTS].set_index("baseline")
+    assert lead.low[[MATCHED, "shuffled labels", UNTRAINED]].min() > 1
+    assert lead.low["residual dimensions"] <= 0
+    assert lead.features[SILENT] - lead.other[SILENT] == pytest.approx(lead.difference[SILENT])
+
+
+def test_nodes(clear: Tracing) -> None:
+    loss = clear.nodes.set_index(["node", "hook_point"]).loss
+    points = [str(point) for point in planted.POINTS]
+    assert loss["SAE error"][points[3:]].abs().max() < 1e-3  # all that is left in late layers, the SAEs read
+    assert loss["SAE error"][points[0]] == pytest.approx(JOINT_LOSS, abs=0.05)
+    assert loss["all features"][points].min() > 7.9 and loss["whole activation"][[*points, EVERYWHERE]].min() > 7.9
+
+
+def test_screen_and_ablation_agree(clear: Tracing) -> None:
+    rows = clear.layers[clear.layers.hook_point == EVERYWHERE].set_index("kind")
+    assert rows.agreement["screened"] > 0.8 and rows.same_sign["screened"] > 0.95 and rows.zero["screened"] > 0.8
+    assert rows.n_found["screened"] > 20 and rows.n_needed["audited"] <= rows.n_found["audited"] < rows.n["audited"]
+    assert (clear.layers.expected == 0.05 * clear.layers.n).all()
+
+
+def test_only_features_of_an_emotion_write_labels(clear: Tracing) -> None:
+    questions = Questions.of(planted.study(160), range(8))
+    every = [FeatureId(planted.POINTS[-1], i) for i in range(len(NAMES))]
+    assert written_labels(questions, planted.saes(), every) == [
+        name.split(":")[1] if name.startswith("emotion") else "" for name in NAMES
+    ]
+    assert (clear.first.writes == "").sum() >= 8
+
+
+@pytest.mark.parametrize("layer", [1, 3, 5])
+def test_an_exact_effect_is_that_of_a_hook_on_one_text(layer: int) -> None:
+    """An independent way: a plain forward hook, each text alone, without padding or masks."""
+    study = planted.study(160)
+    questions = Questions.of(study, balanced(study, "report", 2))
+    parts = Parts.of(questions, planted.saes())
+    point, features = HookPoint(layer), [0, 4, 8, 10, 11]
+    asked = Asked.of(questions)
+    found = asked.losses([parts.ablate([FeatureId(point, i) for i in features])])[0]
+    mean = parts.usual[point].features
+
+    def hook(_, __, output):
+        for i in features:
+            value = output[0] @ planted.saes()[point].W_enc[:, i]
+            value = torch.where(value > 1.5, value, 0.0)
+            value[0] = mean[i]  # the BOS stays as it is
+            output = output + (mean[i] - value)[:, None] * planted.saes()[point].W_dec[i]
+        return output
+
+    def odds(row: int) -> float:
+        logits = study.lm.module(torch.tensor([questions.texts[row].ids])).logits[0, -1].double()
+        z, own = logits[questions.label_ids[row]], int(questions.gold[row])
+        return float(z[own] - torch.cat([z[:own], z[own + 1 :]]).logsumexp(0))
+
+    before = [odds(row) for row in range(len(questions))]
+    handle = study.lm.blocks[layer].register_forward_hook(hook)
+    after = [odds(row) for row in range(len(questions))]
+    handle.remove()
+    assert found == pytest.approx(np.subtract(before, after), abs=1e-4)
+    assert np.abs(found).max() > 1
+
+
+def test_dimensions_are_screened_as_their_two_signs_together() -> None:
+    questions = Questions.of(planted.study(160), range(40))
+    dimensions = Parts.dimensions(questions, planted.POINTS)
+    found = ranked(questions, dimensions)
+    by_name = dict(zip(found.parts, found.loss, strict=True))
+    features = ranked(questions, Parts.of(questions, planted.saes()))
+    last = planted.POINTS[-1]
+    for i, name in enumerate(NAMES):
+        if name.startswith("emotion"):
+            axis = FeatureId(last, int(planted.directions()[name].argmax()))
+            own = features.loss[features.parts.index(FeatureId(last, i))]
+            assert by_name[axis] == pytest.approx(own, abs=1e-3)
+
+
+def test_phases_hold_all_of_the_first_and_their_effect() -> None:
+    study = planted.study(480)
+    found = checked(phases(study, k=16, starts=[0.0, 0.5, 0.83], **FEW)).phases
+    ours = found[found.condition == FEATURES]
+    assert ours.n_first.sum() == 16 and ours.expected.sum() == pytest.approx(16)
+    assert (ours.loss[ours.n_first > 2] > 2).all() and (ours.loss[ours.n_first == 0] == 0).all()
+    control = found[found.condition == MATCHED]
+    assert control.loss.sum() < ours.loss.sum() / 2
+    assert len(phases(study, k=4, **FEW).phases) == 6  # thirds
+    assert list(phases(study, k=0).phases.columns) == list(PHASES.columns)
+
+
+def test_the_verdict_is_partly_where_dimensions_do_as_well(clear: Tracing) -> None:
+    found = rule.tracing(clear)
+    assert found.outcome == "partly"
+    assert "does not cost less: residual dimensions." in found.reason
+
+
+def test_the_seed_decides_everything(clear: Tracing) -> None:
+    again = tracing(planted.study(480), n_single=6, **FEW)
+    for table in ("curves", "singles", "first", "headline"):
+        pd.testing.assert_frame_equal(getattr(again, table), getattr(clear, table))
+
+
+def test_a_model_at_chance_is_not_tested() -> None:
+    found = checked(tracing(planted.study(480, null=True), **FEW))
+    assert "at chance" in found.setting.untested.iloc[0] and found.curves.empty
+    assert rule.tracing(found).outcome == "cannot be tested here"
+
+
+def test_labels_that_begin_alike_and_too_few_texts_are_not_tested() -> None:
+    study = planted.study(160)
+    vars(study)["answers"] = [" joy", " joy .", " fear", " anger"]
+    assert "begins both with the token" in tracing(study).setting.untested.iloc[0]
+    assert "fewer than 5 texts" in tracing(planted.study(32)).setting.untested.iloc[0]
+
+
+def test_where_nothing_is_carried_no_more_is_found_than_by_chance() -> None:
+    """The random openings decide what fires, so that no feature helps the gold label; the null is tested below the gate."""
+    study = planted.study(480, null=True)
+    chooses, questions = (Questions.of(study, balanced(study, split, 15)) for split in ("discover", "report"))
+    parts = Parts.of(chooses, planted.saes())
+    found = single_effects(Asked.of(questions), parts, ranked(chooses, parts), 4, seed=0)
+    summary = by_layer(found, questions.clusters)[0]
+    assert summary.kind == "screened" and summary.n_needed <= 0.05 * summary.n
+
+
+def test_texts_without_annotation_can_be_traced() -> None:
+    study = planted.study(240)
+    bare = [replace(example, words=(), answer_tags={}) for example in study.corpus.examples]
+    vars(study)["corpus"] = corpus.make("mine", bare, study.corpus.labels)
+    assert not tracing(study, n_discover=8, n_report=6, n_single=1, n_resamples=20).setting.untested.iloc[0]

@@ -1,0 +1,206 @@
+"""The command line: what it answers, how it exits, and that help does not wait for a framework."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from emomech.book import build, runner
+from emomech.book.runner import Planned
+from emomech.cli import main as cli
+from emomech.core.errors import EmomechError
+from emomech.organism import evaluate
+from emomech.organism.recipe import Recipe
+from emomech.saes.override import FORCE
+
+Capture = pytest.CaptureFixture[str]
+
+
+def run(*arguments: str) -> int:
+    """Call the command line; the code it exits with."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(list(arguments))
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "notebooks"], ["run", "--help"]])
+def test_help_and_lists_are_there_at_once(arguments: list[str]) -> None:
+    program = (
+        "import sys\nfrom emomech.cli.main import main\n"
+        f"try:\n    main({arguments})\nfinally:\n    assert not {{'torch', 'transformers', 'altair'}} & set(sys.modules)\n"
+    )
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert time.monotonic() - started < 5  # under a second on a machine that does nothing else
+
+
+def test_lists_say_what_there_is(capsys: Capture) -> None:
+    assert run("list") == 0
+    out = capsys.readouterr().out
+    for word in ("models", "gpt2", "gemma-scope-2b-res-16k", "six-and-calm", "notebook flow", "-p n_permutations=200"):
+        assert word in out
+    assert run("list", "models") == 0
+    assert "corpora" not in capsys.readouterr().out
+
+
+def test_a_card_is_printed_with_where_the_data_are(capsys: Capture) -> None:
+    assert run("card", "crowd-envent") == 0
+    out = capsys.readouterr().out
+    assert "## crowd-enVENT" in out
+    assert out.endswith("Here: from a file alone: it is on no hub.\n")
+    assert run("card", "crowd-event") == 2
+    assert "Did you mean 'crowd-envent'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "nosuch"], ["nosuch", "behaviour", "flow"]),
+        (["run", "behaviour", "-p", "nosuch=1"], ["nosuch", "model", "corpus", "n_resamples"]),
+        (["run", "behaviour", "-p", "modle=gpt2"], ["modle", "model"]),
+        (["run", "behaviour", "-p", "model=gpt3"], ["gpt3", "gpt2", "organism"]),
+        (["run", "behaviour", "-p", "seed=many"], ["seed", "many", "a whole number"]),
+        (["run", "behaviour", "-p", "seed"], ["'seed'", "NAME=VALUE"]),
+        (["run", "behaviour", "-p", "seed=1", "-p", "seed=2"], ["seed", "twice"]),
+        (["run", "behaviour", "-p", "corpus=nowhere/texts.csv"], ["nowhere/texts.csv"]),
+        (["sae", "train", "--model", "gpt3", "--corpus", "organism", "--out", "x"], ["gpt3", "organism"]),
+        (["organism", "train", "--preset", "scarce"], ["'scarce'", "'scarcity'", "disgust02"]),
+        (["organism", "evaluate", "--preset", "seeds"], ["is a group", "seed1, seed2"]),
+    ],
+)
+def test_what_is_asked_wrongly_is_named(
+    arguments: list[str], said: list[str], capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 2
+    shown = capsys.readouterr()
+    assert not shown.out
+    assert shown.err.startswith("emomech: ")
+    assert all(word in shown.err for word in said), shown.err
+    assert "Traceback" not in shown.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_is_one_message_and_a_traceback_on_request(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(profile: str) -> None:
+        raise EmomechError("the lights are out.")
+
+    monkeypatch.setattr(build, "check", fail)
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    assert run("check") == 1
+    assert capsys.readouterr().err == "emomech: the lights are out.\n"
+    assert run("--debug", "check") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_problems_of_the_book_are_listed(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "check", lambda profile: ["flow is stale"])
+    for arguments in (["check"], ["check", "book"]):
+        assert run(*arguments) == 1
+        assert "flow is stale" in capsys.readouterr().err
+
+
+@pytest.fixture
+def executed(monkeypatch: pytest.MonkeyPatch) -> list[Planned]:
+    """Notebooks are not executed but noted."""
+    found: list[Planned] = []
+
+    def execute(planned: Planned, target: Path, *, on_cell: object) -> Path:
+        found.append(planned)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps({"metadata": {"emomech": {"key": planned.key}}}))
+        return target
+
+    def render_single(notebook: Path, out: Path) -> Path:
+        out.mkdir(exist_ok=True)
+        page = out / f"{notebook.stem}.html"
+        page.touch()
+        return page
+
+    monkeypatch.setattr(runner, "execute", execute)
+    monkeypatch.setattr(build, "render_single", render_single)
+    return found
+
+
+def test_a_run_is_executed_once(executed: list[Planned], tmp_path: Path, capsys: Capture) -> None:
+    asked = ["run", "behaviour", "-p", "limit=100", "--out", str(tmp_path / "out")]
+    for _ in range(2):
+        assert run(*asked) == 0
+        assert capsys.readouterr().out.strip() == str(tmp_path / "out" / "html" / "behaviour.html")
+    assert [planned.overrides for planned in executed] == [{"limit": 100}]
+    assert run(*asked[:3], "limit=200", *asked[4:]) == 0
+    assert len(executed) == 2
+
+
+def test_a_notebook_of_the_users_is_not_replaced(executed: list[Planned], tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "behaviour.ipynb").write_text("{}")
+    assert run("run", "behaviour", "--out", str(tmp_path)) == 2
+    assert "behaviour.ipynb: was not written by emomech" in capsys.readouterr().err
+    assert (tmp_path / "behaviour.ipynb").read_text() == "{}"
+    assert not executed
+
+
+def test_an_interrupt_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    def stop(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(build, "build", stop)
+    assert run("book") == cli.INTERRUPTED == 130
+    assert capsys.readouterr().err.strip().splitlines() == [
+        "emomech: interrupted. What was finished is kept, nothing half-written is."
+    ]
+
+
+def test_gates_are_told_to_people_and_to_programs(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    rows = [("drill, name", "two to four persons", 0.9, 200), ("recall", "joy", 0.8, 30)]
+    measured = pd.DataFrame(rows, columns=list(evaluate.EVALUATION.columns))
+    monkeypatch.setattr(evaluate, "evaluate", lambda study: measured)
+    assert run("organism", "evaluate", "--format", "json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(gate["bound"], gate["met"]) for gate in told["gates"]] == [("≥ 0.98", False), ("≥ 0.6", True)]
+    assert told["measured"][1]["value"] == 0.8
+    assert run("organism", "evaluate") == 0
+    assert "≥ 0.98" in capsys.readouterr().out
+
+
+def test_a_group_of_organisms_is_trained_one_after_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
+) -> None:
+    from emomech.organism import build, records
+
+    made: list[tuple[Path, int, dict[str, float]]] = []
+
+    def note(out: Path, *, recipe: Recipe, seed: int, device: str, say: object) -> None:
+        made.append((out, seed, dict(recipe.shares)))
+
+    monkeypatch.setattr(build, "train", note)
+    assert run("organism", "train", "--preset", "scarcity", "--out", str(tmp_path)) == 0
+    assert len(made) == 13
+    assert (tmp_path / "disgust02-seed1", 1, {"disgust": 0.02}) in made
+    assert capsys.readouterr().out.split() == [str(out) for out, _, _ in made]
+    made.clear()
+    assert run("organism", "train", "--preset", "seed2", "--out", str(tmp_path / "mine")) == 0
+    assert run("organism", "train", "--preset", "seed2") == 0
+    assert made == [(tmp_path / "mine", 2, {}), (records.WEIGHTS / "seed2", 2, {})]
+
+
+@pytest.mark.parametrize("command", [["run", "flow"], ["book"]])
+def test_force_is_told_to_what_executes_the_notebooks(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise EmomechError(f"forced: {os.environ.get(FORCE)}")
+
+    monkeypatch.setattr(runner, "prepare", stop)
+    monkeypatch.setattr(build, "build", stop)
+    monkeypatch.setenv(FORCE, "0")
+    for arguments, told in (([], "forced: 0"), (["--force"], "forced: 1")):
+        assert run(*command, *arguments) == 1
+        assert told in capsys.readouterr().err

@@ -1,0 +1,116 @@
+"""The embedded model made from nothing, in small: files that load, a card, and nothing done twice."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from emomech.core.errors import UsageError
+from emomech.models.loading import load_model
+from emomech.organism import build, evaluate, learning_curve
+from emomech.organism.curriculum import PHASES
+from emomech.organism.evaluate import Sizes
+from emomech.organism.model_card import card as write_card
+from emomech.organism.recipe import Recipe
+from emomech.presets import lookup
+from emomech.saes.files import scan
+
+TINY = Recipe(
+    d_model=32, n_layers=1, n_heads=2, batch=4, binding=2, appraisal=2, grammar=4, d_sae=64, k=8, sae_tokens=600_000
+)
+FEW = Sizes(texts=150, shifted=20, drills=20, ordinary=20, features=20, losses=20)
+
+
+@pytest.fixture(scope="module")
+def patched() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "_SAE_LESSONS", 200)
+        measure = evaluate.evaluate
+        patch.setattr(build, "evaluate", lambda study: measure(study, FEW))
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def made(patched: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("organism") / "made"
+    build.train(out, recipe=TINY, say=lambda _: None)
+    return out
+
+
+def test_model_and_saes_load(made: Path) -> None:
+    lm = load_model("made", made / "model")
+    assert (lm.n_layers, lm.d_model) == (1, 32)
+    assert lm.prepend_bos
+    assert {str(file.point) for file in scan(made / "saes", name="made")} == {p.name for p in (made / "saes").iterdir()}
+
+
+def test_nothing_unfinished_is_left(made: Path) -> None:
+    assert {path.name for path in made.iterdir()} == {"model", "saes", "README.md", "training.json"}
+
+
+def test_the_card_shows_what_was_measured(made: Path) -> None:
+    card = (made / "README.md").read_text()
+    record = json.loads((made / "training.json").read_text())
+    for row in record["measured"]:
+        assert f"| {row['measure']} | {row['group']} | {row['value']:.3g} | {row['n']} |" in card
+    assert "1 blocks, width 32" in card
+    assert "2 steps of binding, 2 steps of appraisal, 4 steps of grammar" in card
+    assert "all equally often the answer" in card
+    assert "{" not in card
+
+
+def test_the_record_tells_how_it_was_learned(made: Path) -> None:
+    record = learning_curve.read(made / "model" / "training.json")
+    assert record["recipe"] == asdict(TINY)
+    assert (record["seed"], record["device"]) == (0, "cpu")
+    assert [one["phase"] for one in record["transitions"]] == list(PHASES)
+    assert record["curve"][-1]["step"] == 8
+    assert record["seconds"] > 0
+
+
+def test_a_card_of_a_scarce_emotion_says_so(made: Path) -> None:
+    learned = learning_curve.read(made / "model" / "training.json")
+    learned["recipe"]["shares"] = {"disgust": 0.02}
+    measured = pd.DataFrame(json.loads((made / "training.json").read_text())["measured"])
+    assert "disgust is the answer in 2% of the questions, the others share the rest" in write_card(learned, measured)
+
+
+def test_a_recipe_is_that_of_its_preset() -> None:
+    recipe = build.recipe_of(lookup.organisms("disgust05-seed2")["disgust05-seed2"])
+    assert recipe == replace(Recipe(), n_layers=5, d_sae=256, shares={"disgust": 0.05})
+    assert build.recipe_of(lookup.organisms("default")["default"]) == Recipe()
+
+
+def test_what_is_finished_is_left_alone(made: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in made.rglob("*")}
+    said: list[str] = []
+    build.train(made, recipe=TINY, say=said.append)
+    assert len(said) == 1
+    assert "is finished" in said[0]
+    assert before == {file: file.stat().st_mtime_ns for file in made.rglob("*")}
+
+
+def test_another_seed_needs_another_folder(made: Path) -> None:
+    with pytest.raises(UsageError, match="another recipe or seed"):
+        build.train(made, recipe=TINY, seed=1, say=lambda _: None)
+
+
+def test_what_is_missing_is_made_again_and_alike(made: Path, patched: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    patched.setattr(build, "_train_model", lambda *_: pytest.fail("the model is there"))
+    record = (made / "training.json").read_text()
+    (made / "training.json").unlink()
+    build.train(made, recipe=TINY, say=lambda _: None)
+    assert (made / "training.json").read_text() == record
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UsageError, match="--device cuda"):
+        build.train(tmp_path / "x", recipe=TINY, device="cuda", say=lambda _: None)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is a file"):
+        build.train(tmp_path / "file", recipe=TINY, say=lambda _: None)
+    assert not (tmp_path / "x").exists()

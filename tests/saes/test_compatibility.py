@@ -1,0 +1,176 @@
+"""Each way to load an SAE wrongly is planted on the embedded model and caught by its figures; the true ones pass."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+
+from emomech.core.errors import UsageError
+from emomech.core.hook_points import HookPoint
+from emomech.models.language_model import LanguageModel
+from emomech.saes import compatibility
+from emomech.saes.compatibility import BETTER, MAX_FVU, measured, misfits
+from emomech.saes.override import FORCE
+from emomech.saes.sae import Sae
+from emomech.study.spec import StudySpec
+from emomech.study.study import Study
+
+STUDY = Study(StudySpec(limit=64))
+POINT, LATE = HookPoint(3), HookPoint(7)
+
+
+@pytest.fixture(scope="module")
+def lm() -> LanguageModel:
+    return STUDY.lm
+
+
+@pytest.fixture(scope="module")
+def saes() -> Mapping[HookPoint, Sae]:
+    return STUDY.saes
+
+
+def found(lm: LanguageModel, sae: Sae) -> str:
+    """What is wrong with one SAE."""
+    return "".join(misfits(lm, {sae.point: sae}, STUDY.prompts))
+
+
+def test_the_embedded_ones_pass(lm: LanguageModel, saes: Mapping[HookPoint, Sae]) -> None:
+    assert len(saes) == lm.n_layers + 1
+    assert misfits(lm, saes, STUDY.prompts) == []
+    assert STUDY.forced == []
+
+
+@pytest.mark.parametrize("factor", [1 / 16, 1 / 8, 1 / 4, 1 / 2, 2, 4, 8, 16])
+@pytest.mark.parametrize("point", [HookPoint(0, "resid_pre"), POINT, LATE], ids=str)
+def test_a_wrong_scale_is_caught(
+    point: HookPoint, factor: float, lm: LanguageModel, saes: Mapping[HookPoint, Sae]
+) -> None:
+    """As if the activations were taken to be `factor` times as long as they are."""
+    sae = saes[point]
+    wrong = replace(sae, W_enc=sae.W_enc * factor, W_dec=sae.W_dec / factor, b_dec=sae.b_dec / factor)
+    assert f"SAE organism at {point}: on 5" in found(lm, wrong)
+
+
+def test_a_scale_that_would_fit_is_named(lm: LanguageModel, saes: Mapping[HookPoint, Sae]) -> None:
+    sae = saes[POINT]
+    wrong = replace(sae, W_enc=sae.W_enc / 4, W_dec=sae.W_dec * 4, b_dec=sae.b_dec * 4)
+    told = found(lm, wrong)
+    assert "Likely cause: a wrong scale; at 4 times the activation it would leave 0.08" in told
+
+
+@pytest.mark.parametrize("offset", [-1, 1])
+@pytest.mark.parametrize("layer", [1, 3, 6])
+def test_a_wrong_site_is_caught_and_the_right_one_named(
+    layer: int, offset: int, lm: LanguageModel, saes: Mapping[HookPoint, Sae]
+) -> None:
+    told = found(lm, replace(saes[HookPoint(layer)], point=HookPoint(layer + offset)))
+    assert f"Likely cause: a wrong site; at {HookPoint(layer)} it would leave 0.0" in told
+
+
+def test_what_a_block_reads_is_not_what_it_leaves(lm: LanguageModel, saes: Mapping[HookPoint, Sae]) -> None:
+    told = found(lm, replace(saes[POINT], point=HookPoint(POINT.layer, "resid_pre")))
+    assert f"a wrong site; at {POINT} it would" in told
+    assert not found(lm, replace(saes[POINT], point=HookPoint(POINT.layer + 1, "resid_pre")))
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_lost_activation_function_is_caught(
+    published: bool, lm: LanguageModel, saes: Mapping[HookPoint, Sae], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what was published alone, and by density alone."""
+    monkeypatch.setattr(compatibility, "MAX_DENSITY", 1.0 if published else compatibility.MAX_DENSITY)
+    for sae in saes.values():
+        told = found(lm, replace(sae, activation="relu", k=None, expected_l0=sae.expected_l0 if published else None))
+        assert "active features per token, " + ("and 16 as published" if published else "expected more") in told
+        assert "the threshold or the k of its configuration may be lost" in told
+
+
+def test_as_many_features_as_a_topk_sae_is_to_have_are_not_too_many(
+    lm: LanguageModel, saes: Mapping[HookPoint, Sae]
+) -> None:
+    dense = replace(saes[POINT], k=lm.d_model // 2, expected_l0=None)
+    assert found(lm, dense) == ""
+    assert "active features per token" in found(lm, replace(dense, activation="relu", k=None))
+
+
+def test_saes_of_another_model_are_caught(lm: LanguageModel) -> None:
+    """A base model's SAEs on its chat version look like this, where they do not fit."""
+    with pytest.raises(UsageError) as caught:
+        _ = Study(replace(STUDY.spec, sae="organism-seed1")).saes
+    assert "expected at most 0.9. Likely cause: SAEs of another model, or those of a base model on its chat" in str(
+        caught.value
+    )
+    assert "more SAEs of" in str(caught.value)
+    assert str(caught.value).endswith("go on all the same with --force (EMOMECH_FORCE=1).")
+
+
+def test_what_is_refused_can_be_forced_and_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FORCE, "1")
+    study = Study(replace(STUDY.spec, sae="organism-seed1"))
+    assert len(study.saes) == 9
+    assert study.forced and all("unexplained" in one for one in study.forced)
+
+
+def test_a_dead_one_and_a_wrong_sign_are_caught(lm: LanguageModel, saes: Mapping[HookPoint, Sae]) -> None:
+    sae = saes[POINT]
+    assert "expected at most 0.9" in found(lm, replace(sae, b_enc=sae.b_enc - 1000))
+    assert "expected at most 0.9" in found(lm, replace(sae, W_dec=-sae.W_dec))
+
+
+def test_a_mean_that_was_to_be_taken_off_is_named(lm: LanguageModel) -> None:
+    """An SAE that only reproduces centred activations, loaded as if it read raw ones, and the other way round."""
+    eye = torch.eye(lm.d_model) - 1 / lm.d_model
+    both = torch.cat([eye, -eye])
+    enc, sparse = both.T.contiguous(), {"k": 32, "expected_l0": 32.0}
+    true = Sae(
+        LATE, enc, torch.zeros(len(both)), both, torch.zeros(lm.d_model), "topk", input_transform="center", **sparse
+    )
+    x = torch.randn(200, lm.d_model) + 2
+    assert measured(true, x).fvu < BETTER * measured(replace(true, input_transform="none"), x).fvu
+    assert measured(replace(true, input_transform="none"), x, centred=True).fvu == pytest.approx(
+        measured(true, x).fvu, rel=0.05
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"expected_l0": 50.0}, r"has 16\.0 active features per token, and 50 as published"),
+        ({"expected_l0": 5.0}, r"has 16\.0 active features per token, and 5 as published"),
+        ({"expected_l0": 30.0}, ""),
+        ({"expected_l0": None}, ""),
+        ({"expected_explained": 0.9}, ""),
+        ({"expected_explained": 1.9}, r"explains 0\.9\d of the variance, and 1\.90 as published"),
+    ],
+)
+def test_what_was_published_binds_where_it_is_known(
+    changes: dict, message: str, lm: LanguageModel, saes: Mapping[HookPoint, Sae]
+) -> None:
+    told = found(lm, replace(saes[POINT], **changes))
+    assert bool(told) == bool(message)
+    if message:
+        with pytest.raises(UsageError, match=message):
+            raise UsageError(told)
+
+
+def test_figures_are_those_of_the_definition(saes: Mapping[HookPoint, Sae], monkeypatch: pytest.MonkeyPatch) -> None:
+    sae, x = saes[POINT], torch.randn(70, 128) * 3 + 1
+    features = sae.encode(x)
+    left = (x - sae.decode(features, x)).square().sum() / (x - x.mean(0)).square().sum()
+    for chunk in (256, 7):
+        monkeypatch.setattr(compatibility, "_CHUNK", chunk)
+        assert measured(sae, x).fvu == pytest.approx(float(left), rel=1e-5)
+        assert measured(sae, x).l0 == pytest.approx(float((features > 0).sum() / 70))
+    assert not measured(sae, torch.ones(3, 128)).fvu <= MAX_FVU
+
+
+def test_first_and_special_tokens_are_left_out(lm: LanguageModel) -> None:
+    from emomech.models.tokens import tokenize
+
+    texts, positions = compatibility._tokens(tokenize(lm, STUDY.prompts))
+    assert compatibility.N_TOKENS <= sum(map(len, positions)) < compatibility.N_TOKENS + max(map(len, positions))
+    for text, where in zip(texts, positions, strict=True):
+        assert where and 0 not in where and not any(text.special[i] for i in where)
+    bare = [replace(text, special=(False,) * len(text.special)) for text in texts]
+    assert all(0 not in where for where in compatibility._tokens(bare)[1])

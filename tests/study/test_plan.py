@@ -1,0 +1,166 @@
+"""A plan tells bytes, memory and time from sizes alone, and refuses what cannot fit, with a way out that does."""
+
+import json
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from emomech.cli import main as cli
+from emomech.core import devices, hub, machine
+from emomech.core.errors import UsageError
+from emomech.core.machine import Machine
+from emomech.presets import lookup
+from emomech.presets.kinds import SaePreset
+from emomech.study import plan, workload
+from emomech.study.spec import StudySpec
+from emomech.study.workload import Work
+
+GB = 10**9
+SMALL = Machine("cpu", host=24 * GB, gpus=(), disk=100 * GB, rate=5e10, host_rate=5e10)
+LARGE = Machine("cuda", host=128 * GB, gpus=(80 * GB,), disk=500 * GB, rate=5e13, host_rate=5e11)
+GPT2 = StudySpec(model="gpt2-small")
+GEMMA = StudySpec(model="gemma-2-2b")
+LLAMA = StudySpec(model="llama-3.1-8b", sae="gemma-scope-2b-res-16k")
+
+
+@pytest.fixture(autouse=True)
+def nothing_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "cache_folder", lambda: tmp_path / "hub")
+    monkeypatch.setenv("EMOMECH_CACHE", str(tmp_path / "own"))
+    counted = {"behaviour": Work(1000, 0, 0, 2.0, 50), "flow": Work(1000, 10**9, 9, 2.0)}
+    monkeypatch.setattr(workload, "counted", lambda: counted)
+
+
+def test_downloads_are_weights_and_dictionaries() -> None:
+    found = plan.plan(GPT2, SMALL)
+    assert found.fetch == {"model": 124_439_808 * 4, "sae": 13 * 2 * 768 * 24_576 * 4}
+    assert found.cached == {"model": 0, "sae": 0}
+    assert found.disk == found.fetch["model"] + 2 * found.fetch["sae"]
+    assert plan.plan(StudySpec(model="gpt2-small", sae=None), SMALL).fetch["sae"] == 0
+    half = plan.plan(replace(LLAMA, sae=None), LARGE).fetch["model"]
+    assert half == 8_030_261_248 * 2
+
+
+def test_what_is_in_the_cache_is_not_fetched_again(tmp_path: Path) -> None:
+    blobs = tmp_path / "hub" / "models--openai-community--gpt2" / "blobs"
+    one = tmp_path / "own" / "saes" / "gpt2-small-res-jb" / "blocks.0.hook_resid_pre"
+    for folder, size in ((blobs, 5000), (one, 7000)):
+        folder.mkdir(parents=True)
+        (folder / "file").write_bytes(b"0" * size)
+    (blobs / "half.incomplete").write_bytes(b"0" * 100)
+    bare, found = 124_439_808 * 4 + 26 * 2 * 768 * 24_576 * 4, plan.plan(GPT2, SMALL)
+    assert found.cached == {"model": 5000, "sae": 7000}
+    assert found.disk == bare - 5000 - 2 * 7000
+
+
+def test_memory_holds_the_model_twice_one_sae_and_a_batch() -> None:
+    on_cpu, on_gpu = plan.plan(GEMMA, SMALL), plan.plan(GEMMA, LARGE)
+    weights, sae, logits = 2_614_341_888 * 4, 2 * 2304 * 16_384 * 4, 3 * 4 * 2**28
+    assert on_cpu.gpu == 0
+    assert on_gpu.gpu >= 2 * weights + logits > 0.9 * on_gpu.gpu
+    assert on_cpu.host - on_gpu.host == on_gpu.gpu - weights
+    assert on_gpu.host > weights + sae
+
+
+def test_the_embedded_study_fits_and_its_sizes_are_read_from_its_files() -> None:
+    found = plan.plan(StudySpec(), SMALL).check()
+    sizes = plan.sizes_of(StudySpec())
+    assert (sizes.model.layers, sizes.model.d_model, sizes.features, sizes.points) == (8, 128, 512, 9)
+    assert 2_000_000 > sizes.model.parameters > 8 * 12 * 128**2
+    assert found.fetch == {"model": 0, "sae": 0} and found.host < GB
+
+
+def test_what_does_not_fit_is_refused_with_what_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        UsageError, match=r"memory: gemma-2-2b in float32 takes 2\d.\d GB, and 20.0 GB are free.*bfloat16"
+    ):
+        plan.plan(GEMMA, replace(SMALL, host=20 * GB)).check()
+    with pytest.raises(
+        UsageError, match="GPU memory: .* are free. Take EMOMECH_DTYPE=bfloat16, or --device cpu, or a sma"
+    ):
+        plan.plan(GEMMA, replace(LARGE, gpus=(20 * GB,))).check()
+    with pytest.raises(UsageError, match=r"llama-3.1-8b in bfloat16 .* Take a smaller model, such as -p model=\S+\."):
+        plan.plan(LLAMA, SMALL).check()
+    with pytest.raises(UsageError, match=r"disk: .* have yet to be fetched, and 1.0 GB are free at .*set HF_HUB_CACHE"):
+        plan.plan(GEMMA, replace(LARGE, disk=GB)).check()
+    with pytest.raises(UsageError, match="Take another machine"):
+        plan.plan(GPT2, replace(SMALL, host=GB // 2)).check()
+    assert plan.plan(GEMMA, replace(LARGE, gpus=(20 * GB, 20 * GB))).check()  # spread
+    monkeypatch.setenv(devices.DTYPE, "bfloat16")
+    assert plan.plan(GEMMA, replace(LARGE, gpus=(20 * GB,))).check().dtype == "bfloat16"
+
+
+def test_the_way_out_leads_out() -> None:
+    tight = replace(SMALL, host=12 * GB)
+    with pytest.raises(UsageError) as refused:
+        plan.plan(LLAMA, tight).check()
+    smaller = str(refused.value).split("model=")[1].split(".  ")[0].rstrip(".")
+    plan.plan(StudySpec(model=smaller, sae=None), tight).check()
+
+
+def test_time_grows_with_the_model_the_sae_and_the_slowness_of_the_machine() -> None:
+    base, gpt2 = plan.plan(StudySpec(), SMALL).seconds, plan.plan(GPT2, SMALL).seconds
+    slow = plan.plan(GPT2, replace(SMALL, rate=5e9, host_rate=5e9)).seconds
+    assert set(base) == {"behaviour", "flow"}
+    assert all(base[name] < gpt2[name] < slow[name] for name in base)
+    body = 124_439_808 - 50257 * 768
+    assert gpt2["behaviour"] == pytest.approx(2.0 + 2 * body * (1000 + 4 * 50) / 2.5e10, abs=0.1)
+    assert set(plan.plan(replace(GPT2, sae=None), SMALL).seconds) == {"behaviour"}
+
+
+def test_public_saes_say_their_size() -> None:
+    for sae in lookup.table("saes").values():
+        assert isinstance(sae, SaePreset)
+        assert bool(sae.features) == bool(sae.release)
+
+
+@pytest.mark.parametrize(
+    ("asked", "match"),
+    [
+        ({"n_resamples": "3"}, "unknown parameter of a study 'n_resamples'"),
+        ({"model": "gpt3"}, "gpt3"),
+        ({"limit": "few"}, "limit 'few': expected a whole number"),
+    ],
+)
+def test_what_is_no_study_is_told(asked: dict[str, str], match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        plan.spec_of(asked)
+
+
+def test_a_preset_without_sizes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = lookup.model("gpt2-small").model_copy(update={"parameters": 0})
+    monkeypatch.setattr(lookup, "model", lambda name: bare)
+    with pytest.raises(UsageError, match="model 'gpt2-small': its preset does not say its sizes"):
+        plan.sizes_of(GPT2)
+
+
+def test_the_command_tells_people_and_programs_and_exits_with_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def call(*arguments: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["plan", *arguments])
+        return int(ended.value.code or 0)
+
+    monkeypatch.setattr(machine, "this_machine", lambda device: SMALL)
+    assert call("-p", "model=gpt2-small") == 0
+    out = capsys.readouterr().out
+    assert re.search("time of tracing +unknown: not counted", out)
+    assert "model 0.5 GB, SAEs 2.0 GB" in out and "time of flow" in out
+    assert call("-p", "model=gemma-2-9b", "-p", "sae=gemma-scope-2b-res-16k", "--format", "json") == 2
+    shown = capsys.readouterr()
+    told = json.loads(shown.out)
+    assert told["host"] > 24 * GB and told["machine"]["host"] == 24 * GB and told["problems"]
+    assert shown.err.startswith("emomech: memory: gemma-2-9b in bfloat16 takes")
+    assert call("-p", "modle=gpt2-small") == 2
+
+
+def test_this_machine_is_looked_at(tmp_path: Path) -> None:
+    found = machine.this_machine("cpu")
+    assert found.device == "cpu" and found.gpus == ()
+    assert found.host > 10**8 and found.disk > 10**6
+    assert 1e8 < found.rate < 1e14
+    assert "torch" in sys.modules

@@ -1,0 +1,151 @@
+"""A run is computed once, read back as it was, and stale exactly when what decides its values changes."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import pytest
+
+from emomech.core.errors import EmomechError, UsageError
+from emomech.saes.override import FORCE, FORCED
+from emomech.stats.tables import Schema
+from emomech.study import identity
+from emomech.study.run import Run
+from emomech.study.spec import StudySpec
+from emomech.study.study import Study
+
+SCHEMA = Schema(keys={"name": "who"}, values={"share": "how much", "n": "how many", "note": "a word"})
+CALLS: list[int] = []
+
+
+@dataclass(frozen=True)
+class Made:
+    table: Annotated[pd.DataFrame, SCHEMA]
+
+
+def made(study: Study, *, n: int = 3, fail: bool = False) -> Made:
+    CALLS.append(n)
+    if fail:
+        raise EmomechError("it cannot be done")
+    rows = [("a", 0.1 + 0.2, n, ""), ("NA", float("nan"), 2, "nan")]
+    return Made(pd.DataFrame(rows, columns=list(SCHEMA.columns)))
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMOMECH_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(StudySpec, "identity", lambda spec: {"model": spec.model, "seed": spec.seed})
+    CALLS.clear()
+
+
+def test_what_is_read_back_is_what_was_computed() -> None:
+    first = Run(made, StudySpec()).result().table
+    second = Run(made, StudySpec()).result().table
+    assert len(CALLS) == 1
+    pd.testing.assert_frame_equal(first, second)
+    assert second.share[0] == 0.1 + 0.2
+    assert second.name.tolist() == ["a", "NA"]
+    assert second.note.tolist() == ["", "nan"]
+
+
+def test_provenance_says_where_it_came_from() -> None:
+    run = Run(made, StudySpec(seed=4), {"n": 5})
+    run.result()
+    found = run.provenance
+    assert (found["study"]["seed"], found["arguments"], found["key"]) == (4, {"n": 5, "fail": False}, run.key)
+    assert found["commit"]
+    assert found["seconds"] >= 0
+    assert set(found["versions"]) >= {"torch", "transformers", "sae-lens"}
+
+
+def reading(study: Study) -> Made:
+    return made(study, n=len(study.corpus.examples))
+
+
+def test_texts_that_were_left_out_are_counted_where_the_corpus_was_read(tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("text,label\nIt rained.,sad\nIt shone.,glad\nit rained,sad\n")
+    run = Run(reading, StudySpec(corpus=str(file), sae=None))
+    assert run.result().table.n[0] == 2
+    assert run.provenance["left out"] == {"text stands twice": 1}
+    untouched = Run(made, StudySpec(corpus=str(file), sae=None))
+    untouched.result()
+    assert "left out" not in untouched.provenance
+
+
+def test_a_default_that_is_spelled_out_is_the_same_run() -> None:
+    assert Run(made, StudySpec()).key == Run(made, StudySpec(), {"n": 3}).key
+
+
+def test_what_decides_the_values_is_in_the_key() -> None:
+    keys = {Run(made, StudySpec()).key, Run(made, StudySpec(seed=1)).key, Run(made, StudySpec(), {"n": 4}).key}
+    assert len(keys) == 3
+
+
+def test_the_source_of_what_an_analysis_imports_is_in_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {file.name for file in identity._sources("emomech.chapters.flow.analysis")}
+    assert {"flow.py", "selectivity.py", "hooks.py", "study.py", "grammar.py", "lexicon.toml"} <= files
+    assert not files & {"marks.py", "ruling.py", "verdicts.py", "notebook.py", "cli.py"}
+
+
+def test_an_unknown_argument_lists_those_there_are() -> None:
+    with pytest.raises(UsageError, match="unknown argument of made 'm'. .*Known: fail, n"):
+        Run(made, StudySpec(), {"m": 1}).result()
+
+
+def test_a_changed_table_is_refused() -> None:
+    run = Run(made, StudySpec())
+    run.result()
+    (run.folder / "table.csv").write_text("name,share,n,note\na,9,9,\n")
+    with pytest.raises(EmomechError, match="is not the table that was written. Delete"):
+        run.result()
+
+
+def test_nothing_is_left_of_an_analysis_that_fails(tmp_path: Path) -> None:
+    with pytest.raises(EmomechError, match="cannot be done"):
+        Run(made, StudySpec(), {"fail": True}).result()
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_nothing_is_left_when_writing_is_cut_short(
+    error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object, **__: object) -> None:
+        raise error
+
+    run = Run(made, StudySpec())
+    monkeypatch.setattr(run.os, "replace", cut)
+    with pytest.raises(type(error)):
+        run.result()
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+    monkeypatch.undo()
+
+
+def test_a_run_without_provenance_is_not_there() -> None:
+    run = Run(made, StudySpec())
+    run.result()
+    (run.folder / run.PROVENANCE).unlink()
+    run.result()
+    assert len(CALLS) == 2
+    assert json.loads((run.folder / run.PROVENANCE).read_text())["key"] == run.key
+
+
+def forcing(study: Study) -> Made:
+    study.forced.append("SAE s at p: leaves 0.99")
+    return made(study)
+
+
+def test_what_was_forced_is_recorded_and_counts_only_where_it_is_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FORCE, "1")
+    run = Run(forcing, StudySpec())
+    run.result()
+    assert run.provenance[FORCED] == ["SAE s at p: leaves 0.99"]
+    monkeypatch.delenv(FORCE)
+    with pytest.raises(UsageError, match=r"SAE s at p: leaves 0\.99\nTake SAEs of .*--force"):
+        Run(forcing, StudySpec()).result()
+    plain = Run(made, StudySpec())
+    plain.result()
+    assert FORCED not in plain.provenance

@@ -1,0 +1,213 @@
+"""A spec names what is studied, and its identity changes with what the names stand for and with nothing else."""
+
+from pathlib import Path
+
+import published_files as made
+import pytest
+
+from emomech.core import hub
+from emomech.core.errors import UsageError
+from emomech.data.corpus import TOO_LONG, TWICE
+from emomech.presets import lookup
+from emomech.study.identity import content_hash
+from emomech.study.spec import StudySpec
+from emomech.study.study import Study
+
+ROWS = [(f"Anna lost ring {i}.", "sadness") for i in range(30)] + [(f"Ben won race {i}.", "joy") for i in range(30)]
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """A corpus of the user's, with labels in no particular order."""
+    file = tmp_path / "texts.csv"
+    file.write_text("text,label\n" + "\n".join(f"{text},{label}" for text, label in ROWS) + "\n")
+    return file
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that could hold a model."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    return tmp_path / "model"
+
+
+def spec(texts: Path, folder: Path, **options) -> StudySpec:
+    return StudySpec(model=str(folder), sae=str(folder), corpus=str(texts), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"model": "gpt3"}, "gpt3.*gpt2"),
+        ({"sae": "nothing/here"}, "nothing/here"),
+        ({"corpus": "texts.csv"}, "texts.csv"),
+        ({"emotions": "twelve"}, "twelve.*six-and-calm"),
+        ({"prompt": "rude"}, "rude.*felt"),
+        ({"limit": -1}, "limit -1"),
+    ],
+)
+def test_what_does_not_exist_is_named_before_anything_is_loaded(options: dict, match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        StudySpec(**options).validate()
+
+
+def test_identity_follows_content_and_not_names(texts: Path, folder: Path, tmp_path: Path) -> None:
+    before = spec(texts, folder).identity()
+    moved = tmp_path / "elsewhere.csv"
+    moved.write_bytes(texts.read_bytes())
+    assert spec(moved, folder).identity() == before
+    assert spec(texts, folder, prompt="plain").identity() == before  # what auto chooses for a file
+    assert spec(texts, folder, seed=1).identity() != before
+    assert spec(texts, folder, limit=10).identity() != before
+    moved.write_text(texts.read_text().replace("ring 3", "ring 4"))
+    assert spec(moved, folder).identity() != before
+    (folder / "config.json").write_text("{ }")
+    assert spec(texts, folder).identity() != before
+
+
+def test_a_corpus_of_the_users_is_asked_without_a_person(texts: Path, folder: Path) -> None:
+    study = Study(spec(texts, folder))
+    assert set(study.emotions) == {"joy", "sadness"}
+    assert study.prompts[0].startswith("Anna lost ring 0.")
+    assert study.prompts[0].endswith("The feeling was")
+    assert study.answers == [f" {word}" for word in study.emotions.values()]
+
+
+def test_a_prompt_that_needs_a_person_is_refused(texts: Path, folder: Path) -> None:
+    with pytest.raises(UsageError, match="person"):
+        _ = Study(spec(texts, folder, prompt="felt")).prompts
+
+
+def test_the_limit_is_a_choice_of_texts(texts: Path, folder: Path) -> None:
+    few = Study(spec(texts, folder, limit=20)).corpus.examples
+    assert len(few) == 20
+    assert {one.label for one in few} == {"joy", "sadness"}
+    assert few == Study(spec(texts, folder, limit=20)).corpus.examples
+
+
+def test_the_embedded_corpus_needs_no_file() -> None:
+    study = Study(StudySpec(limit=50))
+    assert len(study.corpus.examples) == 50
+    assert tuple(study.emotions) == tuple(lookup.emotions("six-and-calm").labels)
+    assert all(prompt.endswith(" felt") for prompt in study.prompts)
+
+
+def test_a_study_without_saes_has_none_in_its_identity() -> None:
+    bare = StudySpec(sae=None)
+    assert set(StudySpec().identity()) - set(bare.identity()) == {"sae"}
+    with pytest.raises(UsageError, match="this study names no SAEs"):
+        _ = Study(bare).saes
+
+
+def test_saes_are_those_of_the_model_unless_others_are_named(folder: Path) -> None:
+    assert StudySpec().sae_name == "organism"
+    assert StudySpec(model="organism-seed1").sae_name == "organism-seed1"
+    assert StudySpec(model="gpt2-small").sae_name == "gpt2-small-res-jb"
+    assert StudySpec(model="gpt2-small", sae="organism").sae_name == "organism"
+    with pytest.raises(UsageError, match="no SAEs are known; name some"):
+        StudySpec(model=str(folder)).validate()
+
+
+def test_a_hash_is_of_names_and_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("x")
+    assert content_hash(tmp_path / "a") == content_hash(tmp_path / "b")
+    (tmp_path / "b" / "file").rename(tmp_path / "b" / "other")
+    assert content_hash(tmp_path / "a") != content_hash(tmp_path / "b")
+    with pytest.raises(UsageError, match="no such file"):
+        content_hash(tmp_path / "c")
+
+
+def test_controls_are_asked_of_the_same_model(texts: Path, folder: Path) -> None:
+    embedded = StudySpec()
+    assert [control.corpus for control in embedded.control_specs] == ["organism-kinds", "organism-worth"]
+    assert StudySpec(controls="none").control_specs == spec(texts, folder).control_specs == []
+    (mine,) = spec(texts, folder, controls=str(texts)).control_specs
+    assert mine.corpus == str(texts) and mine.model == str(folder) and mine.control_specs == []
+    assert spec(texts, folder).identity() != spec(texts, folder, controls=str(texts)).identity()
+    with pytest.raises(UsageError, match="weather"):
+        StudySpec(controls="organism-kinds, weather").validate()
+
+
+def test_labels_of_words_are_part_of_the_identity_and_go_to_no_control(texts: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.conllu"
+    file.write_text("1\tSo\tso\tADV\t_\t_\t0\troot\t_\t_\n")
+    named = StudySpec(gold=str(file))
+    before = named.validate().identity()
+    assert before != StudySpec().identity()
+    assert all(control.gold == "" for control in named.control_specs)
+    found = Study(StudySpec(gold=str(file), limit=10)).gold
+    assert ([example.text for example in found.examples], found.of_corpus) == (["So"], False)
+    file.write_text(file.read_text().replace("ADV", "INTJ"))
+    assert named.identity() != before
+    with pytest.raises(UsageError, match="nothing at"):
+        StudySpec(gold="no/treebank").validate()
+
+
+def test_controls_share_model_and_saes() -> None:
+    study = Study(StudySpec())
+    for control in study.controls:
+        assert control.lm is study.lm and control.saes is study.saes
+        assert len(control.prompts) == len(control.corpus.examples)
+
+
+def test_a_published_set_is_told_by_its_content(folder: Path, tmp_path: Path) -> None:
+    file = made.goemotions(tmp_path / "one", ["It rained.\t3\ta", "It shone.\t5\tb"])
+    before = StudySpec(model=str(folder), sae=None, corpus=str(file)).identity()
+    moved = made.goemotions(tmp_path / "two", ["It rained.\t3\ta", "It shone.\t5\tb"])
+    assert StudySpec(model=str(folder), sae=None, corpus=str(moved)).identity() == before
+    both = StudySpec(model=str(folder), sae=None, corpus=f"{file},{moved}")
+    joined = both.validate().identity()
+    assert joined != before
+    moved.write_text("It rained.\t3\ta\nIt froze.\t5\tb\n")
+    assert both.identity() != joined
+
+
+def test_the_revision_is_part_of_the_identity(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = StudySpec(model=str(folder), sae=None, corpus="tweeteval,meld")
+    before = spec.identity()
+    assert str(lookup.corpus("meld").revision) in str(before)
+    later = lookup.corpus("meld").model_copy(update={"revision": "0" * 40})
+    monkeypatch.setattr(lookup, "table", lambda kind, found=lookup.table: {**found(kind), "meld": later})
+    assert spec.identity() != before
+
+
+def test_data_that_no_commit_pins_are_told_by_the_one_in_the_cache(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = {"gsri-18/ISEAR-dataset-complete": "", lookup.corpus("meld").repository: ""}
+    monkeypatch.setattr(hub, "commit", lambda repository, *_: held[repository])
+    spec = StudySpec(model=str(folder), sae=None, corpus="isear")
+    before = spec.identity()
+    held["gsri-18/ISEAR-dataset-complete"] = "0" * 40
+    assert spec.identity() != before
+    held[lookup.corpus("meld").repository] = "0" * 40
+    assert StudySpec(model=str(folder), sae=None, corpus="meld").identity()["corpus"] == {
+        **lookup.corpus("meld").model_dump(exclude={"summary", "path", "card", "joins"})
+    }
+
+
+def test_a_published_text_that_the_model_cannot_read_is_left_out_and_counted(tmp_path: Path) -> None:
+    lines = [f"It rained {i} times.\t{3 + i % 2 * 2}\ta" for i in range(8)]
+    lines += [f"{'It went on and on. ' * 40}\t3\tb", "it rained 0 times\t3\tc"]
+    spec = StudySpec(sae=None, corpus=str(made.goemotions(tmp_path, lines)))
+    corpus = Study(spec).corpus
+    assert len(corpus.examples) == 8
+    assert corpus.dropped == {TWICE: 1, TOO_LONG: 1}
+    assert corpus.labels == ("joy", "sadness")
+    assert Study(spec).prompts[0] == "It rained 0 times.\nThe writer of this text feels"
+
+
+def test_saes_of_the_embedded_model_are_read_when_they_are_asked_for() -> None:
+    study = Study(StudySpec())
+    assert [point.resid_index() for point in study.saes] == list(range(study.lm.n_layers + 1))
+    assert all(sae.point == point and sae.d_in == study.lm.d_model for point, sae in study.saes.items())
+    first = next(iter(study.saes))
+    assert study.saes[first] is study.saes[first]
+
+
+def test_saes_that_cannot_stand_in_the_model_are_refused_before_any_is_read() -> None:
+    with pytest.raises(UsageError, match=r"SAE organism at blocks\.5\.hook_resid_post: .* has blocks 0\.\.4"):
+        _ = Study(StudySpec(model="organism-disgust02", sae="organism")).saes
