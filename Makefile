@@ -9,7 +9,7 @@ book: .venv/complete
 	$(BIN)/emomech book
 
 test: .venv/complete
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8
 
 check: .venv/complete
 	$(BIN)/ruff check .
@@ -17,11 +17,11 @@ check: .venv/complete
 	$(BIN)/pyright
 	$(BIN)/emomech check
 
-# The figure that README shows, from the book as it stands.
+# The figure in README, taken from the current book.
 picture: book
-	$(BIN)/python -c 'from pathlib import Path; from emomech.book import picture; from emomech.edition import Edition; picture(Edition(), "flow", 2, Path("book/flow.svg"))'
+	$(BIN)/emomech picture flow 2 book/flow.svg
 
-# The figures of the appendix on speed, measured anew on this machine; each contender has an environment of its own.
+# Measures the figures of the appendix on speed again on this machine; each peer has its own environment.
 bench: .venv/complete $(patsubst bench/%.txt,.bench/%/complete,$(wildcard bench/*.txt))
 	$(BIN)/emomech bench --output book/bench.json
 

@@ -1,12 +1,14 @@
-"""What all tests share: one thread, fixed seeds, no network, and a model of each family."""
+"""Shared by all tests: one thread, fixed seeds, no network, a model of each family, and their order among processes."""
 
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 os.environ["EMOMECH_DEVICE"] = "cpu"
+os.environ["OMP_NUM_THREADS"] = "1"  # for the kernels and programs that tests start, too
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny
@@ -19,6 +21,33 @@ torch.set_num_threads(1)
 
 BESIDE = Path(__file__).parents[2] / "shared" / "data"
 """Public data that no checkout contains; see its README."""
+ALONE = "test_notebooks.py::test_it_executes"
+"""Long tests without shared fixtures: each may run in another process than the rest of its file."""
+FIRST = (ALONE, "organism/test_evaluate.py", "chapters/flow/", "chapters/", "bench/", "book/", "models/")
+"""Beginnings of the tests that take longest, so that no process is left with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort tests by `FIRST`; tests of one file stay together."""
+
+    def rank(item: pytest.Item) -> int:
+        name = item.nodeid.removeprefix("tests/")
+        return next((i for i, beginning in enumerate(FIRST) if name.startswith(beginning)), len(FIRST))
+
+    items.sort(key=rank)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `pytest -n`, give each process whole files, whose fixtures are then made once; `ALONE` test by test."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if ALONE in nodeid else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False
+    return Files(config, log)
 
 
 @pytest.fixture(autouse=True)

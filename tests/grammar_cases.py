@@ -1,4 +1,4 @@
-"""Events, words and a split of the embedded grammar that several tests check against."""
+"""Events, emotion words and the split of the embedded grammar, for several tests."""
 
 import re
 from dataclasses import replace
@@ -22,11 +22,11 @@ LICKED = Event("Anna", "mouth", ("lick", "licked", "licked"), 0, "spoon", 0, "Be
 
 
 def bag(text: str) -> list[str]:
-    """Words of a text, in order of the alphabet: its bag of words."""
+    """Return the bag of words of a text, in alphabetical order."""
     return sorted(re.findall(r"\w+", text.lower()))
 
 
 def side(text: str) -> str:
-    """Say on which side of the split of the grammar a text belongs, by its bag of words."""
+    """Return the split of the grammar that a text belongs to, by its bag of words."""
     point = int.from_bytes(blake2b(" ".join(bag(text)).encode(), digest_size=8).digest())
     return "study" if point % 8 == 0 else "train"

@@ -1,8 +1,9 @@
-"""The planted study with something for steering to do: distracting words that sometimes outweigh the emotion.
+"""The planted study with errors that steering can mend: distracting words sometimes outweigh the emotion.
 
-Two random words that open each text favour a label each, and a last attention brings them to the answer. Where both favour
-the same wrong label the model is wrong, and scaling the emotion's features puts it right; no bias of the logits can, as
-every label is favoured equally often. With `prior`, one label is favoured in every text as well, which a bias mends.
+Two random words at the beginning of each text favour a label each, and the last attention brings them to the answer. If
+both favour the same wrong label the model is wrong. Scaling the emotion features corrects it; a bias of the logits
+cannot, since every label is favoured equally often. With `prior`, one label is favoured in every text as well, which a
+bias corrects.
 """
 
 from dataclasses import replace
@@ -19,7 +20,7 @@ GAIN = 1.6
 
 
 def language_model(prior: float = 0.0, gain: float = GAIN) -> LanguageModel:
-    """Build the planted model with distracting words; `prior` is what one label has in advance, in nats."""
+    """Build the planted model with distracting words; `prior` is the advantage of one label, in nats."""
     lm = planted.language_model.__wrapped__()
     d, module = planted.directions(), cast(PlantedModel, lm.module)
     spare = planted.D_MODEL - len(d)
@@ -44,6 +45,4 @@ def language_model(prior: float = 0.0, gain: float = GAIN) -> LanguageModel:
 
 def study(n: int = 480, prior: float = 0.0, gain: float = GAIN) -> Study:
     """Make the study; its SAEs are the planted ones."""
-    made = planted.study(n)
-    vars(made).update(lm=language_model(prior, gain), controls=[])
-    return made
+    return planted.study(n).replaced(lm=language_model(prior, gain), controls=[])

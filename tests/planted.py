@@ -1,17 +1,17 @@
-"""A causal language model and SAEs whose features are known because they are put there, and the texts for them.
+"""A causal language model and SAEs whose features are known because they are written into the weights, and texts.
 
 Four fair coins decide a text: whether the person is subject or object, the voice, what the verb does, and who does it.
-Agent or patient is the parity of role and voice, and the emotion is one of four by two further parities, so
-that any two label families are independent and a feature of one says nothing about another.
+Agent or patient is the parity of role and voice, and the emotion is one of four by two further parities. So any two
+label families are independent, and a feature of one says nothing about another.
 
 The residual stream has one direction for each class, at these depths (0 is the embedding, 6 the last block's output):
 
-    0..2  the names; role and voice, which the position tells
+    0..2  the names; role and voice, which follow from the position
     3..4  semantic role, desirability and entity: block 2 attends to verb and kin, combines and erases what was there
     5..6  the emotion: block 4 combines the semantic classes and erases them; the unembedding reads it
 
 They are there at the name and at the last token of the question. In the null model the same features fire at the same
-depths, but two random words that open each text decide which, so that nothing has to do with any label.
+depths, but two random words at the beginning of each text decide which, so no feature depends on any label.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ AMPLITUDE, N_BACKGROUND = 4.0, 16
 NAMES = ("ana", "ben", "eva", "leo", "mia", "sam", "tom", "zoe")
 VERBS = {name: tuple(f"{name}{i}" for i in range(12)) for name in CLASSES["desirability"]}
 KIN = {name: tuple(f"{name}{i}" for i in range(12)) for name in CLASSES["entity"]}
-"""Many words of a class, so that a model with random weights, in which they have nothing in common, knows no class."""
+"""Many words per class, so that a model with random weights, in which they have nothing in common, knows no class."""
 OPENINGS = (tuple(f"open{i}" for i in range(8)), tuple(f"then{i}" for i in range(8)))
 """Words at the first two places, drawn at random; in the null model they decide all."""
 VOCABULARY = (
@@ -64,12 +64,12 @@ VOCABULARY = (
     *(word for kinds in (VERBS, KIN) for words in kinds.values() for word in words),
 )
 _NAME_AT, _ANSWER_AT = 5, 10
-"""Where name and answer stand in an active text about its subject; each of the three other cases stands further on."""
+"""Positions of name and answer in an active text about its subject; the other three cases have them further right."""
 
 
 @dataclass(frozen=True)
 class Coins:
-    """What decides a text."""
+    """The four coins that decide a text."""
 
     role: int
     voice: int
@@ -77,7 +77,7 @@ class Coins:
     entity: int
 
     def classes(self) -> dict[str, str]:
-        """Every family's class."""
+        """Label family to the class of the text."""
         semantic = self.role ^ self.voice
         emotion = 2 * (semantic ^ self.desirability) + (semantic ^ self.entity)
         number = {**vars(self), "semantic_role": semantic, "emotion": emotion}
@@ -85,17 +85,17 @@ class Coins:
 
     @property
     def shift(self) -> int:
-        """By how many tokens name and answer are moved, which tells role and voice."""
+        """Number of tokens by which name and answer are shifted, from which role and voice follow."""
         return 2 * self.role + self.voice
 
 
 def _coins(outcome: int) -> Coins:
-    """Number the 16 outcomes."""
+    """Turn the number of an outcome, 0 to 15, into coins."""
     return Coins(*(outcome >> bit & 1 for bit in range(4)))
 
 
 def examples(n: int, seed: int) -> list[Example]:
-    """Texts in a random order, with every outcome of the coins equally often as far as n allows.
+    """Write n texts in random order, with every outcome of the coins equally often as far as n allows.
 
     Within each outcome the openings and the names are balanced too.
     """
@@ -105,7 +105,7 @@ def examples(n: int, seed: int) -> list[Example]:
 
 
 def _texts(outcome: int, n: int, rng: np.random.Generator) -> Iterator[Example]:
-    """Write n texts about one outcome of the coins."""
+    """Write n texts of one outcome of the coins."""
     coins = _coins(outcome)
     tags = coins.classes()
     label = tags.pop("emotion")
@@ -128,16 +128,16 @@ def _balanced(words: tuple[str, ...], n: int, rng: np.random.Generator) -> list[
 
 
 def question(example: Example) -> str:
-    """Ask for the emotion; the preset prompt `felt`."""
+    """Ask for the emotion, as the preset prompt `felt` does."""
     return f"{example.text} {example.person} felt"
 
 
 @cache
 def directions() -> dict[str, Tensor]:
-    """Directions of the stream (d_model), by name: classes, names, background, and what no SAE reads.
+    """Directions of the stream (d_model) by name: classes, names, background, and those that no SAE reads.
 
-    They are axes, not a rotation of them: a rotated reading differs in its last bits with whatever else stands in the
-    stream, and ranks see that.
+    They are axes, not a rotation of them: the last bits of a rotated projection depend on everything else in the
+    stream, and ranks would differ by them.
     """
     names = [f"{family}:{name}" for family, classes in CLASSES.items() for name in classes]
     names += [f"word:{name}" for name in NAMES] + [f"background:{i}" for i in range(N_BACKGROUND)]
@@ -149,7 +149,7 @@ def directions() -> dict[str, Tensor]:
 
 @cache
 def language_model(null: bool = False) -> LanguageModel:
-    """Build the model; with `null`, the one in which only the random openings decide what fires."""
+    """Build the model; with `null`, the one in which only the random openings decide which features fire."""
     config = GPT2Config(
         vocab_size=len(VOCABULARY),
         n_positions=CONTEXT,
@@ -242,13 +242,13 @@ POINTS = (HookPoint(0, "resid_pre"), *(HookPoint(layer) for layer in range(N_BLO
 
 
 def feature_names() -> list[str]:
-    """What each feature of every planted SAE is: `role:subject`, `word:ana`, `background:3`."""
+    """Name the features of every planted SAE: `role:subject`, `word:ana`, `background:3`."""
     return [name for name in directions() if name.split(":")[0] not in ("raw", "key")]
 
 
 @cache
 def saes() -> dict[HookPoint, Sae]:
-    """One SAE per depth, all alike: one feature per direction; the background always fires."""
+    """One SAE per depth, all with the same weights: one feature per direction; the background always fires."""
     W_dec = torch.stack([directions()[name] for name in feature_names()])
     n, threshold = len(W_dec), torch.full((len(W_dec),), 1.5)
     bias = (torch.zeros(n), W_dec, torch.zeros(D_MODEL))
@@ -259,10 +259,14 @@ def saes() -> dict[HookPoint, Sae]:
 
 
 def study(n: int = 480, seed: int = 0, null: bool = False) -> Study:
-    """Make a study of planted things; its spec names presets that are never loaded."""
-    made = Study(StudySpec(seed=seed))
+    """Make a study of the planted model, SAEs and texts; its spec names presets that are never loaded."""
     texts = corpus.make("planted", examples(n, seed), CLASSES["emotion"])
     labels = {label: label for label in CLASSES["emotion"]}
-    vars(made).update(lm=language_model(null), saes=saes(), corpus=texts, emotions=labels)
-    vars(made).update(prompts=[question(e) for e in texts.examples], answers=[f" {label}" for label in labels])
-    return made
+    return Study(StudySpec(seed=seed)).replaced(
+        lm=language_model(null),
+        saes=saes(),
+        corpus=texts,
+        emotions=labels,
+        prompts=[question(e) for e in texts.examples],
+        answers=[f" {label}" for label in labels],
+    )

@@ -1,4 +1,4 @@
-"""Small executed notebooks, made by the functions that notebooks call, with whatever a test plants in them."""
+"""Small executed notebooks, made by the functions that notebooks call, with the content that a test plants in them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -59,13 +59,13 @@ def _data(thing: Any) -> Mapping[str, Any]:
 
 def glued(page: str, numbers: Mapping[str, object], **pieces: Any) -> list[tuple[dict, dict]]:
     """What `notebook.glue` and `notebook.glue_html` display."""
-    kept: list[tuple[dict, dict]] = []
+    displayed: list[tuple[dict, dict]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quoting, "display", lambda data, raw, metadata: kept.append((data, metadata)))
+        patch.setattr(quoting, "display", lambda data, raw, metadata: displayed.append((data, metadata)))
         quoting.glue(page, numbers)
         for name, piece in pieces.items():
             quoting.glue_html(page, name, piece)
-    return kept
+    return displayed
 
 
 def verdict(outcome: str = "replicates", reason: str = "The interval excludes zero.") -> Verdict:
@@ -76,18 +76,18 @@ def executed(
     name: str = "flow",
     numbers: Mapping[str, object] | None = None,
     table: pd.DataFrame | None = None,
-    found: Verdict | None = None,
+    shown_verdict: Verdict | None = None,
     record: Mapping[str, Any] | None = None,
     prose: str = "",
 ) -> Any:
-    """An executed notebook with a figure, a table, numbers, a verdict and where they came from."""
+    """An executed notebook with a figure, a table, numbers, a verdict and their provenance."""
     frame = scores() if table is None else table
     cells = [
         nbformat.v4.new_markdown_cell(prose or f"# A page\n\nIt is {{glue:text}}`{name}.accuracy`."),
         shows(*glued(name, numbers or {"accuracy": "0.80 [0.60, 0.90]", "n": 1200})),
         shows(figures.figure(chart(frame), "How well.")),
         shows(tables.table(frame, SCORES, caption="The scores.")),
-        shows(verdicts.verdict_box(found or verdict())),
+        shows(verdicts.verdict_box(shown_verdict or verdict())),
         shows(provenance.footer(PROVENANCE)),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -98,6 +98,6 @@ def executed(
 def write(results: Path, **notebooks: Any) -> Path:
     """Write executed notebooks under their names into a folder."""
     results.mkdir(parents=True, exist_ok=True)
-    for name, made in notebooks.items():
-        nbformat.write(made, results / f"{name}.ipynb")
+    for name, notebook in notebooks.items():
+        nbformat.write(notebook, results / f"{name}.ipynb")
     return results

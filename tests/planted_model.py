@@ -1,6 +1,6 @@
-"""A decoder whose weights can be written by hand: attention that looks for a key, and MLPs that combine and erase.
+"""A decoder whose weights are written by hand: attention that looks for a key, and MLPs that combine and erase.
 
-No normalisation stands in the way, so a direction written by one block is what the next block reads.
+It has no normalisation, so the next block reads a direction exactly as the previous one wrote it.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from transformers.modeling_outputs import CausalLMOutput
 
 
 class Attention(nn.Module):
-    """One head whose weights depend on the keys alone: it averages what the tokens that it looks for carry."""
+    """One head whose attention depends only on the keys: it averages the content of the tokens that it looks for."""
 
     def __init__(self, d_model: int) -> None:
         super().__init__()
@@ -25,16 +25,16 @@ class Attention(nn.Module):
         return scores.softmax(-1) @ self.value(x)
 
     def look_for(self, key: Tensor, sink: Tensor) -> None:
-        """Attend to the tokens with a key, and to the sink, with half as large a coordinate, where there is none."""
+        """Attend to the tokens with a key; without such tokens, to the sink, whose coordinate is half as large."""
         self.key.weight += 10 * (key + sink)
 
     def move(self, source: Tensor, target: Tensor, gain: float) -> None:
-        """Write the average of one direction as another."""
+        """Write the average of one direction into another."""
         self.value.weight += gain * torch.outer(target, source)
 
 
 class Mlp(nn.Module):
-    """Hidden units that are on when all their directions are, and pairs of units that erase a direction."""
+    """Hidden units that are on if all their directions are, and pairs of units that erase a direction."""
 
     def __init__(self, d_model: int, width: int) -> None:
         super().__init__()
@@ -46,11 +46,11 @@ class Mlp(nn.Module):
         return self.down(self.up(x).relu())
 
     def combine(self, sources: Sequence[Tensor], target: Tensor, amplitude: float) -> None:
-        """Write `target` at full amplitude where all the sources stand at full amplitude, else nothing."""
+        """Write `target` at full amplitude where all sources have full amplitude, else nothing."""
         self._add(torch.stack(list(sources)).sum(0), target, -amplitude * (len(sources) - 1))
 
     def erase(self, source: Tensor) -> None:
-        """Take all of a direction out of the stream."""
+        """Remove a direction from the stream."""
         self._add(source, -source)
         self._add(-source, source)
 
@@ -72,7 +72,7 @@ class Block(nn.Module):
 
 
 class PlantedModel(PreTrainedModel):
-    """Token and position embeddings, blocks, and an unembedding; all weights zero until they are planted."""
+    """Token and position embeddings, blocks, and an unembedding; all weights are zero until they are planted."""
 
     config_class = GPT2Config
 
@@ -92,7 +92,7 @@ class PlantedModel(PreTrainedModel):
         return self.lm_head
 
     def block(self, layer: int) -> Block:
-        """The block with a number."""
+        """The block of a layer."""
         return cast(Block, self.blocks[layer])
 
     def forward(

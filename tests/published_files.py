@@ -1,4 +1,4 @@
-"""Small files in the formats of published data sets, with texts of our own, and one reader of what they hold."""
+"""Small files in the formats of published data sets, with invented texts."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def goemotions(folder: Path, lines: Sequence[str], names: Sequence[str] = EKMAN)
 
 
 def isear(folder: Path, rows: Sequence[tuple[str, int, str]], encoding: str = "utf-8") -> Path:
-    """Write subject, number of the emotion and text, with the bar at the end that each row has."""
+    """Write subject, number of the emotion and text; every row ends with a bar, as in the original."""
     width = len(ISEAR_COLUMNS.split("|"))
     lines = [ISEAR_COLUMNS]
     for subject, emotion, text in rows:
@@ -41,7 +41,7 @@ def isear(folder: Path, rows: Sequence[tuple[str, int, str]], encoding: str = "u
 def crowd_envent(
     folder: Path, rows: Sequence[tuple[str, str, str]], ending: str = "tsv", encoding: str = "utf-8"
 ) -> Path:
-    """Write emotion, writer and text as the generation table has them, among other columns."""
+    """Write emotion, writer and text in the columns of the generation table, among other columns."""
     frame = pd.DataFrame(rows, columns=["emotion", "prolific_id", "generated_text"])
     frame.insert(0, "round_number", "round-1")
     frame["hidden_emo_text"] = frame["generated_text"]
@@ -61,7 +61,7 @@ def meld(folder: Path, rows: Sequence[tuple[str, str, int]], encoding: str = "ut
 
 
 def tweeteval(folder: Path, texts: Sequence[str], numbers: Sequence[int]) -> Path:
-    """Write the pair of files and the mapping."""
+    """Write the file of texts, the file of labels, and the mapping of labels to names."""
     (folder / "mapping.txt").write_text("0\tanger\n1\tjoy\n2\toptimism\n3\tsadness")
     (folder / "val_labels.txt").write_text("".join(f"{number}\n" for number in numbers))
     file = folder / "val_text.txt"
@@ -70,20 +70,20 @@ def tweeteval(folder: Path, texts: Sequence[str], numbers: Sequence[int]) -> Pat
 
 
 def of_datasets(file: Path, rows: pd.DataFrame, names: Sequence[str]) -> Path:
-    """Write a Parquet file as `datasets` does: label numbers, their names in the schema's metadata."""
+    """Write a Parquet file as `datasets` does: label numbers, with their names in the metadata of the schema."""
     column = next(name for name in rows if name != "text")
     label = {"names": list(names), "_type": "ClassLabel"}
     feature = {"feature": label, "_type": "List"} if column == "labels" else label
     features = {"text": {"dtype": "string", "_type": "Value"}, column: feature}
     table = arrow.Table.from_pandas(rows, preserve_index=False)
-    told = json.dumps({"info": {"features": features}}).encode()
+    metadata = json.dumps({"info": {"features": features}}).encode()
     file.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(table.replace_schema_metadata({b"huggingface": told}), file)
+    parquet.write_table(table.replace_schema_metadata({b"huggingface": metadata}), file)
     return file
 
 
 def aipsy(file: Path) -> Path:
-    """Write two vignettes with their controls, and one of an emotion that the book does not have."""
+    """Write two vignettes with their controls, and one of an emotion that is not in the book."""
     rows = [
         ("B-rage-d1-v1", "rage", "peak", "N-rage-d1-c1", "He found the door broken and the money gone."),
         ("N-rage-d1-c1", "rage", "none", "B-rage-d1-v1", "He found the door open and the money counted."),

@@ -1,4 +1,4 @@
-"""SAEs of SAELens's with random weights, of every kind that is read."""
+"""SAELens SAEs with random weights, of every architecture that the package reads."""
 
 import warnings
 
@@ -12,7 +12,7 @@ POINT = HookPoint(1)
 
 
 def saelens_sae(architecture: str = "standard", hook_name: str = str(POINT), kwargs: dict | None = None, **options):
-    """Make a random SAE of SAELens's, biases and decoder norms included."""
+    """Make a SAELens SAE with random weights, biases and decoder norms."""
     with warnings.catch_warnings(action="ignore"):
         import sae_lens
         from sae_lens.saes.sae import SAEMetadata
@@ -34,4 +34,5 @@ def saelens_sae(architecture: str = "standard", hook_name: str = str(POINT), kwa
 
 
 def activations(*shape: int, shift: float = 3.0) -> Tensor:
+    """Draw activations (*shape, D_IN), the same in every call."""
     return torch.randn(*shape, D_IN, generator=torch.Generator().manual_seed(1)) * 2 + shift

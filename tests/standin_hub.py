@@ -1,13 +1,13 @@
 """A stand-in for the Hugging Face hub on loopback: it serves folders as repositories, and fails as the hub does.
 
-It speaks what `huggingface_hub` asks of the real one: information on a revision, the list of its files, and each file
-with its commit, its checksum and its size, in parts if need be. For any test that loads by name:
+It implements the requests that `huggingface_hub` makes: information on a revision, the list of its files, and each
+file with its commit, checksum and size, in parts if the client asks for a range. A test that loads by name writes:
 
     with StandIn() as hub:
         hub.add("owner/name", folder)
         hub.use(monkeypatch, cache)
 
-A test that needs a fresh interpreter gives `hub.environment(cache)` to a subprocess.
+A test that needs a fresh interpreter starts a subprocess with the variables `hub.environment(cache)`.
 """
 
 import json
@@ -24,33 +24,33 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 LARGE = (".safetensors", ".bin", ".npz", ".parquet", ".model")
-"""Files that the hub keeps apart and names by their SHA-256."""
+"""Endings of the files that the hub stores in LFS and names by their SHA-256."""
 
 
 @dataclass
 class Repository:
-    """A folder that is served, and what is wrong with it."""
+    """A folder that is served, and its faults."""
 
     folder: Path
     gated: bool = False
-    """Files are for those alone whose token is in `readers`."""
+    """Files are only for tokens in `readers`."""
     readers: tuple[str, ...] = ()
     cut: dict[str, int] = field(default_factory=dict)
-    """Files whose first answer ends after so many bytes."""
+    """File to the number of bytes after which its first answer ends."""
     down: bool = False
-    """Every request is answered by a failure of the server."""
+    """Every request gets status 503."""
     garbled: set[str] = field(default_factory=set)
-    """Files that arrive with other bytes than their checksum says."""
+    """Files whose bytes do not fit their checksum."""
 
     @property
     def files(self) -> dict[str, bytes]:
         """Content by path."""
-        found = sorted(file for file in self.folder.rglob("*") if file.is_file())
-        return {file.relative_to(self.folder).as_posix(): file.read_bytes() for file in found}
+        files = sorted(file for file in self.folder.rglob("*") if file.is_file())
+        return {file.relative_to(self.folder).as_posix(): file.read_bytes() for file in files}
 
     @property
     def commit(self) -> str:
-        """Name of the content, as a git commit's."""
+        """Hash of the content, in the form of a git commit."""
         digest = sha1()
         for path, content in self.files.items():
             digest.update(path.encode() + b"\0" + sha1(content).digest())
@@ -77,16 +77,16 @@ class StandIn:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Address of the server."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def add(self, name: str, folder: Path, kind: str = "model", **options: object) -> Repository:
-        """Serve a folder as a repository; the answer can be changed while it is served."""
+        """Serve a folder as a repository; its options may be changed while it is served."""
         self.repositories[kind, name] = Repository(folder, **options)  # pyright: ignore[reportArgumentType]
         return self.repositories[kind, name]
 
     def fetched(self) -> list[str]:
-        """Paths of the files whose content was asked for."""
+        """Paths of the files whose content was requested."""
         return [
             path.split("/resolve/")[1].split("/", 1)[1]
             for method, path, _ in self.requests
@@ -94,7 +94,7 @@ class StandIn:
         ]
 
     def environment(self, cache: Path, **more: str) -> dict[str, str]:
-        """Variables with which a new interpreter finds this hub."""
+        """Environment variables that point a new interpreter at this hub."""
         return {
             "HF_ENDPOINT": self.url,
             "HF_HUB_CACHE": str(cache),
@@ -105,12 +105,12 @@ class StandIn:
         }
 
     def use(self, monkeypatch: pytest.MonkeyPatch, cache: Path, token: str = "") -> None:
-        """Let this interpreter find this hub, though it was started without a network."""
+        """Point this interpreter at the hub, although the tests run without a network."""
         point(monkeypatch, self.url, cache, token)
 
 
 def point(monkeypatch: pytest.MonkeyPatch, url: str, cache: Path, token: str = "", offline: bool = False) -> None:
-    """Point huggingface_hub at an address and at a cache of its own."""
+    """Point huggingface_hub at an address and a cache."""
     from huggingface_hub import constants, hf_api
 
     values: Mapping[str, object] = {
@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*arguments)  # pyright: ignore[reportArgumentType]
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_HEAD(self) -> None:
         self._answer()

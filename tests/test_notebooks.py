@@ -1,4 +1,4 @@
-"""Every notebook keeps to the template, and executes from its first cell to its last on few texts of the default."""
+"""Every notebook follows the template, and executes from its first cell to its last on few texts of the default."""
 
 import os
 import re
@@ -9,29 +9,30 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from emomech.book import executed_notebook, runner
+from emomech.book import runner
 from emomech.book.checks.prose import typed_numbers
+from emomech.book.executed_notebook import ExecutedNotebook
 from emomech.notebook import parameters
 
 NOTEBOOKS = runner.notebooks()
 STUDY = {"model", "corpus", "emotions", "prompt", "seed", "limit"}
 APPENDIX = {"organism", "causal_features"}
-"""Pages that show and test no claim, so that they have no verdict."""
+"""Pages that test no claim, so they have no verdict."""
 LONG = {"depth", "sharing", "tracing", "steering", "transfer", "early_layers", "scarcity"}
-"""Pages that the book executes on its texts, and this test on so few that they have to say why nothing can be said.
+"""Pages that this test executes on so few texts that they only say why the claim cannot be tested.
 
-With EMOMECH_EVERY_NOTEBOOK=1 this test executes them, too, on texts that speak.
+With EMOMECH_EVERY_NOTEBOOK=1 the test executes them on enough texts. The book always does.
 """
 TOO_FEW = {"limit": 60}
 MEASURED = {"speed"}
-"""Pages of what a machine did, which is not executed again, so that they study no model."""
+"""Pages that show kept measurements and study no model."""
 SUMMARY = {"verdicts"}
-"""Pages that put the others together: they study several models, and their verdicts are those of other pages."""
+"""Pages that summarise others: they study several models, and their verdicts are those of other pages."""
 FEW = {
     "behaviour": {"limit": 200, "n_resamples": 50},
-    "fidelity": {"limit": 600, "n_resamples": 20},
+    "fidelity": {"limit": 400, "n_resamples": 20},
     "depth": {"limit": 800, "controls": "none", "n_texts": 112, "n_edited": 28, "n_resamples": 800},
-    "flow": {"limit": 400, "n_permutations": 20, "n_resamples": 20},
+    "flow": {"limit": 300, "n_permutations": 20, "n_resamples": 20},
     "early_layers": {"limit": 700, "most": 8, "n_language": 8, "n_resamples": 50},
     "sharing": {"limit": 800, "most": 20, "n_permutations": 20, "n_resamples": 20, "n_draws": 20},
     "tracing": {"limit": 400, "n_discover": 8, "n_report": 5, "n_single": 1, "n_resamples": 20},
@@ -95,7 +96,7 @@ def test_it_ends_with_a_verdict_what_could_be_wrong_tasks_and_where_it_comes_fro
     assert boxes[-1:] == ([] if name in APPENDIX | MEASURED | SUMMARY else ["notebook.verdict_box(verdict)"])
     assert "**What could still be wrong.**" in prose(notebook)
     assert "**Try it.**" in prose(notebook)
-    source = "ledger.provenance(*asked)" if name in SUMMARY else "run.provenance"
+    source = "book_claims.provenance(*asked)" if name in SUMMARY else "run.provenance"
     assert notebook.cells[-1].source == f"notebook.footer({source})"
 
 
@@ -108,7 +109,7 @@ def test_it_executes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     short = name in LONG and not os.environ.get("EMOMECH_EVERY_NOTEBOOK")
     planned = runner.prepare(name, TOO_FEW if short else FEW[name])
     executed = runner.execute(planned, tmp_path / f"{name}.ipynb")
-    assert executed_notebook.fresh(planned, executed)
+    assert ExecutedNotebook.read(executed).is_fresh(planned.key)
     cells = code(nbformat.read(executed, as_version=4))
     outputs = [output for cell in cells for output in cell.outputs]
     assert not [output for output in outputs if output.output_type in ("error", "stream")]

@@ -1,7 +1,7 @@
-"""Residuals, features and the effect of an ablation are those of SAELens and of TransformerLens, for every family.
+"""Residuals, features and the effect of an ablation equal those of SAELens and TransformerLens, for every family.
 
-Their own objects do the same on the same random model: SAELens's SAEs stand in its `SAETransformerBridge`, with the
-error term, and one feature is set to zero.
+Their objects do the same on the same random model: SAELens SAEs are added to its `SAETransformerBridge`, with the error
+term, and one feature is set to zero.
 """
 
 import copy
@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @cache
 def bridge(family: str, folder: Path) -> Any:
-    """Put the family's random model into TransformerLens, from its folder, since it rebuilds what it is given."""
+    """Load the random model of a family into TransformerLens from a folder, since it rebuilds any model object."""
     with warnings.catch_warnings(action="ignore"):
         from sae_lens.analysis.sae_transformer_bridge import SAETransformerBridge
 
@@ -64,7 +64,7 @@ def bridge(family: str, folder: Path) -> Any:
 
 
 def ids_of(lm: LanguageModel) -> Tensor:
-    """The longest text alone, so that there is no padding, on which libraries differ."""
+    """Tokens of the longest text only: libraries differ in padding."""
     (batch,) = batches(tokenize(lm, [tiny.TEXTS[2]]), pad_id=lm.pad_id)
     return batch.input_ids
 

@@ -1,4 +1,4 @@
-"""The planted model, texts and SAEs are what their description says."""
+"""The planted model, texts and SAEs are as their description says."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import planted
 import pytest
 from planted import BANDS, CLASSES, N_BLOCKS, POINTS
 
-from emomech.chapters.flow.reads import readings
+from emomech.chapters.flow.reads import choose_reads
 from emomech.data.corpus import Example
 from emomech.models.activations import collect
 from emomech.models.language_model import LanguageModel
@@ -117,7 +117,7 @@ def test_the_model_infers_the_emotion_and_the_null_model_guesses(null: bool, low
 def test_every_family_can_be_tested_at_both_places() -> None:
     study = planted.study(N)
     questions = tokenize(study.lm, study.prompts)
-    tested, untested = readings(study.corpus.examples, questions, seed=0)
+    tested, untested = choose_reads(study.corpus.examples, questions, seed=0)
     assert {(r.where, r.family) for r in tested} == {(w, f) for w in ("words", "answer") for f in BANDS} - {
         ("answer", "word")
     }

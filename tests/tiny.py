@@ -1,18 +1,21 @@
-"""Random models of every family, three blocks of width 32, and two kinds of tokenizers, all made in memory."""
+"""Random models of every family, with three blocks of width 32, and two kinds of tokenizers, all made in memory."""
 
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors, trainers
 from tokenizers.models import BPE
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers.utils import logging as messages
 
 from emomech.models.language_model import LanguageModel, wrap
+from emomech.models.tokens import batches, tokenize
 
 N_BLOCKS, D_MODEL, CONTEXT, VOCAB = 3, 32, 64, 448
-"""More tokens have an embedding than a tokenizer knows, as is usual."""
+"""The models have more embeddings than the tokenizers have tokens, as is usual."""
 TEXTS = (
     "Ana lost the race and cried.",
     "Ben was glad",
@@ -29,7 +32,7 @@ _WIDTHS = {
 }
 _GROUPED = _WIDTHS | {"num_key_value_heads": 2, "head_dim": 8}
 WIDE = _GROUPED | {"max_position_embeddings": 512}
-"""Sizes of a Llama that reads longer texts."""
+"""Sizes of a Llama with a longer context."""
 _GEMMA = _GROUPED | {"sliding_window": 8, "query_pre_attn_scalar": 8}
 _CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2": ("gpt2", {"n_embd": D_MODEL, "n_layer": N_BLOCKS, "n_head": 4, "n_positions": CONTEXT}),
@@ -45,7 +48,7 @@ FAMILIES = tuple(_CONFIGS)
 
 @cache
 def byte_level(adds_bos: bool = False) -> PreTrainedTokenizerFast:
-    """Make a byte-level BPE as GPT-2 has it; by default no BOS is added, though there is one."""
+    """Make a byte-level BPE like that of GPT-2; it has a BOS, but by default adds none."""
     bpe = Tokenizer(BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # pyright: ignore[reportAttributeAccessIssue]
     bpe.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]
@@ -55,7 +58,7 @@ def byte_level(adds_bos: bool = False) -> PreTrainedTokenizerFast:
 
 @cache
 def sentencepiece() -> PreTrainedTokenizerFast:
-    """Make a BPE as Llama 2 has it: a space before the first word, bytes for rare characters, and a BOS added."""
+    """Make a BPE like that of Llama 2: a space before the first word, bytes for rare characters, and a BOS added."""
     bpe = Tokenizer(BPE(unk_token="<unk>", byte_fallback=True))
     marks = [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
     bpe.normalizer = normalizers.Sequence(marks)  # pyright: ignore[reportAttributeAccessIssue]
@@ -81,13 +84,13 @@ def _wrapped(bpe: Tokenizer, special: list[str], adds_bos: bool) -> PreTrainedTo
 
 @cache
 def language_model(family: str) -> LanguageModel:
-    """Build a model of the family whose weights are so large that every part of it matters."""
+    """Build a model of the family, with weights so large that every part of it matters."""
     model_type, sizes = _CONFIGS[family]
     return wrap(f"tiny {family}", random_module(model_type, FAMILIES.index(family), **sizes), byte_level(), True)
 
 
 def random_module(model_type: str, seed: int = 0, **sizes: Any):
-    """Draw the weights of a model, norms and biases among them."""
+    """Build a model with random weights, including norms and biases."""
     tokenizer = byte_level()
     marks = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": None, "pad_token_id": tokenizer.pad_token_id}
     config = AutoConfig.for_model(model_type, vocab_size=VOCAB, **(sizes or _GROUPED), **marks)
@@ -97,3 +100,21 @@ def random_module(model_type: str, seed: int = 0, **sizes: Any):
         for weight in module.parameters():
             weight.add_(torch.randn_like(weight) * (0.15 if weight.ndim >= 2 else 0.3))
     return module
+
+
+def save(lm: LanguageModel, folder: Path) -> Path:
+    """Save a model and its tokenizer as transformers does, without a progress bar."""
+    bars = messages.is_progress_bar_enabled()
+    messages.disable_progress_bar()
+    lm.module.save_pretrained(folder)
+    lm.tokenizer.save_pretrained(folder)
+    if bars:
+        messages.enable_progress_bar()
+    return folder
+
+
+def logits(lm: LanguageModel) -> torch.Tensor:
+    """Compute the logits of `TEXTS` (text, pos, token)."""
+    (batch,) = batches(tokenize(lm, TEXTS), pad_id=lm.pad_id)
+    with torch.inference_mode():
+        return lm.module(**batch.forward_kwargs()).logits

@@ -81,7 +81,7 @@
       this.bos = bos;
     }
 
-    /* Words with their tokens: one each where the model knows the word, else one for every byte. */
+    /* Words with their tokens: one token for a word that the model knows, else one token for every byte. */
     words(text) {
       return ((text.startsWith(" ") ? "" : " ") + text).match(WORD).map((word) => {
         const written = [...encoder.encode(word)].map((byte) => letters[byte]).join("");
@@ -131,11 +131,11 @@
       return depths;
     }
 
-    /* What becomes of an activation that is put in at the last token of the text just read: the stream from there on. */
+    /* Put an activation in at the last token of the text just read; the residual stream from that depth on. */
     follow(depth, x) {
       const position = this.kept.length - 1, depths = [x];
       for (let layer = depth; layer < this.layers; layer++) depths.push(this.through(layer, depths.at(-1), position));
-      this.kept = [...this.kept.slice(0, -1), NaN]; // the last token's keys and values are no longer its own
+      this.kept = [...this.kept.slice(0, -1), NaN]; // the last token's keys and values now come from the changed activation
       return depths;
     }
 
@@ -181,7 +181,7 @@
       return x.map((value, i) => (value - mean) * scale * weight[i] + bias[i]);
     }
 
-    /* Probabilities of the labels among one another that the model's end makes of an activation, and their share of all words. */
+    /* Read an activation with the final norm and unembedding: probabilities of the labels alone, and their sum among all words. */
     readOut(x) {
       const normal = this.normal(x, this.last), n = this.head.length / this.width;
       const all = softmax(Array.from({ length: n }, (_, token) => dot(normal, this.head, token)));
@@ -203,14 +203,14 @@
         Math.hypot(...W_dec.subarray(i * this.width, (i + 1) * this.width))));
     }
 
-    /* Features that fire, as [number, value], the strongest first; values are those of decoder rows of length one. */
+    /* Features that fire, as [number, value], the strongest first; values are scaled to decoder rows of length one. */
     encode(x) {
       const before = times(x.map((value, i) => value - this.b_dec[i]), this.W_enc, this.b_enc);
       const ranked = Array.from(before, (value, i) => [i, value * this.norms[i]]).sort((one, other) => other[1] - one[1]);
       return ranked.slice(0, this.k).filter(([, value]) => value > 0);
     }
 
-    /* An activation with features moved by so much: [number, difference]. What the SAE does not explain stays. */
+    /* Move features of an activation, given as [number, difference]. What the SAE does not explain stays. */
     move(x, differences) {
       const out = Float32Array.from(x);
       for (const [feature, difference] of differences) {

@@ -2,8 +2,8 @@
 (() => {
   "use strict";
   const folder = new URL(".", document.currentScript.src);
-  const PAUSE = 120; // milliseconds of rest in typing before the model reads
-  const SHOWN = 8; // features that are listed before more are asked for
+  const PAUSE = 120; // milliseconds after the last key before the model reads
+  const SHOWN = 8; // features that are listed at first
   const SCALE = { least: 0, most: 4, step: 0.1, rest: 1, unit: "its value" };
   const ADD = { least: 0, most: 2, step: 0.05, rest: 0, unit: "its maximum" };
 
@@ -29,7 +29,7 @@
     const place = (depth) => depth === 0 ? "at the embedding" : `after block ${depth}`;
     const told = (label, depth, share) => `${label}, ${place(depth)}: ${percent(share)}`;
 
-    /* Autoencoders come one by one, when their depth is looked at. */
+    /* Load the autoencoder of a depth when the reader first selects that depth. */
     const sae = (depth) => {
       if (!loading.has(depth)) {
         loading.set(depth, new Promise((resolve, reject) => {
@@ -52,7 +52,7 @@
 
     const gold = (text) => model.examples.flatMap((one) => [one, one.exchanged]).find((one) => one.text === text);
 
-    /* Options of a choice, replaced only when they are others, so that an open list stays open. */
+    /* Set the options of a select element; unchanged options stay in place, so that an open list stays open. */
     const offer = (select, options, chosen) => {
       if (JSON.stringify(options) !== select.dataset.options) {
         select.replaceChildren(...options.map(([value, name]) => element("option", { value }, name)));
@@ -67,10 +67,10 @@
         return [String(i), `${style[0].toUpperCase()}${style.slice(1)}: ${shown.length > 72 ? `${shown.slice(0, 72)}…` : shown}`];
       });
       const chosen = model.examples.findIndex(({ text, exchanged }) => [text, exchanged.text].includes(state.text));
-      offer(at("example"), chosen < 0 ? [...options, ["own", "Your own"]] : options, chosen < 0 ? "own" : String(chosen));
+      offer(at("example"), chosen < 0 ? [...options, ["own", "Your own text"]] : options, chosen < 0 ? "own" : String(chosen));
     };
 
-    /* The text with two persons in each other's place: the grammar's own, or the two names exchanged. */
+    /* The text with two persons exchanged: as the grammar writes it for an example, else with the two names exchanged. */
     const exchanged = () => {
       const known = model.examples.find((one) => one.text === state.text), back = model.examples.find((one) => one.exchanged.text === state.text);
       if (known || back) return known ? known.exchanged.text : back.text;
@@ -80,7 +80,7 @@
       return state.text.replace(/\p{L}+/gu, (word) => word === pair[0] ? pair[1] : word === pair[1] ? pair[0] : word);
     };
 
-    /* Unknown words are underlined behind the text that is typed. */
+    /* Underline unknown words, in a layer behind the text that the reader types. */
     const mark = () => {
       const text = at("text").value, words = text ? tokenizer.words(text) : [];
       const added = text.startsWith(" ") ? 0 : 1; // the space that the tokenizer puts before a text
@@ -106,8 +106,8 @@
       state.ids = tokenizer.encode(question);
       const long = state.ids.length > model.context;
       const list = [...new Set(unknown.map((word) => word.text.trim()))].slice(0, 6).join(", ");
-      at("remark").textContent = long ? `That is ${state.ids.length} tokens, and the model reads ${model.context} at most. What stands below is of the text before.`
-        : list ? `Unknown to the model, and spelt in bytes: ${list}` : "";
+      at("remark").textContent = long ? `The text has ${state.ids.length} tokens, and the model reads ${model.context} at most. The results below are those of the previous text.`
+        : list ? `Unknown to the model, read as single bytes: ${list}` : "";
       if (long) return;
       state.depths = network.run(state.ids);
       state.before = state.depths.map((x) => network.readOut(x));
@@ -116,7 +116,7 @@
 
     /* The answer */
 
-    /* Differences that the reader's moves make to the features of an activation. */
+    /* Changes of an activation's features by the reader's moves, as [number, difference]. */
     const differences = (dictionary) => {
       const now = new Map(dictionary.encode(state.depths[state.depth]));
       return [...state.moves].map(([feature, { kind, value }]) =>
@@ -146,7 +146,7 @@
       const said = [state.moves.size ? `Log-odds of ${first}, the answer before: ${nats(before)} → ${nats(now)} nats.` : `Log-odds: ${nats(now)} nats.`];
       const ruled = gold(state.text)?.feels[state.person];
       if (ruled) said.push(`By the rule of the grammar: ${ruled}.`);
-      if (after.at(-1).share < 0.9) said.push(`Names of emotions have ${percent(after.at(-1).share)} of all words’ probability.`);
+      if (after.at(-1).share < 0.9) said.push(`Emotion names hold ${percent(after.at(-1).share)} of the total probability.`);
       at("answer").replaceChildren(`${state.person} felt `, element("strong", colour(label), label), `, ${percent(Math.max(...now))}`,
         element("small", {}, said.join(" ")));
       document.getElementById("demo").classList.toggle("demo-moved", state.moves.size > 0);
@@ -232,7 +232,7 @@
     const showMove = (row, feature) => {
       const move = state.moves.get(feature), kind = move?.kind ?? SCALE, value = move?.value ?? kind.rest;
       row.classList.toggle("demo-changed", Boolean(move));
-      row.querySelector("output").textContent = kind === ADD ? `+ ${value.toFixed(2)} × peak` : `× ${value.toFixed(1)}`;
+      row.querySelector("output").textContent = kind === ADD ? `+ ${value.toFixed(2)} × max` : `× ${value.toFixed(1)}`;
       const slider = row.querySelector("input");
       if (Number(slider.value) !== value) slider.value = value;
     };
@@ -249,7 +249,7 @@
       if (state.depth === depth) think();
     };
 
-    /* The silent feature that fires for an emotion with the largest mean there. */
+    /* Add the silent feature that is selective for the chosen emotion and has the largest mean on its texts. */
     const addSilent = () => {
       const dictionary = saes.get(state.depth), label = at("silent").value, i = labels.indexOf(label);
       const firing = new Set(dictionary.encode(state.depths[state.depth]).map(([feature]) => feature));
@@ -297,7 +297,7 @@
     at("more").addEventListener("click", () => {
       state.all = !state.all;
       at("more").setAttribute("aria-expanded", String(state.all));
-      at("more").textContent = state.all ? "Show the strongest alone" : "Show the weaker ones";
+      at("more").textContent = state.all ? "Show only the strongest" : "Show weaker features";
       listFeatures();
     });
     at("add").addEventListener("click", addSilent);

@@ -1,13 +1,13 @@
-/* Draws every chart of the page into the width that it has.
+/* Draws every chart of the page to fit the available width.
 
-   Text and lines take the colour of the page ("currentColor"), so that a switch between light and dark, and print, need no
-   second drawing. On a narrow page long labels are cut earlier; what was cut stands in the tooltip and in the data table. */
+   Text and lines have the colour of the page ("currentColor"), so that neither print nor a switch between light and dark
+   mode needs a second drawing. On a narrow page long labels are cut; tooltips and the data table show them in full. */
 (() => {
   "use strict";
   const NARROW = 520;
   const NARROW_LABEL = 116;
   const LONG_NAME = 13;
-  const MARK = 6; // pixels by which a mark at the edge reaches beyond it
+  const MARK = 6; // pixels that a mark at the edge extends beyond it
   const INK = "currentColor";
 
   const config = (narrow) => ({
@@ -25,7 +25,7 @@
     view: { stroke: null },
   });
 
-  /* A copy of a specification whose label limits and legends leave room for the drawing. */
+  /* A copy of a specification with shorter labels and fewer legend columns, for a narrow page. */
   const narrowed = (node, columns) => {
     if (Array.isArray(node)) return node.map((each) => narrowed(each, columns));
     if (node === null || typeof node !== "object") return node;
@@ -35,7 +35,7 @@
           : key === "columns" ? [key, columns] : [key, narrowed(value, columns)]));
   };
 
-  /* The names that a specification's colours stand for. */
+  /* The names in the colour scales of a specification. */
   const coloured = (node) => {
     if (node === null || typeof node !== "object") return [];
     const parts = Object.entries(node).filter(([key]) => key !== "datasets" && key !== "values");
@@ -48,11 +48,11 @@
   const describe = (frame, error) => {
     const message = document.createElement("p");
     message.className = "emo-failed";
-    message.textContent = `This figure could not be drawn (${error.message}). Its data stand below.`;
+    message.textContent = `This figure could not be drawn (${error.message}). Its data are in the table below.`;
     frame.append(message);
   };
 
-  /* The data that stand as a table below a chart, those of its largest data set, as CSV. */
+  /* The data of the table below a chart, which are its largest data set, as CSV. */
   const csv = (spec) => {
     const sets = [...Object.values(spec.datasets ?? {}), spec.data?.values].filter(Array.isArray);
     const rows = sets.reduce((largest, rows) => rows.length > largest.length ? rows : largest, []);
@@ -69,7 +69,7 @@
     mount.querySelector(".vega-actions")?.append(link);
   };
 
-  /* A click on a layer of a figure follows the link to that layer's features, which stands below the figure. */
+  /* A click on a layer of a figure follows the link to that layer's features, below the figure. */
   const leadToLayers = (mount, chart) => {
     const nav = chart.frame.parentElement.querySelector(".emo-layers:not([hidden])");
     const layers = [...nav?.querySelectorAll("[data-depth]") ?? []];
@@ -140,7 +140,7 @@
     }
   };
 
-  /* One after another, so that the first stands early; between two of them the page is the reader's. */
+  /* Draw one chart at a time, so that the first appears early; the page can respond between two charts. */
   document.addEventListener("DOMContentLoaded", async () => {
     for (const [index, frame] of document.querySelectorAll(".emo-vega").entries()) {
       await show(frame, index);

@@ -1,1 +1,1 @@
-"""How fast the package is, beside the libraries that people would take instead."""
+"""Benchmarks of speed and memory, compared with the libraries that users would take instead of this package."""

@@ -1,4 +1,4 @@
-"""Measures on a GPU and writes what it finds: `python -m emomech.bench FILE`."""
+"""Measure on a GPU and write the results: `python -m emomech.bench FILE`."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,13 @@ from emomech.bench import gpu
 from emomech.bench import run as bench_run
 from emomech.core.errors import UsageError
 
+
+def main(arguments: list[str]) -> None:
+    """Measure on the GPU and write the file named in `arguments`. Raises UsageError without a file or a GPU."""
+    if len(arguments) != 1 or not torch.cuda.is_available():
+        raise UsageError("python -m emomech.bench FILE: expected the file to write, and a GPU that torch can use.")
+    bench_run.write(gpu.run(torch.device("cuda")), Path(arguments[0]))
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not torch.cuda.is_available():
-        raise UsageError("python -m emomech.bench FILE: takes one file to write, and a GPU that torch can use.")
-    bench_run.write(gpu.run(torch.device("cuda")), Path(sys.argv[1]))
+    main(sys.argv[1:])

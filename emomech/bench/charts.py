@@ -1,4 +1,4 @@
-"""Figures of how long things take: beside what would be taken instead, and as there is more and more of them."""
+"""Charts of time and memory: compared with other implementations, and as texts, features and layers grow."""
 
 import altair as alt
 import pandas as pd
@@ -11,45 +11,45 @@ _TIMES = alt.Axis(
     values=[0.1, 1, 10, 100, 1000, 10000],
     labelOverlap=True,
 )
-_OF_SUBJECT = "datum.measured_on === subject"
+_CHOSEN = "datum.measured_on === subject"
 
 
 def ratios(table: pd.DataFrame) -> Layered:
-    """Draw how many times as long what would be taken instead takes; ticks are what was aimed at."""
+    """Draw the time of each other implementation as a multiple of the package's; ticks are targets."""
     order, colours = list(dict.fromkeys(table.task)), only(BESIDE_COLOURS, table.kind)
     ends = [min(0.5, float(table.ratio.min())), max(2.0, float(table.ratio.max()))]
     scale = alt.Scale(type="log", domain=ends)
     ratio = alt.X("ratio:Q", title="how many times as long", scale=scale, axis=_TIMES)
-    base = alt.Chart(table).transform_filter(_OF_SUBJECT).encode(y=rows("task", order))
+    base = alt.Chart(table).transform_filter(_CHOSEN).encode(y=rows("task", order))
     tips = ["task:N", "beside:N", number("ratio"), number("target")]
     points = base.mark_point(size=80, opacity=1).encode(
         x=ratio, yOffset=offset("kind", colours), color=colour("kind", colours, columns=2), tooltip=tips
     )
-    aims = base.transform_filter("isValid(datum.target)").mark_tick(thickness=2, height=24)
-    aims = aims.encode(x=alt.X("target:Q"), color=alt.value("#8c8c8c"))
+    targets = base.transform_filter("isValid(datum.target)").mark_tick(thickness=2, height=24)
+    targets = targets.encode(x=alt.X("target:Q"), color=alt.value("#8c8c8c"))
     even = alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(strokeDash=[4, 4], opacity=0.7)
     even = even.encode(x=alt.X("at:Q", scale=scale, axis=_TIMES), color=alt.value("#8c8c8c"))
     return (
-        alt.layer(even, aims, points)
-        .add_params(_subject(table))
+        alt.layer(even, targets, points)
+        .add_params(_choice(table))
         .properties(
             width="container",
             height=52 * len(order),
-            description="For each task, on the model that is chosen: how many times as long as the package the plain "
-            "way and other libraries take, on a logarithmic scale, with ticks where a target was set.",
+            description="For each task, on the chosen model: the time of the plain way and of other libraries, as a "
+            "multiple of the package's, on a logarithmic scale, with ticks where a target was set.",
         )
     )
 
 
-def _subject(table: pd.DataFrame) -> alt.Parameter:
-    """Let the reader choose on what was measured, at first a model of a public one's shape."""
-    subjects = list(dict.fromkeys(table.measured_on))
-    first = next((name for name in subjects if "shape" in name), subjects[0])
-    return alt.param(name="subject", value=first, bind=alt.binding_select(options=subjects, name="Measured on: "))
+def _choice(table: pd.DataFrame) -> alt.Parameter:
+    """Let the reader choose the workload; a model of the shape of a public one is the first choice."""
+    workloads = list(dict.fromkeys(table.measured_on))
+    first = next((name for name in workloads if "shape" in name), workloads[0])
+    return alt.param(name="subject", value=first, bind=alt.binding_select(options=workloads, name="Measured on: "))
 
 
 def growth(table: pd.DataFrame) -> Layered:
-    """Draw the exponent with which cost grows, with its interval; at 1, cost is proportional."""
+    """Draw the exponent of the growth of cost, with its interval; at 1, cost is proportional."""
     shown = table.assign(row=table.task + ", " + table.measured_on)
     order, colours = list(dict.fromkeys(shown.row)), only(COST_COLOURS, table.of)
     base = alt.Chart(shown).encode(y=rows("row", order), yOffset=offset("of", colours))
@@ -65,9 +65,9 @@ def growth(table: pd.DataFrame) -> Layered:
 
 
 def turns(table: pd.DataFrame) -> alt.Chart:
-    """Draw every turn from which the exponents are fitted, of what the reader chooses."""
+    """Draw every turn that the exponents are fitted to; the reader chooses what grows."""
     things = list(dict.fromkeys(table.of))
-    pick = alt.param(name="thing", value=things[0], bind=alt.binding_select(options=things, name="More and more: "))
+    choice = alt.param(name="thing", value=things[0], bind=alt.binding_select(options=things, name="More and more: "))
     axis = alt.Axis(format="~s", tickCount=4)
     scale = alt.Scale(type="log", nice=False, padding=12)
     return (
@@ -81,7 +81,7 @@ def turns(table: pd.DataFrame) -> alt.Chart:
             shape=alt.Shape("measured_on:N", legend=None),
             tooltip=["measured_on:N", "task:N", "of:N", "size:Q", alt.Tooltip("seconds:Q", format=".3~g")],
         )
-        .add_params(pick)
+        .add_params(choice)
         .properties(
             width="container",
             height=240,
@@ -92,27 +92,27 @@ def turns(table: pd.DataFrame) -> alt.Chart:
 
 
 def memory(table: pd.DataFrame) -> Layered:
-    """Draw what the package and the others hold at most; ticks are what was aimed at."""
+    """Draw the peak memory of the package and of the others; ticks are targets."""
     keys = ["measured_on", "task", "beside", "most"]
     shown = table.melt(keys, ["ours", "theirs"], "of", "mib")
     shown["kind"] = shown.of.map({"ours": "emomech", "theirs": "the other"})
     order = list(dict.fromkeys(shown.task))
-    base = alt.Chart(shown).transform_filter(_OF_SUBJECT).encode(y=rows("task", order))
+    base = alt.Chart(shown).transform_filter(_CHOSEN).encode(y=rows("task", order))
     axis = alt.Axis(format=",d", tickCount=4)
     points = base.mark_point(size=80, opacity=1).encode(
         x=alt.X("mib:Q", title="MiB above interpreter and libraries", axis=axis),
         color=colour("kind", HELD_COLOURS),
         tooltip=["task:N", "beside:N", "kind:N", alt.Tooltip("mib:Q", format=",.0f")],
     )
-    aims = base.transform_filter("isValid(datum.most)").mark_tick(thickness=2, height=20)
-    aims = aims.encode(x="most:Q", color=alt.value("#8c8c8c"))
+    targets = base.transform_filter("isValid(datum.most)").mark_tick(thickness=2, height=20)
+    targets = targets.encode(x="most:Q", color=alt.value("#8c8c8c"))
     return (
-        alt.layer(aims, points)
-        .add_params(_subject(table))
+        alt.layer(targets, points)
+        .add_params(_choice(table))
         .properties(
             width="container",
             height=52 * len(order),
-            description="Most memory that the package and each of the others held in each task, on the model that is "
-            "chosen, with ticks where a target was set.",
+            description="Peak memory of the package and of other implementations in each task, on the chosen model, "
+            "with ticks where a target was set.",
         )
     )

@@ -1,4 +1,8 @@
-"""The comparisons: what is asked for, how long the package and its contenders take for it, and what was aimed at."""
+"""The comparisons: which tasks are timed, against which implementations, and the targets.
+
+The function of a task yields one `Result` per other implementation. A target is a ratio of times; it applies to the
+first implementation, the plain way.
+"""
 
 import resource
 import subprocess
@@ -13,26 +17,27 @@ import numpy as np
 import scipy.sparse as sp
 
 from emomech.bench.environments import LENS, NNSIGHT, SAELENS, SKLEARN
-from emomech.bench.interleaved import OURS, PLAIN, Arena, Entry, Outcome
-from emomech.bench.workloads import L0, N_LABELS, Subject
-from emomech.causal.feature_stats import Reference
+from emomech.bench.interleaved import OURS, PLAIN, Entry, Outcome, Processes
+from emomech.bench.workloads import L0, N_LABELS, Workload
+from emomech.causal.feature_stats import FeatureStats
 
 DOSES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 CAPTURE = "encoding, all layers"
-_MEMORY = 1.1
-"""How many times model, one SAE and one batch may be held: of these the plain way holds nothing more."""
+_MEMORY_FACTOR = 1.1
+"""Target of memory, as a multiple of that of the plain way: the model, one SAE and one batch."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured."""
+    """Sizes of the measurements."""
 
     n_texts: int
     n_answer: int
     """Features that are ablated one by one at the answer."""
     n_everywhere: int
+    """Features that are ablated one by one at every token."""
     n_slow: int
-    """Features for which the slow contenders are run; their time is per feature."""
+    """Features for which the slow implementations are run; their time is per feature."""
     n_turns: int
 
 
@@ -42,226 +47,248 @@ FULL = Sizes(n_texts=4, n_answer=192, n_everywhere=8, n_slow=1, n_turns=4)
 
 @dataclass(frozen=True)
 class Result:
-    """One line of the table: the package beside one contender."""
+    """The package compared with one implementation. The fields are those of a result in `book/bench.json`."""
 
     subject: str
+    """Name of the workload."""
     task: str
     unit: str
     ours: float
-    """Seconds for one unit."""
+    """Seconds per unit."""
     contender: str
+    """The implementation that the package is compared with."""
     theirs: float | str
-    """Seconds for one unit, or why there are none."""
+    """Seconds per unit, or why they were not measured."""
     target: float | None = None
-    """Ratio, of theirs to ours, that was aimed at, or seconds where there is no contender."""
+    """Target of `ratio`, or of seconds if nothing is compared."""
     met: bool | None = None
+    """Whether the target was met; None without a target."""
     note: str = ""
     difference: float | None = None
-    """Largest difference of the two answers, as a share of the largest that ours has between edits or layers."""
+    """Largest difference of the two answers, as a share of the largest difference of ours between edits or layers."""
     share: float | None = None
-    """Share of the rate of a matrix product that ours reaches, where its operations are known."""
+    """Share of the rate of a matrix product that ours reaches, if its operations are known."""
     held: Mapping[str, float] | None = None
-    """Bytes that ours and theirs hold, above what interpreter and libraries take, and the most that was aimed at."""
+    """Bytes that `ours` and `theirs` hold above interpreter and libraries, and `most`, the target."""
 
     @property
     def ratio(self) -> float | None:
-        """How many times as long the contender takes."""
+        """Time of the other implementation divided by that of the package."""
         return self.theirs / self.ours if isinstance(self.theirs, float) else None
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a contest is called."""
+class Heading:
+    """What the results of one comparison share."""
 
-    subject: str
+    workload: str
     task: str
     unit: str
     note: str
     target: float | None = None
+    """Target of the ratio to the first implementation."""
     share: float | None = None
-    more: float | None = None
-    """How many times the first contender's memory may be held."""
+    memory_factor: float | None = None
+    """Target of memory, as a multiple of what the first implementation holds."""
 
 
-def compared(told: Told, found: Mapping[str, Outcome], contenders: Mapping[str, tuple[str, str]]) -> Iterator[Result]:
-    """Make lines of a contest: for each contender its name in the table and a note; the target is the first's."""
-    own = found[OURS]
+def results_of(
+    heading: Heading, outcomes: Mapping[str, Outcome], others: Mapping[str, tuple[str, str]]
+) -> Iterator[Result]:
+    """Yield one result per other implementation; `others` maps its name to its title in the table and a note."""
+    own = outcomes[OURS]
     assert isinstance(own.seconds, float)
-    for place, (contender, (name, note)) in enumerate(contenders.items()):
-        other = found[contender]
-        target = told.target if place == 0 else None
+    for i, (name, (title, note)) in enumerate(others.items()):
+        other, first = outcomes[name], i == 0
+        target = heading.target if first else None
         met = None
         if target is not None and isinstance(other.seconds, float):
             met = other.seconds / own.seconds >= target
         held = None
         if own.held is not None and other.held is not None:
             held = {"ours": float(own.held), "theirs": float(other.held)}
-            held |= {"most": told.more * other.held} if told.more and place == 0 else {}
-        line = (told.subject, told.task, told.unit, own.seconds, name, other.seconds)
-        shown = note if place else told.note
-        yield Result(*line, target, met, shown, _difference(own, other), None if place else told.share, held)
+            held |= {"most": heading.memory_factor * other.held} if heading.memory_factor and first else {}
+        line = (heading.workload, heading.task, heading.unit, own.seconds, title, other.seconds)
+        share = heading.share if first else None
+        yield Result(*line, target, met, heading.note if first else note, _difference(own, other), share, held)
 
 
 def _difference(own: Outcome, other: Outcome) -> float | None:
-    """Compare the part of the two answers that both have: the slow give that of the first features."""
+    """Compare the answers that both have: slow implementations answer for the first features only."""
     if own.answer is None or other.answer is None or not other.answer.size:
         return None
     between = np.ptp(own.answer, axis=0).max()
     return float(np.abs(own.answer[: len(other.answer)] - other.answer).max() / between)
 
 
-def capture(subject: Subject, arena: Arena, rate: float) -> Iterator[Result]:
-    """Read and encode all layers, beside the bare forward pass and the bare matrix products."""
-    n = sum(map(len, subject.questions.positions("everywhere")))
-    entries = [Entry(OURS, "capture", n=n), Entry(PLAIN, "plain capture", n=n), Entry(SAELENS, "capture", n=n)]
-    found = arena.contest(entries, fresh=True)
-    share = operations(subject, 1, 1) / _seconds(found) / rate
+def capture(workload: Workload, processes: Processes, rate: float) -> Iterator[Result]:
+    """Read and encode all layers, against the bare forward pass and the bare matrix products."""
+    n = sum(map(len, workload.questions.positions("everywhere")))
+    outcomes = processes.compare(
+        [
+            Entry(OURS, "capture", n_units=n),
+            Entry(PLAIN, "plain capture", n_units=n),
+            Entry(SAELENS, "capture", n_units=n),
+        ],
+        fresh=True,
+    )
+    share = operations(workload, 1, 1) / _seconds(outcomes) / rate
     note = "reading, thresholds and sparse storage come on top of the products"
-    told = Told(subject.name, CAPTURE, "token", note, 1 / 1.25, share, _MEMORY)
+    heading = Heading(workload.name, CAPTURE, "token", note, 1 / 1.25, share, _MEMORY_FACTOR)
     others = {
         PLAIN: ("bare forward pass and products", ""),
         SAELENS: ("SAELens, run with cache", "features kept dense"),
     }
-    yield from compared(told, found, others)
+    yield from results_of(heading, outcomes, others)
 
 
-def screen(subject: Subject, arena: Arena, rate: float) -> Iterator[Result]:
-    """Attribute all features of all layers, beside one forward and backward pass, and SAEs in nnsight's graph."""
-    n = sum(map(len, subject.questions.positions("everywhere")))
-    entries = [Entry(OURS, "screen", n=n), Entry(PLAIN, "plain screen", n=n), Entry(NNSIGHT, "screen", n=n)]
-    found = arena.contest(entries, fresh=True)
-    share = operations(subject, 2, 1) / _seconds(found) / rate
+def screen(workload: Workload, processes: Processes, rate: float) -> Iterator[Result]:
+    """Attribute all features of all layers, against one forward and backward pass, and SAEs in the graph of nnsight."""
+    n = sum(map(len, workload.questions.positions("everywhere")))
+    outcomes = processes.compare(
+        [
+            Entry(OURS, "screen", n_units=n),
+            Entry(PLAIN, "plain screen", n_units=n),
+            Entry(NNSIGHT, "screen", n_units=n),
+        ],
+        fresh=True,
+    )
+    share = operations(workload, 2, 1) / _seconds(outcomes) / rate
     note = "encoding of all layers comes on top of the passes; the gradient meets the features that fire"
-    told = Told(subject.name, "attribution, every feature, all layers", "token", note, None, share)
+    heading = Heading(workload.name, "attribution, every feature, all layers", "token", note, None, share)
     others = {
         PLAIN: ("one forward and backward pass", ""),
         NNSIGHT: ("nnsight, SAEs in the graph", "as in sparse feature circuits; all layers' features at once"),
     }
-    yield from compared(told, found, others)
+    yield from results_of(heading, outcomes, others)
 
 
-def effects(subject: Subject, arena: Arena, sizes: Sizes) -> Iterator[Result]:
-    """Ablate features one by one: at the answer, everywhere to zero and to the mean, and after the last block."""
-    usual = subject.usual([subject.middle, subject.last])
-    behind = subject.lm.n_layers - subject.middle.resid_index()
-    share = f"{behind} of {subject.lm.n_layers} blocks are behind the edit"
-    middle = usual[subject.middle]
-    features = subject.alive(middle, sizes.n_answer)
-    asked = {"point": str(subject.middle), "where": "answer"} | moves(middle, features)
-    note = f"the edited token alone is run; {share}"
-    told = Told(subject.name, "mean ablation, at the answer, middle layer", "feature", note, 20)
-    yield from _effects(told, arena, asked, sizes, peers=True)
+def effects(workload: Workload, processes: Processes, sizes: Sizes) -> Iterator[Result]:
+    """Ablate features one by one: at the answer, at every token to zero and to the mean, and after the last block."""
+    name, middle, last = workload.name, workload.middle, workload.last
+    stats = workload.feature_stats([middle, last])
+    n_behind = workload.lm.n_layers - middle.resid_index()
+    share = f"{n_behind} of {workload.lm.n_layers} blocks are behind the edit"
+    features = workload.draw_features(stats[middle], sizes.n_answer)
+    options = {"point": str(middle), "where": "answer"} | moves_to_mean(stats[middle], features)
+    note = f"only the edited token is run; {share}"
+    heading = Heading(name, "mean ablation, at the answer, middle layer", "feature", note, 20)
+    yield from _effects(heading, processes, options, sizes, peers=True)
     features = features[: sizes.n_everywhere]
-    asked |= {"where": "everywhere", "features": features, "targets": [0.0] * len(features)}
+    options |= {"where": "everywhere", "features": features, "targets": [0.0] * len(features)}
     note = f"texts without the feature, and tokens before it, are not run; {share}"
-    told = Told(subject.name, "zero ablation, at every token, middle layer", "feature", note, 3)
-    yield from _effects(told, arena, asked, sizes, peers=True)
-    asked |= moves(middle, features)
-    note = f"every token changes, so what is saved is the blocks before: {share}, the last for the answer alone"
-    told = Told(subject.name, "mean ablation, at every token, middle layer", "feature", note, 3)
-    yield from _effects(told, arena, asked, sizes)
-    features = subject.alive(usual[subject.last], sizes.n_answer)
-    asked = {"point": str(subject.last), "where": "answer"} | moves(usual[subject.last], features)
+    heading = Heading(name, "zero ablation, at every token, middle layer", "feature", note, 3)
+    yield from _effects(heading, processes, options, sizes, peers=True)
+    options |= moves_to_mean(stats[middle], features)
+    note = f"every token changes, so only the blocks before the edit are saved: {share}, the last for the answer only"
+    heading = Heading(name, "mean ablation, at every token, middle layer", "feature", note, 3)
+    yield from _effects(heading, processes, options, sizes)
+    features = workload.draw_features(stats[last], sizes.n_answer)
+    options = {"point": str(last), "where": "answer"} | moves_to_mean(stats[last], features)
     note = "final norm and the labels' rows of the unembedding, no block"
-    told = Told(subject.name, "mean ablation, at the answer, last layer", "feature", note)
-    yield from _effects(told, arena, asked, sizes)
+    heading = Heading(name, "mean ablation, at the answer, last layer", "feature", note)
+    yield from _effects(heading, processes, options, sizes)
 
 
-def moves(usual: Reference, features: list[int]) -> dict[str, Any]:
-    """Ask for each feature to be moved to its mean."""
-    return {"features": features, "targets": usual.features[features].tolist()}
+def moves_to_mean(stats: FeatureStats, features: list[int]) -> dict[str, Any]:
+    """Options of a task that moves each feature to its mean."""
+    return {"features": features, "targets": stats.features[features].tolist()}
 
 
-def _effects(told: Told, arena: Arena, asked: Mapping[str, Any], sizes: Sizes, peers: bool = False) -> Iterator[Result]:
-    few = {**asked, **{name: asked[name][: sizes.n_slow] for name in ("features", "targets")}}
+def _effects(
+    heading: Heading, processes: Processes, options: Mapping[str, Any], sizes: Sizes, peers: bool = False
+) -> Iterator[Result]:
+    few = {**options, **{name: options[name][: sizes.n_slow] for name in ("features", "targets")}}
     others = {PLAIN: ("one forward pass per feature", "")}
     if peers:
         others |= {SAELENS: ("SAELens, one run per feature", "SAE and its error in the model")}
         others |= {NNSIGHT: ("nnsight, one trace per feature", "SAE and its error in the trace")}
-    entries = [Entry(OURS, "effects", asked, len(asked["features"]))]
+    entries = [Entry(OURS, "effects", options, len(options["features"]))]
     entries += [Entry(name, "plain effects" if name == PLAIN else "effects", few, sizes.n_slow) for name in others]
-    yield from compared(told, arena.contest(entries), others)
+    yield from results_of(heading, processes.compare(entries), others)
 
 
-def doses(subject: Subject, arena: Arena) -> Iterator[Result]:
+def doses(workload: Workload, processes: Processes) -> Iterator[Result]:
     """Steer by several features of the middle layer, one dose after another."""
-    usual = subject.usual([subject.middle])[subject.middle]
-    features = subject.alive(usual, 8)
-    asked = {"point": str(subject.middle), "features": features, "doses": list(DOSES), "where": "everywhere"}
+    stats = workload.feature_stats([workload.middle])[workload.middle]
+    features, n = workload.draw_features(stats, 8), len(DOSES)
+    options = {"point": str(workload.middle), "features": features, "doses": list(DOSES), "where": "everywhere"}
     others = {
         PLAIN: ("one forward pass per dose", ""),
         SAELENS: ("SAELens, one run per dose", "SAE and its error in the model"),
     }
-    n = len(DOSES)
-    entries = [Entry(OURS, "doses", asked, n), Entry(PLAIN, "plain doses", asked, n), Entry(SAELENS, "doses", asked, n)]
+    entries = [
+        Entry(OURS, "doses", options, n),
+        Entry(PLAIN, "plain doses", options, n),
+        Entry(SAELENS, "doses", options, n),
+    ]
     note = f"{len(features)} features are multiplied at every token; the blocks before the edit are run once"
-    yield from compared(
-        Told(subject.name, "steering, a sweep of doses, middle layer", "dose", note), arena.contest(entries), others
-    )
+    heading = Heading(workload.name, "steering, a sweep of doses, middle layer", "dose", note)
+    yield from results_of(heading, processes.compare(entries), others)
 
 
-def patching(subject: Subject, arena: Arena) -> Iterator[Result]:
+def patching(workload: Workload, processes: Processes) -> Iterator[Result]:
     """Patch the activation at the answer, one layer after another."""
-    n = len(subject.saes)
-    found = arena.contest([Entry(OURS, "patching", n=n), Entry(LENS, "patching", n=n)])
+    n = len(workload.saes)
+    outcomes = processes.compare([Entry(OURS, "patching", n_units=n), Entry(LENS, "patching", n_units=n)])
     note = "one whole forward pass per layer, as TransformerLens does"
-    told = Told(subject.name, "patching, at the answer, every layer", "layer", note)
-    yield from compared(told, found, {LENS: ("TransformerLens, one run per layer", "")})
+    heading = Heading(workload.name, "patching, at the answer, every layer", "layer", note)
+    yield from results_of(heading, outcomes, {LENS: ("TransformerLens, one run per layer", "")})
 
 
 def scores(folder: Path, sizes: Sizes, n: int = 5000, d_sae: int = 16384) -> Iterator[Result]:
     """Score all features for all emotions: AUROC, effect size, and a permutation null."""
-    some = random_features(folder, 4 * sizes.n_slow, n, d_sae)
+    features = write_random_features(folder, 4 * sizes.n_slow, n, d_sae)
     task = f"scores of {d_sae:,} features, {N_LABELS} emotions, {n:,} texts"
     entries = [
-        Entry(OURS, "scores", {"features": some}),
-        Entry(SKLEARN, "scores", {"features": some}, len(some) / d_sae),
+        Entry(OURS, "scores", {"features": features}),
+        Entry(SKLEARN, "scores", {"features": features}, len(features) / d_sae),
     ]
-    with Arena(folder, sizes.n_turns) as arena:
-        found = arena.contest(entries)
-    own, note = _seconds(found), "AUROC, effect size, and 20 permutations"
+    with Processes(folder, sizes.n_turns) as processes:
+        outcomes = processes.compare(entries)
+    own, note = _seconds(outcomes), "AUROC, effect size, and 20 permutations"
     yield Result("random features", task, "layer", own, "none", "none", 1.0, own < 1, note)
-    told = Told("random features", task, "layer", f"AUROC alone, from {len(some)} features")
-    yield from compared(told, found, {SKLEARN: ("scikit-learn, a loop", "")})
+    heading = Heading("random features", task, "layer", f"AUROC alone, from {len(features)} features")
+    yield from results_of(heading, outcomes, {SKLEARN: ("scikit-learn, a loop", "")})
 
 
-def random_features(folder: Path, n_some: int, n: int, d_sae: int) -> list[int]:
-    """Write features that fire as often as those of public SAEs, with labels; give the most frequent few."""
+def write_random_features(folder: Path, n_frequent: int, n: int, d_sae: int) -> list[int]:
+    """Write features that fire as often as those of public SAEs, and labels; return the most frequent features."""
     rng = np.random.default_rng(0)
-    often = rng.gamma(0.3, size=d_sae)
-    column = rng.choice(d_sae, n * L0, p=often / often.sum())
+    rate = rng.gamma(0.3, size=d_sae)
+    column = rng.choice(d_sae, n * L0, p=rate / rate.sum())
     value = rng.integers(1, 1000, n * L0).astype(float)
     features = sp.csr_array((value, (np.repeat(np.arange(n), L0), column)), shape=(n, d_sae))
     folder.mkdir(parents=True, exist_ok=True)
     sp.save_npz(folder / "features.npz", features)
     np.save(folder / "member.npy", rng.integers(0, N_LABELS, n)[:, None] == np.arange(N_LABELS))
-    return np.argsort(-often)[:n_some].tolist()
+    return np.argsort(-rate)[:n_frequent].tolist()
 
 
 def start(sizes: Sizes) -> Iterator[Result]:
-    """Start the command line and list what there is."""
-    found = []
+    """Start the command line and list all presets."""
+    seconds = []
     for _ in range(sizes.n_turns + 1):
-        before = _of_children()
+        before = _children_seconds()
         subprocess.run([sys.executable, "-m", "emomech", "list"], capture_output=True, check=True)
-        found.append(_of_children() - before)
-    own = median(found[1:])
-    yield Result("command line", "emomech list", "call", own, "none", "none", 0.5, own < 0.5, "all that is listed")
+        seconds.append(_children_seconds() - before)
+    own = median(seconds[1:])
+    yield Result("command line", "emomech list", "call", own, "none", "none", 0.5, own < 0.5, "lists all presets")
 
 
-def operations(subject: Subject, n_passes: int, n_products: int) -> int:
-    """Floating-point operations per token of so many passes, and products with all SAEs."""
-    blocks = sum(w.numel() for block in subject.lm.blocks for w in block.parameters() if w.ndim == 2)
-    return 2 * n_passes * blocks + 2 * n_products * sum(sae.W_enc.numel() for sae in subject.saes.values())
+def operations(workload: Workload, n_passes: int, n_products: int) -> int:
+    """Floating-point operations per token of `n_passes` through all blocks and `n_products` with every encoder."""
+    blocks = sum(w.numel() for block in workload.lm.blocks for w in block.parameters() if w.ndim == 2)
+    return 2 * n_passes * blocks + 2 * n_products * sum(sae.W_enc.numel() for sae in workload.saes.values())
 
 
-def _seconds(found: Mapping[str, Outcome]) -> float:
-    own = found[OURS].seconds
-    assert isinstance(own, float)
-    return own
+def _seconds(outcomes: Mapping[str, Outcome]) -> float:
+    seconds = outcomes[OURS].seconds
+    assert isinstance(seconds, float)
+    return seconds
 
 
-def _of_children() -> float:
-    """Seconds that programs started from here have worked."""
+def _children_seconds() -> float:
+    """Processor time of all finished child processes, in seconds."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -1,4 +1,4 @@
-"""Where each contender is installed: an environment of its own, as `make bench` makes it of `bench/*.txt`."""
+"""The environment of each peer library, which `make bench` creates from `bench/*.txt`."""
 
 import sys
 from dataclasses import dataclass
@@ -12,30 +12,30 @@ NOT_INSTALLED = "not installed: make bench creates it"
 
 @dataclass(frozen=True)
 class Peer:
-    """What a user would take instead."""
+    """A library that a user could take instead of this package."""
 
     environment: str
-    """Its file in `bench/`, and its program in `peers`."""
+    """Name of its requirements file in `bench/`, and of its module in `peers`."""
     package: str
-    """What it is called where it is installed from."""
+    """Its name in the package index."""
 
     @property
     def module(self) -> str:
-        """Its program."""
+        """The module that its process runs."""
         return f"emomech.bench.peers.{self.environment}"
 
     @property
     def pinned(self) -> dict[str, str]:
-        """The versions that its file asks for."""
+        """Package to version, as its requirements file pins them."""
         lines = (FILES / f"{self.environment}.txt").read_text(encoding="utf-8").splitlines()
         return dict(line.split("==") for line in lines if line and not line.startswith("#"))
 
     @property
     def interpreter(self) -> str | None:
-        """Its own environment's, or this one where it has the same version; None where it is not installed."""
-        own = FOLDER / self.environment / "bin" / "python"
-        if own.exists():
-            return str(own)
+        """The interpreter of its environment, or this one if it has the pinned version; None if neither exists."""
+        python = FOLDER / self.environment / "bin" / "python"
+        if python.exists():
+            return str(python)
         try:
             return sys.executable if version(self.package) == self.pinned[self.package] else None
         except (PackageNotFoundError, OSError):
@@ -52,5 +52,5 @@ PEERS = {
 
 
 def versions() -> dict[str, str]:
-    """Which version of each peer was measured, or that it was not."""
+    """Return the version of each peer that is measured, or `NOT_INSTALLED`."""
     return {peer.package: peer.pinned[peer.package] if peer.interpreter else NOT_INSTALLED for peer in PEERS.values()}

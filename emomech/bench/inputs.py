@@ -1,6 +1,6 @@
-"""What every contender is handed: the same weights, SAEs and texts, in a folder.
+"""The inputs of every implementation: the same weights, SAEs and texts, in a folder that is called a case.
 
-Contenders read it in environments of their own, so this file needs torch, transformers, safetensors and NumPy alone.
+Peers read it in their own environments, so this file needs only torch, transformers, safetensors and NumPy.
 """
 
 import json
@@ -23,24 +23,24 @@ TENSORS, FACTS = "case.safetensors", "case.json"
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Some texts side by side, padded on the left."""
+    """Texts side by side, padded on the left; tensors are (batch, pos)."""
 
     input_ids: Tensor
     attention_mask: Tensor
     position_ids: Tensor
     content: Tensor
-    """Where an edit of every token applies (batch, pos)."""
+    """True at tokens to which an edit of every token applies."""
     rows: list[int]
-    """Which text each row is."""
+    """Number of the text of each row."""
 
     def kwargs(self) -> dict[str, Tensor]:
-        """Arguments of a model of transformers."""
-        return {n: getattr(self, n) for n in ("input_ids", "attention_mask", "position_ids")}
+        """Arguments of the forward pass of a transformers model."""
+        return {name: getattr(self, name) for name in ("input_ids", "attention_mask", "position_ids")}
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A case as it was written."""
+    """A case in memory: settings and numbers from JSON, and tensors by name."""
 
     folder: Path
     facts: Mapping[str, Any] = field(repr=False)
@@ -48,13 +48,13 @@ class Case:
 
     @property
     def points(self) -> list[str]:
-        """Hook points that have an SAE, by TransformerLens's names."""
+        """Hook points that have an SAE, by the names of TransformerLens."""
         return list(self.facts["saes"])
 
     @cached_property
     def module(self) -> Any:
-        """The model, as transformers has it."""
-        from transformers.initialization import no_init_weights  # some versions have it elsewhere
+        """The transformers model."""
+        from transformers.initialization import no_init_weights  # other versions have it elsewhere
 
         with no_init_weights():
             module: Any = GPT2LMHeadModel(GPT2Config(**self.facts["config"], architectures=["GPT2LMHeadModel"]))
@@ -65,17 +65,17 @@ class Case:
 
     @cached_property
     def saes(self) -> dict[str, dict[str, Any]]:
-        """Weights and k (None where it is a JumpReLU) of each SAE; hook points may share them."""
-        return {point: self._sae(one) for point, one in self.facts["saes"].items()}
+        """Weights of each SAE, and k (None for a JumpReLU); hook points may share an SAE."""
+        return {point: self._sae(entry) for point, entry in self.facts["saes"].items()}
 
-    def _sae(self, one: Mapping[str, Any]) -> dict[str, Any]:
-        prefix = f"sae{one['number']}."
+    def _sae(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        prefix = f"sae{entry['number']}."
         weights = {name.removeprefix(prefix): x for name, x in self.tensors.items() if name.startswith(prefix)}
-        return {**weights, "k": one["k"]}
+        return {**weights, "k": entry["k"]}
 
     @cached_property
     def batches(self) -> list[Batch]:
-        """All texts."""
+        """All texts, in batches."""
         names = ("input_ids", "attention_mask", "position_ids", "content")
         return [
             Batch(**{name: self.tensors[f"batch{i}.{name}"] for name in names}, rows=rows)
@@ -84,35 +84,35 @@ class Case:
 
     @property
     def label_ids(self) -> Tensor:
-        """Token of each label (text, label)."""
+        """First token of each label (text, label)."""
         return torch.tensor(self.facts["label_ids"])
 
     @property
     def gold(self) -> Tensor:
-        """Number of each text's label (text)."""
+        """Number of the right label (text)."""
         return torch.tensor(self.facts["gold"])
 
     def labels(self, logits: Tensor, rows: list[int]) -> Tensor:
-        """Logits of the labels (batch, label) at the last token, of logits (batch, pos, token)."""
+        """Pick the logits of the labels at the last token (batch, label) from all logits (batch, pos, token)."""
         return logits[:, -1].float().gather(1, self.label_ids[rows])
 
-    def by_text(self, found: list[list[Tensor]]) -> np.ndarray:
-        """Put logits of one edit after another, batch by batch, into the order of the texts (edit, text, label)."""
-        whole = np.empty((len(found), *self.label_ids.shape))
-        for i, parts in enumerate(found):
-            for batch, part in zip(self.batches, parts, strict=True):
-                whole[i, batch.rows] = part.detach().numpy()
-        return whole
+    def by_text(self, logits: list[list[Tensor]]) -> np.ndarray:
+        """Put the logits of each edit and batch into the order of the texts (edit, text, label)."""
+        ordered = np.empty((len(logits), *self.label_ids.shape))
+        for edit, of_batches in enumerate(logits):
+            for batch, of_batch in zip(self.batches, of_batches, strict=True):
+                ordered[edit, batch.rows] = of_batch.detach().numpy()
+        return ordered
 
 
 @cache
 def read(folder: Path) -> Case:
-    """Read what `write` wrote, once."""
+    """Read a case that `write` wrote; once per process."""
     return Case(folder, json.loads((folder / FACTS).read_text()), load_file(folder / TENSORS))
 
 
 def encode(sae: Mapping[str, Any], x: Tensor) -> Tensor:
-    """Features, dense, as the SAE's definition has them."""
+    """Compute the features (…, d_sae), dense, by the definition of the SAE."""
     before = (x - sae["b_dec"]) @ sae["W_enc"] + sae["b_enc"]
     if sae["k"]:
         value, index = before.topk(sae["k"], dim=-1)
@@ -121,20 +121,20 @@ def encode(sae: Mapping[str, Any], x: Tensor) -> Tensor:
 
 
 def decode(sae: Mapping[str, Any], features: Tensor) -> Tensor:
-    """Activations that features stand for."""
+    """Reconstruct the activations (…, d_in) from features."""
     return features @ sae["W_dec"] + sae["b_dec"]
 
 
 def words(n: int) -> PreTrainedTokenizerFast:
-    """Make a tokenizer of n words, for models that have none."""
-    known = {"<bos>": 0} | {f"w{i}": i for i in range(1, n)}
-    tokenizer = Tokenizer(WordLevel(known, unk_token="w1"))
-    marks = {"bos_token": "<bos>", "eos_token": "<bos>", "pad_token": "<bos>", "unk_token": "w1"}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **marks)
+    """Make a tokenizer of n words, for models without a tokenizer."""
+    vocabulary = {"<bos>": 0} | {f"w{i}": i for i in range(1, n)}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="w1"))
+    special = {"bos_token": "<bos>", "eos_token": "<bos>", "pad_token": "<bos>", "unk_token": "w1"}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
 
 
 def write(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Path:
-    """Write a case."""
+    """Write a case, and return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: x.contiguous() for name, x in tensors.items()}, folder / TENSORS)
     (folder / FACTS).write_text(json.dumps(facts))

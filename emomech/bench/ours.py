@@ -1,7 +1,7 @@
-"""The package's own part: every task as it is done here, and as it would be done the plain way.
+"""The implementations of this package: every task as a user would run it, and in the plain way.
 
-The plain ways are the slow twins of the fast ones: one forward pass for each edit, or nothing but the passes and matrix
-products that a task cannot do without. Run as a program, a contender like the others.
+The plain way is the straightforward one: one forward pass per edit, or only the passes and matrix products that the
+task needs. Like the peers, the module is run as a program in its own process.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ import scipy.sparse as sp
 import torch
 
 from emomech.bench.worker import Prepared, serve
-from emomech.bench.workloads import Subject, taken
+from emomech.bench.workloads import Workload, load
 from emomech.causal.attribution import attribute, gradients
 from emomech.causal.effects import logits_of_each, logits_without_each
 from emomech.causal.patching import patched
@@ -25,33 +25,33 @@ from emomech.saes.encoding import encode
 from emomech.stats.ranks import Ranks, effect_sizes
 from emomech.stats.selectivity import Selectivity, Strata
 
-Given = Mapping[str, Any]
+Options = Mapping[str, Any]
 _ROWS = 512
-"""Activations that the bare matrix product takes at once, as `features` does."""
+"""Activations per matrix product, as in `saes.encoding.encode`."""
 
 
-def capture(subject: Subject, given: Given) -> Prepared:
-    """Read and encode all layers; the answer is the sum of all features of each (layer)."""
-    lm, questions, saes = subject.lm, subject.questions, subject.saes
+def capture(workload: Workload, options: Options) -> Prepared:
+    """Read and encode all layers; the answer is the sum of all features per layer (layer)."""
+    lm, questions, saes = workload.lm, workload.questions, workload.saes
     positions = questions.positions("everywhere")
 
     def call() -> list[sp.csr_array]:
-        read = collect(lm, list(saes), questions.texts, positions)
-        return [encode(saes[point], x) for point, x in read.items()]
+        activations = collect(lm, list(saes), questions.texts, positions)
+        return [encode(saes[point], x) for point, x in activations.items()]
 
-    return call, lambda found: np.array([one.sum() for one in found])
+    return call, lambda layers: np.array([features.sum() for features in layers])
 
 
-def bare_capture(subject: Subject, given: Given) -> Prepared:
-    """Run the model, and multiply as many activations as are read by each encoder."""
-    batches = [batch.forward_kwargs() for batch, _ in subject.questions.batches("everywhere")]
-    n = sum(map(len, subject.questions.positions("everywhere")))
+def bare_capture(workload: Workload, options: Options) -> Prepared:
+    """Run the model, and multiply the same number of activations by each encoder."""
+    batches = [batch.forward_kwargs() for batch, _ in workload.questions.batches("everywhere")]
+    n = sum(map(len, workload.questions.positions("everywhere")))
 
     @torch.inference_mode()
     def call() -> None:
         for batch in batches:
-            subject.lm.module(**batch, logits_to_keep=1)
-        for sae in subject.saes.values():
+            workload.lm.module(**batch, logits_to_keep=1)
+        for sae in workload.saes.values():
             rows = sae.W_enc.new_ones(min(n, _ROWS), sae.d_in)
             for start in range(0, n, _ROWS):
                 torch.mm(rows[: n - start], sae.W_enc)
@@ -59,21 +59,21 @@ def bare_capture(subject: Subject, given: Given) -> Prepared:
     return call, lambda _: np.zeros(0)
 
 
-def screen(subject: Subject, given: Given) -> Prepared:
-    """Estimate the effect of taking each feature of each layer to its mean (layer, d_sae), mean over texts."""
-    questions, saes = subject.questions, subject.saes
-    targets = {point: (u.features, u.error) for point, u in subject.usual(list(saes)).items()}
-    together = np.zeros(len(questions), dtype=int)
+def screen(workload: Workload, options: Options) -> Prepared:
+    """Estimate the effect of moving each feature of each layer to its mean (layer, d_sae), mean over texts."""
+    questions, saes = workload.questions, workload.saes
+    targets = {point: (stats.features, stats.error) for point, stats in workload.feature_stats(list(saes)).items()}
+    one_group = np.zeros(len(questions), dtype=int)
 
     def call() -> Any:
-        return attribute(questions, saes, targets, groups=together)
+        return attribute(questions, saes, targets, groups=one_group)
 
-    return call, lambda found: np.stack([one.effect[0] for one in found.values()])
+    return call, lambda layers: np.stack([attribution.effect[0] for attribution in layers.values()])
 
 
-def bare_screen(subject: Subject, given: Given) -> Prepared:
-    """Run the model forward and backward, and leave SAEs alone."""
-    questions, points = subject.questions, list(subject.saes)
+def bare_screen(workload: Workload, options: Options) -> Prepared:
+    """Run the model forward and backward, without any SAE."""
+    questions, points = workload.questions, list(workload.saes)
     batches = [batch for batch, _ in questions.batches("everywhere")]
 
     def call() -> None:
@@ -83,78 +83,78 @@ def bare_screen(subject: Subject, given: Given) -> Prepared:
     return call, lambda _: np.zeros(0)
 
 
-def effects(subject: Subject, given: Given) -> Prepared:
+def effects(workload: Workload, options: Options) -> Prepared:
     """Move one feature after another to its target: logits of the labels (feature, text, label)."""
-    sae = subject.saes[HookPoint.parse(given["point"])]
-    if given["where"] == "answer":
-        features, targets = torch.tensor(given["features"]), torch.tensor(given["targets"])
-        return (lambda: logits_without_each(subject.questions, sae, features, targets)), np.array
-    edits = _moves(subject, given)
-    return (lambda: logits_of_each(subject.questions, edits, given["where"])), np.array
+    sae = workload.saes[HookPoint.parse(options["point"])]
+    if options["where"] == "answer":
+        features, targets = torch.tensor(options["features"]), torch.tensor(options["targets"])
+        return (lambda: logits_without_each(workload.questions, sae, features, targets)), np.array
+    edits = _moves(workload, options)
+    return (lambda: logits_of_each(workload.questions, edits, options["where"])), np.array
 
 
-def plain_effects(subject: Subject, given: Given) -> Prepared:
-    """Run the whole model once for each."""
-    return _plain(subject, _moves(subject, given), given)
+def plain_effects(workload: Workload, options: Options) -> Prepared:
+    """Run the whole model once per feature."""
+    return _plain(workload, _moves(workload, options), options)
 
 
-def _moves(subject: Subject, given: Given) -> list[Edits]:
-    point = HookPoint.parse(given["point"])
-    pairs = zip(given["features"], given["targets"], strict=True)
-    return [{point: MoveFeatures(subject.saes[point], [index], offset=target)} for index, target in pairs]
+def _moves(workload: Workload, options: Options) -> list[Edits]:
+    point = HookPoint.parse(options["point"])
+    pairs = zip(options["features"], options["targets"], strict=True)
+    return [{point: MoveFeatures(workload.saes[point], [index], offset=target)} for index, target in pairs]
 
 
-def doses(subject: Subject, given: Given) -> Prepared:
+def doses(workload: Workload, options: Options) -> Prepared:
     """Multiply some features at every token, one dose after another: logits of the labels (dose, text, label)."""
-    edits = _doses(subject, given)
-    return (lambda: logits_of_each(subject.questions, edits, given["where"])), np.array
+    edits = _doses(workload, options)
+    return (lambda: logits_of_each(workload.questions, edits, options["where"])), np.array
 
 
-def plain_doses(subject: Subject, given: Given) -> Prepared:
-    """Run the whole model once for each dose."""
-    return _plain(subject, _doses(subject, given), given)
+def plain_doses(workload: Workload, options: Options) -> Prepared:
+    """Run the whole model once per dose."""
+    return _plain(workload, _doses(workload, options), options)
 
 
-def _doses(subject: Subject, given: Given) -> list[Edits]:
-    point = HookPoint.parse(given["point"])
-    some = given["features"]
-    return [{point: MoveFeatures(subject.saes[point], some, factor=1 + dose)} for dose in given["doses"]]
+def _doses(workload: Workload, options: Options) -> list[Edits]:
+    point = HookPoint.parse(options["point"])
+    sae, features = workload.saes[point], options["features"]
+    return [{point: MoveFeatures(sae, features, factor=1 + dose)} for dose in options["doses"]]
 
 
-def _plain(subject: Subject, edits: list[Edits], given: Given) -> Prepared:
-    return (lambda: np.stack([subject.questions.logits(one, given["where"]) for one in edits])), np.array
+def _plain(workload: Workload, edits: list[Edits], options: Options) -> Prepared:
+    return (lambda: np.stack([workload.questions.logits(edit, options["where"]) for edit in edits])), np.array
 
 
-def patching(subject: Subject, given: Given) -> Prepared:
-    """Put the next text's activation in the place of each text's, at the answer: logits (layer, text, label)."""
-    questions, points = subject.questions, list(subject.saes)
+def patching(workload: Workload, options: Options) -> Prepared:
+    """Replace the activation of each text at the answer by that of the next text: logits (layer, text, label)."""
+    questions, points = workload.questions, list(workload.saes)
 
     def call() -> list[np.ndarray]:
-        read = questions.activations(points, "answer")
-        return [patched(questions, point, x.roll(-1, 0)) for point, x in read.items()]
+        activations = questions.activations(points, "answer")
+        return [patched(questions, point, x.roll(-1, 0)) for point, x in activations.items()]
 
     return call, np.stack
 
 
-def scores(folder: Path, given: Given) -> Prepared:
+def scores(folder: Path, options: Options) -> Prepared:
     """Score all features for all classes: AUROC (feature, class), effect size, and a permutation null."""
-    whole: Any = sp.csr_array(sp.load_npz(folder / "features.npz"))
-    features = whole[: given.get("n_texts"), : given.get("n_features")]
-    member = np.load(folder / "member.npy")[: given.get("n_texts")]
+    stored: Any = sp.csr_array(sp.load_npz(folder / "features.npz"))
+    features = stored[: options.get("n_texts"), : options.get("n_features")]
+    member = np.load(folder / "member.npy")[: options.get("n_texts")]
     labels, strata = member.argmax(1), Strata(np.zeros(len(member), dtype=int))
 
     def call() -> np.ndarray:
         ranks = Ranks.of(features)
         effect_sizes(features, member)
         Selectivity.ranked(ranks, labels, strata).null(20, seed=0)
-        found = np.full((member.shape[1], features.shape[1]), 0.5)
-        found[:, ranks.feature] = ranks.aurocs(member)
-        return found
+        aurocs = np.full((member.shape[1], features.shape[1]), 0.5)
+        aurocs[:, ranks.feature] = ranks.aurocs(member)
+        return aurocs
 
-    return call, lambda found: found.T[given["features"]]
+    return call, lambda aurocs: aurocs.T[options["features"]]
 
 
-Task = Callable[[Subject, Given], Prepared]
+Task = Callable[[Workload, Options], Prepared]
 OURS: Mapping[str, Task] = {
     "capture": capture,
     "screen": screen,
@@ -170,27 +170,17 @@ PLAIN: Mapping[str, Task] = {
 }
 
 
-def cut(subject: Subject, given: Given) -> Subject:
-    """Keep as many texts and layers as are asked for."""
-    return subject.first(given.get("n_texts"), given.get("n_layers"))
+def on_case(task: Task) -> Callable[[Path, Options], Prepared]:
+    """Make a task read its workload from a case, cut to the numbers of texts and layers in its options."""
+    return lambda folder, options: task(load(folder).first(options.get("n_texts"), options.get("n_layers")), options)
 
 
-def from_case(task: Task) -> Callable[[Path, Given], Prepared]:
-    """Let a task read its case."""
-    return lambda folder, given: task(cut(taken(folder), given), given)
-
-
-def one_thread() -> None:
-    """Compute on one thread, whatever the machine has."""
-    torch.set_num_threads(1)
-
-
-def tasks() -> dict[str, Callable[[Path, Given], Prepared]]:
-    """All tasks of this program; a plain way is named after its task."""
-    plain = {f"plain {name}": from_case(task) for name, task in PLAIN.items()}
-    return {name: from_case(task) for name, task in OURS.items()} | plain | {"scores": scores}
+def tasks() -> dict[str, Callable[[Path, Options], Prepared]]:
+    """All tasks of this program; the plain way of a task is called `plain` and its name."""
+    plain = {f"plain {name}": on_case(task) for name, task in PLAIN.items()}
+    return {name: on_case(task) for name, task in OURS.items()} | plain | {"scores": scores}
 
 
 if __name__ == "__main__":
-    one_thread()
+    torch.set_num_threads(1)
     serve(tasks())

@@ -1,4 +1,4 @@
-"""A run of all comparisons, with the facts of the machine, as a table and as a file."""
+"""Run all comparisons, and write their record, with facts about the machine, as a table and as a file."""
 
 import json
 import os
@@ -18,12 +18,15 @@ _PACKAGES = ("torch", "transformers", "scipy", "numpy")
 
 
 def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Measure everything, each contender in a process of its own, on one thread."""
+    """Measure everything, with one process per implementation, on one thread; return the record as JSON values.
+
+    `say` is called with the name of each part before it begins.
+    """
     import torch
 
     from emomech.bench import comparisons, environments, scaling, workloads
-    from emomech.bench.interleaved import Arena
-    from emomech.bench.timing import rate
+    from emomech.bench.interleaved import Processes
+    from emomech.bench.timing import matmul_rate
 
     started = time.monotonic()
     sizes = comparisons.QUICK if quick else comparisons.FULL
@@ -32,47 +35,47 @@ def run(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     try:
         with tempfile.TemporaryDirectory(prefix="emomech-bench-") as name:
             folder = Path(name)
-            results = [*comparisons.start(sizes)]
+            lines = [*comparisons.start(sizes)]
             say("scores")
-            results += comparisons.scores(folder / "scores", sizes)
-            grown = [*scaling.grown_scores(folder / "scores", sizes)]
-            able = rate(sizes.n_turns)
+            lines += comparisons.scores(folder / "scores", sizes)
+            growth = [*scaling.measure_score_growth(folder / "scores", sizes)]
+            rate = matmul_rate(sizes.n_turns)
             for make in (workloads.embedded, workloads.gpt2_shaped):
-                subject = make(sizes.n_texts)
-                case = workloads.handed(subject, folder / subject.name)
-                with Arena(case, sizes.n_turns) as arena:
-                    results += _of_subject(subject, arena, sizes, say)
-                if subject.name == (workloads.EMBEDDED if quick else workloads.GPT2):
-                    say(f"{subject.name}: growth")
-                    grown += scaling.grown(subject, case, sizes)
+                workload = make(sizes.n_texts)
+                case = workloads.save(workload, folder / workload.name)
+                with Processes(case, sizes.n_turns) as processes:
+                    lines += _results(workload, processes, sizes, say)
+                if workload.name == (workloads.EMBEDDED if quick else workloads.GPT2):
+                    say(f"{workload.name}: growth")
+                    growth += scaling.measure_growth(workload, case, sizes)
     finally:
         torch.set_num_threads(threads)
-    facts = {"product_gflops": round(able / 1e9, 1), "load": round(os.getloadavg()[0], 1)}
+    facts = {"product_gflops": round(rate / 1e9, 1), "load": round(os.getloadavg()[0], 1)}
     facts["seconds"] = round(time.monotonic() - started)
-    lines = [asdict(one) | {"ratio": one.ratio} for one in results]
-    found: dict[str, Any] = {"quick": quick, "machine": _machine() | facts}
-    found |= {"versions": {name: version(name) for name in _PACKAGES} | environments.versions()}
-    return found | {"results": lines, "growth": [asdict(one) for one in grown]}
+    record: dict[str, Any] = {"quick": quick, "machine": _machine() | facts}
+    record |= {"versions": {name: version(name) for name in _PACKAGES} | environments.versions()}
+    record |= {"results": [asdict(result) | {"ratio": result.ratio} for result in lines]}
+    return record | {"growth": [asdict(line) for line in growth]}
 
 
-def _of_subject(subject: Any, arena: Any, sizes: Any, say: Callable[[str], None]) -> list[Any]:
+def _results(workload: Any, processes: Any, sizes: Any, say: Callable[[str], None]) -> list[Any]:
     """Measure all tasks of a model."""
     from emomech.bench import comparisons
-    from emomech.bench.timing import rate
+    from emomech.bench.timing import matmul_rate
 
-    found = []
-    able = rate(sizes.n_turns, subject.lm.d_model)
+    results = []
+    rate = matmul_rate(sizes.n_turns, workload.lm.d_model)
     parts = {
-        "capture": lambda: comparisons.capture(subject, arena, able),
-        "attribution": lambda: comparisons.screen(subject, arena, able),
-        "effects": lambda: comparisons.effects(subject, arena, sizes),
-        "steering": lambda: comparisons.doses(subject, arena),
-        "patching": lambda: comparisons.patching(subject, arena),
+        "capture": lambda: comparisons.capture(workload, processes, rate),
+        "attribution": lambda: comparisons.screen(workload, processes, rate),
+        "effects": lambda: comparisons.effects(workload, processes, sizes),
+        "steering": lambda: comparisons.doses(workload, processes),
+        "patching": lambda: comparisons.patching(workload, processes),
     }
     for name, part in parts.items():
-        say(f"{subject.name}: {name}")
-        found += part()
-    return found
+        say(f"{workload.name}: {name}")
+        results += part()
+    return results
 
 
 def _machine() -> dict[str, Any]:
@@ -85,29 +88,29 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def write(found: Mapping[str, Any], file: Path) -> None:
-    """Write a run as JSON, whole or not at all."""
-    files.write_atomic(file, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+def write(record: Mapping[str, Any], file: Path) -> None:
+    """Write a record as JSON, whole or not at all."""
+    files.write_atomic(file, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
-def markdown(found: Mapping[str, Any]) -> str:
-    """Make two tables in Markdown: all comparisons, and how cost grows."""
-    compared = [(*results.compared(one), memory(one["held"])) for one in found["results"]]
-    grown = [
-        (one["subject"], one["task"], one["of"], f"{one['exponent']:.2f} [{one['low']:.2f}, {one['high']:.2f}]")
-        for one in found["growth"]
+def markdown(record: Mapping[str, Any]) -> str:
+    """Write two tables in Markdown: all comparisons, and how cost grows."""
+    compared = [(*results.as_text(line).values(), memory(line["held"])) for line in record["results"]]
+    growth = [
+        (line["subject"], line["task"], line["of"], f"{line['exponent']:.2f} [{line['low']:.2f}, {line['high']:.2f}]")
+        for line in record["growth"]
     ]
     columns = (*(name.replace("_", " ") for name in results.COMPARED.columns), "memory")
-    return f"{_table(columns, compared)}\n\n{_table((*results.GROWTH.keys, 'exponent of the cost'), grown)}"
+    return f"{_table(columns, compared)}\n\n{_table((*results.GROWTH.keys, 'exponent of the cost'), growth)}"
 
 
 def memory(held: Mapping[str, float] | None) -> str:
-    """Write what both hold at most, and what was aimed at."""
+    """Write the peak memory of both implementations, and the target; empty if it was not measured."""
     if held is None:
         return ""
-    told = f"{_megabytes(held['ours'])}, theirs {_megabytes(held['theirs'])}"
+    text = f"{_megabytes(held['ours'])}, theirs {_megabytes(held['theirs'])}"
     most = held.get("most")
-    return told + (f"; {'met' if held['ours'] <= most else 'missed'} (at most {_megabytes(most)})" if most else "")
+    return text + (f"; {'met' if held['ours'] <= most else 'missed'} (at most {_megabytes(most)})" if most else "")
 
 
 def _megabytes(n_bytes: float) -> str:
@@ -115,5 +118,5 @@ def _megabytes(n_bytes: float) -> str:
 
 
 def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    every = [columns, ["---"] * len(columns), *lines]
-    return "\n".join("| " + " | ".join(line) + " |" for line in every)
+    rows = [columns, ["---"] * len(columns), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

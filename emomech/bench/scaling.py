@@ -1,4 +1,8 @@
-"""How cost grows with the number of texts, features and layers: the exponent of a power law, fitted to every turn."""
+"""Growth of cost with the number of texts, features and layers: the exponent of a power law, fitted to all turns.
+
+The exponent is 1 if cost is proportional to the size, and 0 if the size does not matter. Small sizes are dominated by
+fixed costs, which makes an exponent smaller than that of large sizes.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from emomech.bench.comparisons import Sizes
-from emomech.bench.interleaved import OURS, Arena, Entry
-from emomech.bench.workloads import Subject
+from emomech.bench.comparisons import Sizes, moves_to_mean
+from emomech.bench.interleaved import OURS, Entry, Processes
+from emomech.bench.workloads import Workload
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> tuple[float, float, float]:
-    """Fit seconds ∝ size^exponent by least squares of the logarithms: estimate, and ends of its 95 % interval.
+    """Fit seconds ∝ size^exponent by least squares of the logarithms: estimate, low and high end of its 95 % interval.
 
-    The interval is Student's, of n - 2 degrees of freedom; it takes turns to be independent and their logarithms to
-    scatter alike at every size.
+    The interval is that of Student's t with n - 2 degrees of freedom; it assumes that turns are independent and that
+    their logarithms have the same variance at every size.
+
+    Example:
+        >>> from emomech.bench.scaling import exponent
+        >>> estimate, low, high = exponent([1, 2, 4, 8], [3.0, 12.1, 47.8, 193.0])
+        >>> round(estimate, 1), low < 2 < high
+        (2.0, True)
     """
     from scipy.stats import linregress, t
 
@@ -27,64 +37,70 @@ def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> tuple[float, f
 
 @dataclass(frozen=True)
 class Growth:
-    """Cost of one task at several sizes of one thing."""
+    """Cost of one task at several sizes. The fields are those of an entry of `growth` in `book/bench.json`."""
 
     subject: str
+    """Name of the workload."""
     task: str
     of: str
-    """What there is more and more of."""
+    """What grows: texts, layers or features."""
     sizes: tuple[int, ...]
-    """Of each turn (turn)."""
+    """Size in each turn (turn)."""
     seconds: tuple[float, ...]
-    """Of each turn (turn)."""
+    """Seconds of each turn (turn)."""
     exponent: float
     low: float
     high: float
-    """Ends of the exponent's 95 % interval."""
+    """Ends of the 95 % interval of the exponent."""
 
 
-def grown(subject: Subject, case: Path, sizes: Sizes) -> Iterator[Growth]:
-    """Let texts, features and layers become more, one of them at a time."""
-    usual = subject.usual([subject.middle])[subject.middle]
-    features = subject.alive(usual, sizes.n_answer)
-    texts, layers = steps(len(subject.questions)), steps(subject.lm.n_layers)
-    one = max(1, len(subject.questions) // 4)
-    with Arena(case, sizes.n_turns) as arena:
-        for task, name in (("capture", "encoding"), ("screen", "attribution")):
-            yield _grown(arena, (subject.name, name, "texts"), task, {n: {"n_texts": n} for n in texts})
-            some = {n: {"n_texts": one, "n_layers": n} for n in layers}
-            yield _grown(arena, (subject.name, name, "layers"), task, some)
-        asked = {"point": str(subject.middle), "where": "answer"}
-        moves = {
-            n: {**asked, "features": features[:n], "targets": usual.features[features[:n]].tolist()}
-            for n in steps(len(features))
-        }
-        yield _grown(arena, (subject.name, "ablation", "features"), "effects", moves)
-        last = moves[max(moves)]
-        some = {n: {**last, "n_texts": n} for n in texts}
-        yield _grown(arena, (subject.name, "ablation", "texts"), "effects", some)
+def measure_growth(workload: Workload, case: Path, sizes: Sizes) -> Iterator[Growth]:
+    """Measure the cost at a quarter, half and all of the texts, features and layers, one of them at a time."""
+    middle, name = workload.middle, workload.name
+    stats = workload.feature_stats([middle])[middle]
+    features = workload.draw_features(stats, sizes.n_answer)
+    n_texts, n_layers = steps(len(workload.questions)), steps(workload.lm.n_layers)
+    few = max(1, len(workload.questions) // 4)
+    with Processes(case, sizes.n_turns) as processes:
+        for task, title in (("capture", "encoding"), ("screen", "attribution")):
+            yield _growth(processes, (name, title, "texts"), task, {n: {"n_texts": n} for n in n_texts})
+            options = {n: {"n_texts": few, "n_layers": n} for n in n_layers}
+            yield _growth(processes, (name, title, "layers"), task, options)
+        place = {"point": str(middle), "where": "answer"}
+        moves = {n: {**place, **moves_to_mean(stats, features[:n])} for n in steps(len(features))}
+        yield _growth(processes, (name, "ablation", "features"), "effects", moves)
+        every = moves[max(moves)]
+        options = {n: {**every, "n_texts": n} for n in n_texts}
+        yield _growth(processes, (name, "ablation", "texts"), "effects", options)
 
 
-def grown_scores(folder: Path, sizes: Sizes, n: int = 5000, d_sae: int = 16384) -> Iterator[Growth]:
-    """Let the texts and features that are scored become more."""
-    name = "scores"
-    with Arena(folder, sizes.n_turns) as arena:
-        some = {m: {"features": [], "n_texts": m} for m in steps(n)}
-        yield _grown(arena, ("random features", name, "texts"), "scores", some)
-        some = {m: {"features": [], "n_features": m} for m in steps(d_sae)}
-        yield _grown(arena, ("random features", name, "features"), "scores", some)
+def measure_score_growth(folder: Path, sizes: Sizes, n: int = 5000, d_sae: int = 16384) -> Iterator[Growth]:
+    """Measure the cost of scores at a quarter, half and all of the n texts and d_sae features."""
+    with Processes(folder, sizes.n_turns) as processes:
+        for thing, option, size in (("texts", "n_texts", n), ("features", "n_features", d_sae)):
+            options = {step: {"features": [], option: step} for step in steps(size)}
+            yield _growth(processes, ("random features", "scores", thing), "scores", options)
 
 
 def steps(most: int) -> list[int]:
-    """A quarter, half, and all."""
+    """Return a quarter, half and all of a number, each at least 1.
+
+    Example:
+        >>> from emomech.bench.scaling import steps
+        >>> steps(12), steps(2)
+        ([3, 6, 12], [1, 2])
+    """
     return sorted({max(1, most // 4), max(1, most // 2), most})
 
 
-def _grown(arena: Arena, told: tuple[str, str, str], task: str, given: Mapping[int, Mapping[str, Any]]) -> Growth:
+def _growth(
+    processes: Processes, title: tuple[str, str, str], task: str, options: Mapping[int, Mapping[str, Any]]
+) -> Growth:
+    """Time a task with the options of each size; the title is (workload, task, what grows)."""
     sizes: list[int] = []
     seconds: list[float] = []
-    for size, one in given.items():
-        turns = arena.contest([Entry(OURS, task, one)])[OURS].turns
+    for size, of_size in options.items():
+        turns = processes.compare([Entry(OURS, task, of_size)])[OURS].turns
         sizes += [size] * len(turns)
         seconds += turns
-    return Growth(*told, tuple(sizes), tuple(seconds), *exponent(sizes, seconds))
+    return Growth(*title, tuple(sizes), tuple(seconds), *exponent(sizes, seconds))

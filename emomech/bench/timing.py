@@ -1,9 +1,9 @@
-"""A small timer for contenders that are compared with one another, which pyperf and pytest-benchmark cannot do.
+"""Time implementations that take turns, which pyperf and pytest-benchmark do not offer.
 
-Both run one benchmark to its end before they begin the next, so that whatever else the machine does meets one of them
-alone. Here contenders take turns, and it meets all; the first turn warms up and is not counted; the median of the
-others counts. Time is that of the process's own work on one thread: other programs lengthen it through the caches that
-they share, but not by the time that they take. On a GPU it is the time until the device is done.
+Both run one benchmark to its end before the next begins, so that other load on the machine hits one of them only. Here
+the implementations take turns, and the load hits all of them. The first turn warms up and is not counted; the median of
+the others counts. Time is the processor time of the process, on one thread: other programs lengthen it through the
+shared caches, but not by the time that they use. On a GPU it is the wall time until the device has finished.
 """
 
 import time
@@ -14,30 +14,37 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Timed:
-    """One contender's turns."""
+    """The turns of one implementation."""
 
     turns: tuple[float, ...]
-    """Seconds of each that counts."""
+    """Seconds of each turn that counts."""
 
     @property
     def seconds(self) -> float:
-        """Median."""
+        """Median over the turns."""
         return median(self.turns)
 
 
-def take_turns(contenders: Mapping[str, Callable[[], float]], n_turns: int) -> dict[str, Timed]:
-    """Have contenders, by name, called once in every turn; each says how many seconds it took."""
-    turns: dict[str, list[float]] = {name: [] for name in contenders}
+def take_turns(calls: Mapping[str, Callable[[], float]], n_turns: int) -> dict[str, Timed]:
+    """Call every implementation once per turn; each call returns the seconds that it took.
+
+    Example:
+        >>> from emomech.bench.timing import take_turns, timed
+        >>> times = take_turns({"sorted": timed(lambda: sorted(range(1000))), "list": timed(lambda: list(range(9)))}, 3)
+        >>> len(times["sorted"].turns), times["sorted"].seconds > 0
+        (3, True)
+    """
+    turns: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(n_turns + 1):
-        for name, call in contenders.items():
+        for name, call in calls.items():
             seconds = call()
             if turn:
                 turns[name].append(seconds)
-    return {name: Timed(tuple(all_)) for name, all_ in turns.items()}
+    return {name: Timed(tuple(counted)) for name, counted in turns.items()}
 
 
-def worked(call: Callable[[], object]) -> Callable[[], float]:
-    """Time a call by what this process works for it."""
+def timed(call: Callable[[], object]) -> Callable[[], float]:
+    """Wrap a call so that it returns the processor time of this process, in seconds."""
 
     def turn() -> float:
         start = time.process_time()
@@ -47,10 +54,10 @@ def worked(call: Callable[[], object]) -> Callable[[], float]:
     return turn
 
 
-def rate(n_turns: int, size: int = 768) -> float:
-    """Floating-point operations per second of a matrix product: what the machine is able to do, as it is used now."""
+def matmul_rate(n_turns: int, size: int = 768) -> float:
+    """Measure the floating-point operations per second of a matrix product, as a practical limit of this machine."""
     import torch
 
     left, right = torch.randn(512, size), torch.randn(size, 4 * size)
-    found = take_turns({"product": worked(lambda: left @ right)}, n_turns)["product"]
-    return 2 * left.shape[0] * right.numel() / found.seconds
+    product = take_turns({"product": timed(lambda: left @ right)}, n_turns)["product"]
+    return 2 * left.shape[0] * right.numel() / product.seconds

@@ -1,8 +1,8 @@
-"""Contenders as processes of their own, which take turns: a line of JSON asks, a line answers.
+"""One process per implementation, so that they can take turns: it reads a line of JSON and answers with a line.
 
-A contender runs under the interpreter of its own environment, which has nothing of this package's but the files of this
-folder that it imports; so this file needs the standard library and NumPy alone. Each process is given one task, so that
-its peak memory is that task's.
+A peer runs under the interpreter of its own environment, in which the dependencies of this package are not installed.
+So this file needs only the standard library and NumPy. Each process runs one task, so that its peak memory is that of
+the task.
 """
 
 import json
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -22,96 +22,96 @@ from emomech.core.errors import EmomechError
 from emomech.core.paths import CHECKOUT
 
 Prepared = tuple[Callable[[], Any], Callable[[Any], Any]]
-"""What is timed, and what makes an array of what it returns, which is not."""
+"""The call that is timed, and a function that turns its result into an array, which is not timed."""
 Prepare = Callable[[Path, Mapping[str, Any]], Prepared]
-"""Makes a task ready, from the folder of a case and what is asked."""
+"""Prepares a task, given the folder of a case and the options of the task."""
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "TQDM_DISABLE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "WANDB_MODE": "disabled",
+}
 
 
 def serve(tasks: Mapping[str, Prepare]) -> None:
-    """Answer what is asked on standard input until it ends; whatever else is printed goes to standard error."""
+    """Answer the messages on standard input until it ends; everything else that is printed goes to standard error."""
     answers, sys.stdout = sys.stdout, sys.stderr
     floor = peak_memory()
-    timed, told, found = (lambda: None), (lambda _: None), None
+    call, to_array, result = (lambda: None), (lambda _: None), None
     for line in sys.stdin:
-        asked = json.loads(line)
-        if "task" in asked:
-            timed, told = tasks[asked["task"]](Path(asked["case"]), asked["given"])
-            _tell(answers, {"floor": floor})
-        elif "turn" in asked:
-            found, seconds = None, time.process_time()
-            found = timed()
-            _tell(answers, {"seconds": time.process_time() - seconds})
+        message = json.loads(line)
+        if "task" in message:
+            call, to_array = tasks[message["task"]](Path(message["case"]), message["options"])
+            _send(answers, {"floor": floor})
+        elif "turn" in message:
+            result, start = None, time.process_time()
+            result = call()
+            _send(answers, {"seconds": time.process_time() - start})
         else:
             peak = peak_memory()
-            _keep(told(found), asked["end"])
-            _tell(answers, {"peak": peak})
+            _save(to_array(result), message["end"])
+            _send(answers, {"peak": peak})
 
 
 def peak_memory() -> int:
-    """Bytes that this process has held at most.
+    """Return the largest number of bytes that this process has held so far.
 
-    On Linux not by getrusage, which counts what the parent held when it started this one.
+    Linux has it in `/proc`. There, getrusage would include what the parent held when it started this process.
     """
     status = Path("/proc/self/status")
-    if status.exists() and (found := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
-        return int(found[1]) * 1024
+    if status.exists() and (match := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
+        return int(match[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _tell(out: IO[str], what: Mapping[str, Any]) -> None:
-    out.write(json.dumps(what) + "\n")
-    out.flush()
+def _send(pipe: IO[str], message: Mapping[str, Any]) -> None:
+    pipe.write(json.dumps(message) + "\n")
+    pipe.flush()
 
 
-def _keep(answer: Any, file: str) -> None:
+def _save(result: Any, file: str) -> None:
     import numpy as np
 
-    np.save(file, np.asarray(answer))
+    np.save(file, np.asarray(result))
 
 
 @dataclass
 class Worker:
-    """A contender's process, from the side of who asks."""
+    """The process of an implementation, as its parent sees it. Every wait raises EmomechError if the process fails."""
 
     name: str
     process: "subprocess.Popen[str]" = field(repr=False)
     log: Any = field(repr=False)
     floor: int = 0
-    """Bytes that it held before it was given anything: interpreter and libraries."""
+    """Bytes held before the first task: interpreter and libraries."""
 
     @classmethod
     def start(cls, name: str, python: str, module: str) -> "Worker":
         """Start a module under an interpreter, on one thread."""
-        one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        quiet = {
-            "HF_HUB_OFFLINE": "1",
-            "TQDM_DISABLE": "1",
-            "TOKENIZERS_PARALLELISM": "false",
-            "WANDB_MODE": "disabled",
-        }
-        variables = {**os.environ, **one, **quiet, "PYTHONPATH": str(CHECKOUT)}
+        variables = {**os.environ, **_ONE_THREAD, **_QUIET, "PYTHONPATH": str(CHECKOUT)}
         log = tempfile.TemporaryFile("w+")  # noqa: SIM115
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
         command = [python, "-W", "ignore", "-m", module]
         return cls(name, subprocess.Popen(command, text=True, env=variables, **pipes), log)
 
-    def prepare(self, task: str, case: Path, given: Mapping[str, Any]) -> None:
-        """Ask to make a task ready, without waiting for it."""
-        self._ask({"task": task, "case": str(case), "given": dict(given)})
+    def prepare(self, task: str, case: Path, options: Mapping[str, Any]) -> None:
+        """Ask the process to prepare a task, without waiting for it."""
+        self._send({"task": task, "case": str(case), "options": dict(options)})
 
     def ready(self) -> None:
-        """Wait until the task is ready. Raises EmomechError, as all that waits, where the process fails."""
-        self.floor = int(self._answer()["floor"])
+        """Wait until the task is prepared."""
+        self.floor = int(self._receive()["floor"])
 
     def turn(self) -> float:
-        """Have the task done once, and give the seconds that it took."""
-        self._ask({"turn": 1})
-        return float(self._answer()["seconds"])
+        """Run the task once and return the seconds that it took."""
+        self._send({"turn": 1})
+        return float(self._receive()["seconds"])
 
     def end(self, file: Path) -> int:
-        """Have the last answer kept in a file, and give the bytes held at most."""
-        self._ask({"end": str(file)})
-        return int(self._answer()["peak"])
+        """Save the last result as an array, and return the peak memory in bytes."""
+        self._send({"end": str(file)})
+        return int(self._receive()["peak"])
 
     def close(self) -> None:
         """End the process."""
@@ -119,14 +119,14 @@ class Worker:
         self.process.communicate()
         self.log.close()
 
-    def _ask(self, what: Mapping[str, Any]) -> None:
+    def _send(self, message: Mapping[str, Any]) -> None:
         assert self.process.stdin
         try:
-            _tell(self.process.stdin, what)
+            _send(self.process.stdin, message)
         except BrokenPipeError as error:
             raise self._failed() from error
 
-    def _answer(self) -> Mapping[str, Any]:
+    def _receive(self) -> Mapping[str, Any]:
         assert self.process.stdout
         line = self.process.stdout.readline()
         if not line:
@@ -136,11 +136,5 @@ class Worker:
     def _failed(self) -> EmomechError:
         self.process.wait()
         self.log.seek(0)
-        last = (self.log.read().strip().splitlines() or ["it said nothing"])[-1]
-        return EmomechError(f"contender {self.name}: its process ended with {self.process.returncode}: {last}")
-
-
-def closed(workers: Sequence[Worker]) -> None:
-    """End several processes."""
-    for worker in workers:
-        worker.close()
+        last = (self.log.read().strip().splitlines() or ["it printed nothing"])[-1]
+        return EmomechError(f"{self.name}: its process ended with exit code {self.process.returncode}: {last}")

@@ -1,7 +1,7 @@
-"""Makes an edition of the book: executes what does not stand, makes pages of the results, and checks both.
+"""Build an edition of the book: execute its notebooks, render their pages, and check both.
 
-What stands already is not done again: a notebook as long as its run's key is the same, the pages as long as the
-executed notebooks, the book's text and its tools are.
+A notebook is executed again only if its key changed, and the pages are rendered again only if an executed notebook,
+the text of the book or one of its tools changed.
 """
 
 import os
@@ -15,42 +15,37 @@ from emomech.book import executed_notebook, ledger, pages, runner
 from emomech.book.checks import html as html_checks
 from emomech.book.checks import prose
 from emomech.book.edition import Edition, Entry
+from emomech.book.executed_notebook import ExecutedNotebook
 from emomech.core import files
 from emomech.core.errors import EmomechError, UsageError
+from emomech.core.machine import MOST_AT_ONCE
 from emomech.core.paths import CHECKOUT
 
 State: TypeAlias = Literal["fresh", "stale", "missing", "broken"]
-MOST_AT_ONCE = 2
-"""Notebooks that are executed side by side; each holds a model and its SAEs in memory."""
 
 
 def build(edition: Edition, *, say: Callable[[str], None]) -> Path:
-    """Bring an edition up to date and return its first page; `say` is told of each step.
+    """Bring an edition up to date and return its first page; `say` gets a line for each step.
 
-    Raises UsageError for parameters that do not fit and for a folder that holds other things, EmomechError for a
-    notebook that fails or a page that Sphinx warns of.
+    Raises UsageError for parameters that do not fit and for a folder that holds other files, EmomechError for a
+    notebook that fails or a page for which Sphinx prints a warning.
     """
-    executed = _bring_up_to_date(edition, say)
+    n_executed = _bring_up_to_date(edition, say)
     ledger.write(edition.results, [entry.notebook for entry in edition.entries])
     sources = pages.book_sources(edition.root, edition.results)
     if pages.kept_key(edition.html) != pages.key_of(sources):
-        say("making the pages")
+        say("rendering the pages")
         pages.render(sources, edition.html, [edition.results / ledger.LEDGER])
-    elif not executed:
+    elif not n_executed:
         say("nothing to do: the book is up to date")
     return edition.html / "index.html"
 
 
 def _bring_up_to_date(edition: Edition, say: Callable[[str], None]) -> int:
-    """Execute the runs that do not stand, side by side where they do not need one another; return how many."""
+    """Execute every notebook that is not fresh, in parallel where they do not need one another; return how many."""
     planned = edition.planned
     edition.keep()
-    stale = {
-        entry.notebook: entry.needs
-        for entry in edition.entries
-        if not executed_notebook.fresh(planned[entry.notebook], edition.executed(entry.notebook))
-        or executed_notebook.notebook_problems(edition.executed(entry.notebook))
-    }
+    needs = {entry.notebook: entry.needs for entry in edition.entries if _state(entry, edition) != "fresh"}
     n_workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, MOST_AT_ONCE)
 
     def execute(name: str) -> None:
@@ -58,16 +53,17 @@ def _bring_up_to_date(edition: Edition, say: Callable[[str], None]) -> int:
         edition.results.mkdir(parents=True, exist_ok=True)
         runner.execute(planned[name], edition.executed(name), one_thread=n_workers > 1)
 
-    _in_order(stale, execute, n_workers)
-    return len(stale)
+    _in_order(needs, execute, n_workers)
+    return len(needs)
 
 
 def _in_order(needs: Mapping[str, Sequence[str]], execute: Callable[[str], None], n_workers: int) -> None:
-    """Execute every name after those that it needs, as many at once as there are workers; a failure stops it.
+    """Execute every notebook after those that it needs, `n_workers` in parallel; stop at the first failure.
 
-    Of those that can be executed the first by order comes first, so that none that others wait for is left to the end.
+    Ready notebooks run in book order, so that dependencies are not left to the end.
     """
-    sorter = TopologicalSorter({name: [other for other in wanted if other in needs] for name, wanted in needs.items()})
+    graph = {name: [other for other in required if other in needs] for name, required in needs.items()}
+    sorter = TopologicalSorter(graph)
     try:
         sorter.prepare()
     except CycleError as error:
@@ -90,19 +86,20 @@ def _in_order(needs: Mapping[str, Sequence[str]], execute: Callable[[str], None]
 
 
 def status(edition: Edition) -> dict[str, State]:
-    """Say how each run stands, and the pages under the name `html`."""
-    found: dict[str, State] = {entry.notebook: _state(entry, edition) for entry in edition.entries}
-    found["html"] = _html_state(edition)
-    return found
+    """Give the state of each notebook by name, and that of the pages under the name `html`."""
+    states: dict[str, State] = {entry.notebook: _state(entry, edition) for entry in edition.entries}
+    states["html"] = _html_state(edition)
+    return states
 
 
 def _state(entry: Entry, edition: Edition) -> State:
-    target = edition.executed(entry.notebook)
-    if not target.exists():
+    file = edition.executed(entry.notebook)
+    if not file.exists():
         return "missing"
-    if executed_notebook.notebook_problems(target):
+    notebook = ExecutedNotebook.read_if_valid(file)
+    if notebook is None or notebook.problems:
         return "broken"
-    return "fresh" if executed_notebook.fresh(edition.planned[entry.notebook], target) else "stale"
+    return "fresh" if notebook.is_fresh(edition.planned[entry.notebook].key) else "stale"
 
 
 def _html_state(edition: Edition) -> State:
@@ -116,43 +113,44 @@ def _html_state(edition: Edition) -> State:
 
 
 def check(edition: Edition) -> list[str]:
-    """Say all that is wrong with an edition as it stands; an empty list is a whole book."""
+    """List every problem of an edition as it stands; empty for a complete book."""
     problems = [f"{name}: is {state}" for name, state in status(edition).items() if state != "fresh"]
     names = [entry.notebook for entry in edition.entries if edition.executed(entry.notebook).exists()]
     for name in names:
-        problems += [f"{name}: {why}" for why in executed_notebook.notebook_problems(edition.executed(name))]
-    problems += _differences(edition.entries, edition.root)
+        problems += [f"{name}: {problem}" for problem in executed_notebook.problems(edition.executed(name))]
+    problems += _contents_problems(edition.entries, edition.root)
     if len(names) == len(edition.entries) and pages.kept_key(edition.html):
         problems += ledger.problems(edition.results, edition.html, names)
     problems += prose.problems(edition.results, names, edition.root)
     return problems + html_checks.html_problems(edition.html)
 
 
-def _differences(entries: Sequence[Entry], root: Path) -> list[str]:
-    """Compare the contents with the runs: what is computed is shown, what is shown is computed."""
+def _contents_problems(entries: Sequence[Entry], root: Path) -> list[str]:
+    """List the notebooks that are executed but have no page, and the pages whose notebook is not executed."""
     listed = {Path(page).name for page in pages.toc_files(root) if Path(page).parent == pages.RESULTS}
-    names = {entry.notebook for entry in entries}
-    return [f"{name}: stands in book/runs.toml but not in _toc.yml" for name in sorted(names - listed)] + [
-        f"{name}: stands in _toc.yml but not in book/runs.toml" for name in sorted(listed - names)
+    executed = {entry.notebook for entry in entries}
+    return [f"{name}: is in book/runs.toml but not in _toc.yml" for name in sorted(executed - listed)] + [
+        f"{name}: is in _toc.yml but not in book/runs.toml" for name in sorted(listed - executed)
     ]
 
 
 def picture(edition: Edition, notebook: str, number: int, file: Path) -> None:
-    """Save a figure of the book, counted as on its page, as SVG.
+    """Save figure `number` of a notebook's page, counted from 1, as SVG.
 
-    Raises EmomechError for a notebook that is not executed or a figure that it does not have.
+    Raises EmomechError for a notebook that is not executed and for a figure that it does not have.
     """
-    executed = edition.executed(notebook)
-    figures = executed_notebook.pictures(executed)
-    if not 1 <= number <= len(figures):
-        raise EmomechError(f"{executed}: there is no figure {number}; it has {len(figures)}.")
-    file.write_text(figures[number - 1], encoding="utf-8")
+    executed = ExecutedNotebook.read_if_valid(edition.executed(notebook))
+    if executed is None:
+        raise EmomechError(f"{edition.executed(notebook)}: is not executed; run `emomech book` first.")
+    if not 1 <= number <= len(executed.figures):
+        raise EmomechError(f"{notebook}: has no figure {number}; it has {len(executed.figures)}, counted from 1.")
+    files.write_atomic(file, executed.figures[number - 1].svg)
 
 
 def render_single(executed: Path, out: Path, root: Path = CHECKOUT) -> Path:
-    """Make a page of one executed notebook, in the dress of the book, in the folder `out`; return the page.
+    """Render one executed notebook in the style of the book into the folder `out`; return its page.
 
-    Raises UsageError for a notebook that is not there or a folder that holds other things, EmomechError as `build`.
+    Raises UsageError for a missing notebook and for a folder that holds other files, EmomechError as `build` does.
     """
     if not executed.is_file():
         raise UsageError(f"{executed}: there is no such notebook.")

@@ -1,8 +1,8 @@
-"""What the book's demo needs: the shipped model and its SAEs as scripts, which a page opened from a disk can load.
+"""Export the embedded model and its SAEs for the book's live demo, as scripts that a page opened from a disk can load.
 
-A browser refuses to fetch files for a page that was opened from a disk, but it runs scripts. Each file therefore sets
-one part of a global object, with the weights as they ship: half-precision numbers, in base64. Sphinx writes the files
-when a book has the page; none of them is committed.
+A browser does not fetch files for a page opened from a disk, but it does run scripts. Each script sets one part of a
+global object, with the half-precision weights of the package in base64. Sphinx writes the scripts when a book has the
+page; they are not committed.
 """
 
 import base64
@@ -30,69 +30,70 @@ if TYPE_CHECKING:
 PAGE = "book/demo"
 """The page, by its path inside the book and without suffix."""
 N_OF_EACH = 100
-"""At most so many texts of each emotion are read to say what a feature fires for."""
+"""Most texts of each emotion from which a feature is described."""
 N_PERMUTATIONS = 200
+"""Permutations of the labels in the null of a feature's selectivity."""
 LONGEST = 30
-"""Words of an example: what can be taken in at a glance."""
+"""Most words in an example, which should be readable at a glance."""
 _SPEC = StudySpec(controls="none")
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureUse:
-    """When the features of one SAE fire at the answer, over equally many texts of every emotion."""
+    """Activity of the features of one SAE at the answer, over the same number of texts for every emotion."""
 
     peak: "Tensor"
-    """Largest value (d_sae)."""
+    """Largest value (feature,)."""
     means: "Tensor"
-    """Mean value by emotion of the text (label, d_sae)."""
+    """Mean value by emotion of the text (label, feature)."""
     selective: tuple[str, ...]
-    """Emotion for which each feature ranks highest beyond its layer's permutation null; empty where none (d_sae)."""
+    """Emotion for which each feature is most selective; empty for a feature below its layer's permutation null."""
 
 
-def study() -> Study:
-    """Give the study that the page shows: the embedded model, its SAEs, its corpus and the question that suits it."""
+def demo_study() -> Study:
+    """Give the study behind the page: the embedded model with its SAEs, corpus and question."""
     return Study(_SPEC)
 
 
 def key() -> str:
-    """Name the content that the files would have, without computing it."""
+    """Hash everything that decides the content of the scripts, without computing them."""
     identity = {"study": _SPEC.identity(), "sources": hash_of_sources(__name__)}
     return blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def export(folder: Path) -> list[Path]:
-    """Write the scripts into a folder, and return them: the model's first, then the SAEs' in order of depth."""
+    """Write the scripts into a folder and return their files: the model first, then the SAEs in order of depth."""
     folder.mkdir(parents=True, exist_ok=True)
-    shown = study()
-    asked = questions(shown)
-    written = [_write(folder / "demo-model.js", "emomech.model", _model(shown, asked))]
-    for point, use in feature_uses(shown, asked).items():
+    study = demo_study()
+    questions = demo_questions(study)
+    scripts = [_write(folder / "demo-model.js", "emomech.model", _model(study, questions))]
+    for point, use in feature_uses(study, questions).items():
         depth = point.resid_index()
-        content = _sae(shown.saes[point], use)
-        written.append(_write(folder / f"demo-sae-{depth}.js", f"emomech.saes[{depth}]", content))
-    return written
+        content = _sae(study.saes[point], use)
+        scripts.append(_write(folder / f"demo-sae-{depth}.js", f"emomech.saes[{depth}]", content))
+    return scripts
 
 
 def _write(file: Path, name: str, content: Mapping[str, Any]) -> Path:
-    """Write a script that gives a part of the global object its value."""
+    """Write a script that sets one part of the global object, such as `emomech.model`."""
     value = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     file.write_text(f"window.emomech ??= {{ saes: {{}} }};\n{name} = {value};\n", encoding="utf-8")
     return file
 
 
-def questions(shown: Study) -> "Questions":
-    """Ask about the texts by which features are described, equally many of every emotion."""
+def demo_questions(study: Study) -> "Questions":
+    """Ask the question about the texts that describe the features, the same number for every emotion."""
     from emomech.causal.questions import Questions, balanced
 
-    return Questions.of(shown, balanced(shown, "discover", N_OF_EACH))
+    return Questions.of(study, balanced(study, "discover", N_OF_EACH))
 
 
-def _model(shown: Study, asked: "Questions") -> dict[str, Any]:
-    """Gather what a forward pass needs, the words that the model knows, and examples."""
+def _model(study: Study, questions: "Questions") -> dict[str, Any]:
+    """Give the weights and sizes of the model, the words that it knows, and the examples."""
     from emomech.data.grammar.lexicon import persons, written_forms
     from emomech.figures.palette import EMOTION_COLOURS
 
-    lm, tokenizer = shown.lm, shown.lm.tokenizer
+    lm, tokenizer = study.lm, study.lm.tokenizer
     config: Any = lm.module.config
     words = " ".join(written_forms()).replace(" '", "'")
     seen: Any = tokenizer([words, *(example["text"] for example in examples())], verbose=False)["input_ids"]
@@ -106,36 +107,36 @@ def _model(shown: Study, asked: "Questions") -> dict[str, Any]:
         "vocabulary": tokenizer.convert_ids_to_tokens(list(range(lm.vocab_size))),
         "seen": sorted({token for ids in seen for token in ids}),
         "template": lookup.prompt(lookup.corpus(_SPEC.corpus).prompt).template,
-        "labels": dict(zip(asked.labels, asked.label_ids[0].tolist(), strict=True)),
+        "labels": dict(zip(questions.labels, questions.label_ids[0].tolist(), strict=True)),
         "colours": EMOTION_COLOURS,
         "persons": persons(),
         "examples": examples(),
-        "texts": len(asked),
+        "texts": len(questions),
         **_packed(shipped_tensors(lookup.shipped(lookup.model(_SPEC.model).path) / "model.safetensors")),
     }
 
 
 def _sae(sae: "Sae", use: FeatureUse) -> dict[str, Any]:
-    """Gather one SAE as it ships, and what its features fire for."""
+    """Give the weights of one SAE and the description of its features."""
     folder = lookup.shipped(lookup.sae(_SPEC.sae_name).path) / str(sae.point)
-    known = {"peak": use.peak.half(), "means": use.means.half()}
+    described = {"peak": use.peak.half(), "means": use.means.half()}
     return {
         "point": str(sae.point),
         "k": sae.k,
         "selective": use.selective,
-        **_packed(shipped_tensors(folder / "sae_weights.safetensors") | known),
+        **_packed(shipped_tensors(folder / "sae_weights.safetensors") | described),
     }
 
 
 def shipped_tensors(file: Path) -> dict[str, "Tensor"]:
-    """Read the tensors of a safetensors file as they are stored."""
+    """Read the tensors of a safetensors file in their stored number format."""
     from safetensors.torch import load_file
 
     return dict(load_file(file))
 
 
 def _packed(tensors: Mapping[str, "Tensor"]) -> dict[str, Any]:
-    """Put half-precision tensors behind one another, in little-endian order and in base64, and say which is where."""
+    """Concatenate half-precision tensors, little-endian and in base64, and list their names and shapes in order."""
     data = b"".join(tensor.contiguous().numpy().astype("<f2").tobytes() for tensor in tensors.values())
     return {
         "tensors": [[name, list(tensor.shape)] for name, tensor in tensors.items()],
@@ -143,13 +144,13 @@ def _packed(tensors: Mapping[str, "Tensor"]) -> dict[str, Any]:
     }
 
 
-def feature_uses(shown: Study, asked: "Questions") -> dict[HookPoint, FeatureUse]:
-    """Find for the SAEs of every hook point what their features fire for at the answer."""
-    found = asked.activations(list(shown.saes), "answer")
-    return {point: _use(sae, found[point], asked) for point, sae in shown.saes.items()}
+def feature_uses(study: Study, questions: "Questions") -> dict[HookPoint, FeatureUse]:
+    """Describe the features of the SAE at every hook point by their activity at the answer."""
+    activations = questions.activations(list(study.saes), "answer")
+    return {point: _use(sae, activations[point], questions) for point, sae in study.saes.items()}
 
 
-def _use(sae: "Sae", activations: "Tensor", asked: "Questions") -> FeatureUse:
+def _use(sae: "Sae", activations: "Tensor", questions: "Questions") -> FeatureUse:
     import numpy as np
     import torch
 
@@ -157,44 +158,45 @@ def _use(sae: "Sae", activations: "Tensor", asked: "Questions") -> FeatureUse:
     from emomech.stats.selectivity import Selectivity, Strata
 
     fired = encode(sae, activations)
-    tested = Selectivity.of(fired, asked.gold, Strata.of(np.full(len(asked), "")))  # one word is read in all
+    tested = Selectivity.of(fired, questions.gold, Strata.of(np.full(len(questions), "")))  # one stratum
     statistic, limit = tested.statistic()[0], tested.null(N_PERMUTATIONS, _SPEC.seed).threshold
     selective = [""] * sae.d_sae
     for feature, values in zip(np.unique(fired.nonzero()[1]).tolist(), statistic.T, strict=True):
         if values.max() > limit:
-            selective[feature] = asked.labels[int(values.argmax())]
+            selective[feature] = questions.labels[int(values.argmax())]
     dense = torch.from_numpy(fired.toarray())
-    means = torch.stack([dense[asked.gold == label].mean(0) for label in range(len(asked.labels))])
+    means = torch.stack([dense[questions.gold == label].mean(0) for label in range(len(questions.labels))])
     return FeatureUse(dense.amax(0), means, tuple(selective))
 
 
 def examples() -> list[dict[str, Any]]:
-    """Choose for each emotion the first short story whose two persons can change places, and one of each other style.
+    """Choose one short story for each emotion whose two persons can change places, and one text of each other style.
 
-    Of texts that the model never saw, in the grammar's order and without a look at what the model says of them. Each
-    comes with what every person in it feels by the rule, before and after the exchange of the two names.
+    The texts are the first that fit, in the grammar's order, among texts that the model never saw in training; what the
+    model answers plays no part. Each example names the emotion of every person by the rule of the grammar, before and
+    after the exchange of the two names.
     """
     from emomech.data.grammar.lexicon import EMOTION_NOUNS
     from emomech.data.grammar.vignettes import PAIR, STYLES, stream
 
     texts = stream(_SPEC.seed, split="study")
-    wanted = [*EMOTION_NOUNS, *STYLES[1:]]
-    found: dict[str, dict[str, Any]] = {}
-    while len(found) < len(wanted):
-        one = next(texts)
-        if one.example.item_type == PAIR:
+    slots = [*EMOTION_NOUNS, *STYLES[1:]]
+    chosen: dict[str, dict[str, Any]] = {}
+    while len(chosen) < len(slots):
+        vignette = next(texts)
+        if vignette.example.item_type == PAIR:
             twin = next(texts)
-            slot = one.example.label if one.example.style == STYLES[0] else one.example.style
-            if slot not in found and len(one.example.text.split()) <= LONGEST:
-                found[slot] = _example(one, twin)
-    return [found[slot] for slot in wanted]
+            slot = vignette.example.label if vignette.example.style == STYLES[0] else vignette.example.style
+            if slot not in chosen and len(vignette.example.text.split()) <= LONGEST:
+                chosen[slot] = _example(vignette, twin)
+    return [chosen[slot] for slot in slots]
 
 
-def _example(one: "Vignette", twin: "Vignette") -> dict[str, Any]:
+def _example(vignette: "Vignette", twin: "Vignette") -> dict[str, Any]:
     return {
-        "text": one.example.text,
-        "person": one.example.person,
-        "style": one.example.style,
-        "feels": {event.person: event.emotion for event in one.events},
+        "text": vignette.example.text,
+        "person": vignette.example.person,
+        "style": vignette.example.style,
+        "feels": {event.person: event.emotion for event in vignette.events},
         "exchanged": {"text": twin.example.text, "feels": {event.person: event.emotion for event in twin.events}},
     }

@@ -1,10 +1,11 @@
-"""What two books differ in as one page: a file without script that loads nothing, light or dark as its reader likes."""
+"""The differences between two books as one HTML page, which has no scripts, loads no other file and follows the
+reader's light or dark mode."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from emomech.book.diff import Differences, FigureChange, Kind, TableChange, models, table_line
+from emomech.book.diff import ChangeKind, Differences, FigureChange, TableChange, models, table_line
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1f2430; --soft: #5d6470; --ground: #fff; --rule: #d5d9df; --mark: #9a6200; }
@@ -29,22 +30,23 @@ strong.beyond { color: var(--mark); }
   max-width: 100%; padding: 0.5rem; }
 figure { margin: 1.5rem 0; break-inside: avoid; }
 """
-_KINDS: dict[Kind, tuple[str, str]] = {
+_KINDS: dict[ChangeKind, tuple[str, str]] = {
     "beyond": ("Numbers beyond their intervals", "Neither estimate lies in the interval of the other."),
     "within": ("Numbers within their intervals", "Changed, but one estimate lies in the interval of the other."),
-    "changed": ("Numbers and words without an interval", "Changed; nothing says by how much they may."),
-    "added": ("Numbers that only the second has", ""),
-    "removed": ("Numbers that only the first has", ""),
+    "changed": ("Numbers and words without an interval", "Changed, with no interval to judge the change by."),
+    "added": ("Numbers only in the second book", ""),
+    "removed": ("Numbers only in the first book", ""),
 }
+"""Title and explanation of the section for each way in which a number can differ."""
 
 
-def page(found: Differences, before: str, after: str) -> str:
+def page(differences: Differences, before: str, after: str) -> str:
     """Write the page; `before` and `after` name the two books."""
     sections = [
-        _pages(found),
+        _pages(differences),
         _section(
             "Verdicts",
-            "Claims that came out otherwise.",
+            "Claims with another outcome.",
             _table(
                 ("claim", "model", "before", "after"),
                 (
@@ -54,13 +56,13 @@ def page(found: Differences, before: str, after: str) -> str:
                         _verdict(verdict.before, verdict.reason_before),
                         _verdict(verdict.after, verdict.reason_after),
                     )
-                    for verdict in found.verdicts
+                    for verdict in differences.verdicts
                 ),
             ),
         ),
-        *(_numbers(found, kind) for kind in _KINDS),
-        _section("Tables", "Cells as the pages show them.", "".join(_one_table(table) for table in found.tables)),
-        _section("Figures", "", "".join(_figure(figure, before, after) for figure in found.figures)),
+        *(_numbers(differences, kind) for kind in _KINDS),
+        _section("Tables", "Cells as the pages show them.", "".join(map(_table_change, differences.tables))),
+        _section("Figures", "", "".join(_figure(figure, before, after) for figure in differences.figures)),
         _section(
             "Parameters",
             "What the pages were executed with.",
@@ -68,13 +70,13 @@ def page(found: Differences, before: str, after: str) -> str:
                 ("page", "parameter", "before", "after"),
                 (
                     (escape(p.notebook), _code(p.name), _code(repr(p.before)), _code(repr(p.after)))
-                    for p in found.parameters
+                    for p in differences.parameters
                 ),
             ),
         ),
     ]
     body = "\n".join(section for section in sections if section)
-    title = "What two books differ in"
+    title = "Differences between two books"
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
@@ -84,16 +86,16 @@ def page(found: Differences, before: str, after: str) -> str:
 
 
 def _section(title: str, lead: str, body: str) -> str:
-    told = f'<p class="soft">{escape(lead)}</p>' if lead else ""
-    return f"<section><h2>{escape(title)}</h2>{told}{body}</section>" if body else ""
+    explanation = f'<p class="soft">{escape(lead)}</p>' if lead else ""
+    return f"<section><h2>{escape(title)}</h2>{explanation}{body}</section>" if body else ""
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Put cells that are HTML into a table; nothing where there is no row."""
+    """Write a table whose cells are HTML; empty for no rows."""
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
-    listed = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="scroll" tabindex="0">{listed}</div>' if body else ""
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll" tabindex="0">{table}</div>' if body else ""
 
 
 def _strong(text: str) -> str:
@@ -108,33 +110,34 @@ def _verdict(outcome: str, reason: str) -> str:
     return f'{_strong(outcome)}<br><span class="soft">{escape(reason)}</span>'
 
 
-def _pages(found: Differences) -> str:
-    rows = [(escape(name), "the second book alone") for name in found.pages_added]
-    rows += [(escape(name), "the first book alone") for name in found.pages_removed]
-    return _section("Pages", "Only one of the books has these.", _table(("page", "stands in"), rows))
+def _pages(differences: Differences) -> str:
+    rows = [(escape(name), "the second book") for name in differences.pages_added]
+    rows += [(escape(name), "the first book") for name in differences.pages_removed]
+    return _section("Pages", "Pages that only one of the books has.", _table(("page", "only in"), rows))
 
 
-def _numbers(found: Differences, kind: Kind) -> str:
+def _numbers(differences: Differences, kind: ChangeKind) -> str:
     title, lead = _KINDS[kind]
-    changes = found.of_kind(kind)
+    changes = differences.numbers_of_kind(kind)
     mark = (lambda text: f'<strong class="beyond">{escape(text)}</strong>') if kind == "beyond" else escape
     rows = ((_code(change.name), escape(change.before), mark(change.after)) for change in changes)
     return _section(title, lead, _table(("number", "before", "after"), rows))
 
 
-def _one_table(table: TableChange) -> str:
+def _table_change(table: TableChange) -> str:
     cells = _table(
         ("row", "column", "before", "after"),
         ((escape(c.row), escape(c.column), escape(c.before), escape(c.after)) for c in table.cells),
     )
-    only = [("the second", row) for row in table.rows_added] + [("the first", row) for row in table.rows_removed]
+    only = [("the second book", row) for row in table.rows_added]
+    only += [("the first book", row) for row in table.rows_removed]
     rows = _table(("only in", "row"), ((book, escape(row)) for book, row in only))
     summary = f"{escape(table.notebook)}: {escape(table.caption)} <span>{table_line(table)}</span>"
     return f"<details><summary>{summary}</summary>{cells}{rows}</details>"
 
 
 def _figure(figure: FigureChange, before: str, after: str) -> str:
-    pictures = "".join(_picture(svg, of) for svg, of in ((figure.before, before), (figure.after, after)))
+    pictures = _picture(figure.before, before) + _picture(figure.after, after)
     return (
         f"<figure><figcaption>{escape(figure.notebook)}: {escape(figure.caption)}</figcaption>"
         f'<div class="pair">{pictures}</div></figure>'

@@ -1,7 +1,7 @@
-"""An edition of the book: what `book/runs.toml` lists, executed with given parameters, and where it stands.
+"""An edition of the book: the notebooks of `book/runs.toml`, executed with given parameters, and their folders.
 
-The paper itself is the edition without parameters. Another one, of another model say, stands in a folder of its own,
-which remembers what was asked for.
+The paper itself is the edition without parameters. Any other edition, such as one of another model, has its own folder,
+which records its profile and parameters.
 """
 
 import json
@@ -24,11 +24,11 @@ from emomech.notebook import parameters
 Profile: TypeAlias = Literal["full", "quick"]
 PROFILES: tuple[Profile, ...] = ("full", "quick")
 RECORD = "edition.json"
-"""File in an edition's folder that says what was asked for."""
+"""File in an edition's folder that records its profile and parameters."""
 
 
 class Entry(BaseModel):
-    """One run of the book: a notebook, its parameters, and what the quick profile changes of them."""
+    """A notebook of the book: its parameters, and those that the quick profile changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -36,13 +36,13 @@ class Entry(BaseModel):
     parameters: Mapping[str, Any] = {}
     quick: Mapping[str, Any] = {}
     needs: list[str] = []
-    """Notebooks whose runs it reads, and which are therefore executed before it."""
+    """Notebooks whose runs it reads, which are therefore executed before it."""
     about: Literal["the study", "the embedded models", "the machine", "the book"] = "the study"
-    """What the page speaks of. Parameters of an edition change the study; a page about the embedded models or the
-    machine stays what it is; a page about the book is told of the parameters in its own `models` and `settings`."""
+    """The subject of the page. The parameters of an edition apply to pages about the study; pages about the embedded
+    models or the machine do not change; a page about the book gets them as its parameters `models` and `settings`."""
 
     def overrides(self, profile: Profile) -> dict[str, object]:
-        """Give the parameters that depart from the notebook's own."""
+        """Give the parameters that differ from the notebook's defaults."""
         return dict(self.parameters) | (dict(self.quick) if profile == "quick" else {})
 
 
@@ -53,7 +53,7 @@ class _Runs(BaseModel):
 
 
 def runs(root: Path = CHECKOUT) -> list[Entry]:
-    """Read what the book consists of, in order. Raises EmomechError that names the key that is wrong."""
+    """Read the notebooks of the book, in order. Raises EmomechError for a wrong file, with the key that is wrong."""
     file = root / "book" / "runs.toml"
     try:
         entries = _Runs.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))).run
@@ -63,27 +63,27 @@ def runs(root: Path = CHECKOUT) -> list[Entry]:
         first = error.errors()[0]
         raise EmomechError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
     names = [entry.notebook for entry in entries]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise EmomechError(f"{file}: {', '.join(sorted(twice))} stands there more than once; a notebook is one page.")
-    if strange := {name for entry in entries for name in entry.needs} - set(names):
-        raise EmomechError(f"{file}: {', '.join(sorted(strange))} is needed by a run, but is not in the list.")
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise EmomechError(f"{file}: lists {', '.join(sorted(repeated))} more than once, expected one run each.")
+    if unlisted := {name for entry in entries for name in entry.needs} - set(names):
+        raise EmomechError(f"{file}: {', '.join(sorted(unlisted))} is needed by a run, but is not in the list.")
     return entries
 
 
 def studied(root: Path = CHECKOUT) -> list[str]:
-    """Names of the notebooks whose pages depend on the study, in the order of the book."""
+    """Give the names of the notebooks about the study, in the order of the book."""
     return [entry.notebook for entry in runs(root) if entry.about == "the study"]
 
 
 @dataclass(frozen=True)
 class Edition:
-    """The book under a profile and parameters. Raises UsageError for an unknown profile."""
+    """The book with a profile and parameters. Raises UsageError for an unknown profile."""
 
     profile: Profile = "full"
     assignments: Mapping[str, str] = field(default_factory=dict)
-    """Parameters that depart from the book's own, each for every page of the study that has it."""
+    """Parameters that differ from the paper's; each applies to every page about the study that has it."""
     output: Path | None = None
-    """The folder of an edition that is not the paper itself."""
+    """The folder of the edition; None for the paper itself, which is in the checkout."""
     root: Path = CHECKOUT
 
     def __post_init__(self) -> None:
@@ -91,18 +91,18 @@ class Edition:
             raise unknown("profile", self.profile, PROFILES)
         for name, value in self.assignments.items():
             if ";" in value:
-                raise UsageError(f"-p {name}={value}: holds a semicolon, which separates the parameters of a book.")
+                raise UsageError(f"-p {name}={value}: contains a semicolon, which separates the parameters of a book.")
 
     @cached_property
     def entries(self) -> list[Entry]:
-        """The runs of the book, in order."""
+        """The notebooks of the book, in order."""
         return runs(self.root)
 
     @cached_property
     def planned(self) -> dict[str, Planned]:
-        """What each notebook is executed with, all of it checked.
+        """Each notebook with its parameters, checked.
 
-        Raises UsageError for a parameter that no page of the study has, and as `runner.prepare`.
+        Raises UsageError for a parameter that no page about the study has, and as `runner.prepare` does.
         """
         if self.assignments:
             known = {name for entry in self.entries if entry.about == "the study" for name in _declared(entry)}
@@ -112,18 +112,18 @@ class Edition:
         return {entry.notebook: runner.prepare(entry.notebook, self.overrides(entry)) for entry in self.entries}
 
     def overrides(self, entry: Entry) -> dict[str, object]:
-        """Give the parameters of one run that depart from the notebook's own."""
-        given = entry.overrides(self.profile)
+        """Give the parameters of a notebook in this edition that differ from the notebook's defaults."""
+        overrides = entry.overrides(self.profile)
         if entry.about == "the study" and self.assignments:
             declared = _declared(entry)
-            given |= {name: value for name, value in self.assignments.items() if name in declared}
+            overrides |= {name: value for name, value in self.assignments.items() if name in declared}
         if entry.about == "the book" and self.assignments:
-            given |= {"settings": written(self.assignments)}
-            given |= {"models": self.assignments["model"]} if "model" in self.assignments else {}
-        return given
+            overrides |= {"settings": format_settings(self.assignments)}
+            overrides |= {"models": self.assignments["model"]} if "model" in self.assignments else {}
+        return overrides
 
     def executed(self, notebook: str) -> Path:
-        """Say where the executed notebook of a run stands."""
+        """Give the file of an executed notebook."""
         return self.results / f"{notebook}.ipynb"
 
     @property
@@ -137,17 +137,17 @@ class Edition:
         return self.output / "html" if self.output else self.root / "book" / "_build" / "html"
 
     def keep(self) -> None:
-        """Note in the edition's folder what was asked for; the paper itself needs no note.
+        """Record profile and parameters in the edition's folder; do nothing for the paper itself.
 
-        Raises UsageError for a folder that holds other things, or another edition.
+        Raises UsageError for a folder that holds other files or another edition.
         """
         if self.output is None:
             return
         if self.output.exists() and any(self.output.iterdir()):
-            found = opened(self.output, self.root)
-            if (found.profile, dict(found.assignments)) != (self.profile, dict(self.assignments)):
-                other = f"{found.profile}, {written(found.assignments) or 'as the paper'}"
-                raise UsageError(f"{self.output}: holds another edition ({other}). Name another folder.")
+            existing = open_edition(self.output, self.root)
+            if (existing.profile, dict(existing.assignments)) != (self.profile, dict(self.assignments)):
+                content = f"{existing.profile}, {format_settings(existing.assignments) or 'as the paper'}"
+                raise UsageError(f"{self.output}: holds another edition ({content}). Name another folder.")
             return
         record = {"profile": self.profile, "parameters": dict(self.assignments)}
         files.write_atomic(self.output / RECORD, json.dumps(record, indent=1))
@@ -157,25 +157,31 @@ def _declared(entry: Entry) -> dict[str, parameters.Parameter]:
     return parameters.read(runner.find(entry.notebook))
 
 
-def opened(folder: Path, root: Path = CHECKOUT) -> Edition:
-    """Find the edition that stands in a folder. Raises UsageError where there is none."""
+def open_edition(folder: Path, root: Path = CHECKOUT) -> Edition:
+    """Read the edition in a folder. Raises UsageError for a folder without an edition."""
     try:
-        found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return Edition(found["profile"], found["parameters"], folder, root)
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        return Edition(record["profile"], record["parameters"], folder, root)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{folder}: holds no edition of the book; expected one with {RECORD} in it.") from error
+        raise UsageError(f"{folder}: holds no edition of the book; expected one with the file {RECORD}.") from error
 
 
-def chosen(profile: Profile, output: Path | None) -> Edition:
-    """Find the edition that a command speaks of: the one in the folder, or else the paper in a profile."""
-    return opened(output.absolute()) if output else Edition(profile)
+def select(profile: Profile, output: Path | None) -> Edition:
+    """Give the edition in a folder, or the paper in a profile if no folder is named."""
+    return open_edition(output.absolute()) if output else Edition(profile)
 
 
-def written(assignments: Mapping[str, str]) -> str:
+def format_settings(assignments: Mapping[str, str]) -> str:
     """Write parameters as one text, `name=value; name=value`."""
     return "; ".join(f"{name}={value}" for name, value in assignments.items())
 
 
-def read(settings: str) -> dict[str, str]:
-    """Read parameters that `written` wrote. Raises UsageError as `parameters.assignments`."""
-    return parameters.assignments([one.strip() for one in settings.split(";") if one.strip()])
+def parse_settings(settings: str) -> dict[str, str]:
+    """Read the text that `format_settings` wrote. Raises UsageError as `parameters.assignments` does.
+
+    Example:
+        >>> from emomech.book.edition import parse_settings
+        >>> parse_settings("model=gpt2-small; seed=1")
+        {'model': 'gpt2-small', 'seed': '1'}
+    """
+    return parameters.assignments([assignment.strip() for assignment in settings.split(";") if assignment.strip()])

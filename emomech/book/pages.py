@@ -1,7 +1,7 @@
-"""Pages from executed notebooks: what a book consists of, its rendering by Jupyter Book, and what can be wrong with it.
+"""Render pages from executed notebooks with Jupyter Book.
 
-Sphinx sees a copy of the book's own files and nothing else, with execution off and warnings as errors, so that a
-virtual environment beside the book, a forgotten draft or a half-finished notebook never becomes a page.
+Sphinx sees only a copy of the book's own files, with execution off and warnings as errors, so that a virtual
+environment beside the book, a forgotten draft or a half-finished notebook never becomes a page.
 """
 
 import json
@@ -16,30 +16,36 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from emomech.book import demo, ledger
-from emomech.book.executed_notebook import problems_of
+from emomech.book import demo, executed_notebook, ledger
 from emomech.core.errors import EmomechError, UsageError
-from emomech.core.files import temporary_folder
+from emomech.core.files import atomic_folder, temporary_folder
 from emomech.core.paths import PACKAGE
 
 RESULTS = Path("book/results")
-"""Where, inside a book, its executed notebooks stand."""
+"""Folder of the executed notebooks inside a book."""
 STAMP = ".emomech-key"
-"""File beside the pages that holds the key of what they were made from."""
+"""File beside the pages that holds the key of their sources."""
 _TOOLS = ("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "pydata-sphinx-theme", "vl-convert-python")
+"""Packages whose version decides how a page looks."""
+_MAKERS = (
+    *("book/pages.py", "book/ledger.py", "book/executed_notebook.py", "book/notebook_parts.py", "figures/vega.py"),
+    *(f"book/sphinx/{name}.py" for name in ("buttons", "demo", "layers", "vega")),
+)
+"""Files of this package that decide how a page looks; a change to one of them makes every page stale."""
 _NOT_SOURCES = {"_build", "results", ".ipynb_checkpoints"}
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
-"""What sets colours on a terminal; Sphinx writes it anywhere."""
+"""Escape codes for colours on a terminal, which Sphinx writes even into a pipe."""
 _REMOTE_SCRIPT = re.compile(r"<script[^>]*\ssrc=\"https?:[^>]*></script>")
 _MAX_LINES = 20
+"""Lines of Jupyter Book's output that an error message quotes."""
 Sources = Mapping[str, Path]
-"""Path inside the book to the file that stands for it."""
+"""The files of a book: the path inside the book, and the file to copy there."""
 
 
 def toc_files(root: Path) -> list[str]:
     """List the pages of a book's `_toc.yml`, in order and without suffix."""
-    return list(_walk(_toc(root)))
+    return list(_toc_entries(_toc(root)))
 
 
 def _toc(root: Path) -> Any:
@@ -51,23 +57,23 @@ def _toc(root: Path) -> Any:
         raise EmomechError(f"{root / '_toc.yml'}: cannot be read: {error}") from error
 
 
-def _walk(node: Any) -> Iterator[str]:
+def _toc_entries(node: Any) -> Iterator[str]:
     if isinstance(node, list):
         for child in node:
-            yield from _walk(child)
+            yield from _toc_entries(child)
     elif isinstance(node, dict):
         for key, child in node.items():
             if key in ("root", "file"):
                 yield str(child)
             else:
-                yield from _walk(child)
+                yield from _toc_entries(child)
 
 
 def book_sources(root: Path, results: Path) -> dict[str, Path]:
-    """Collect the files of the book at `root`: its configuration, its pages, and what else stands in `book/`.
+    """Collect the files of the book at `root`: its configuration, its pages, and everything else in `book/`.
 
-    The executed notebooks, `book/results/` of the contents, are those of the folder `results`, and so is the ledger of
-    what they show. Raises EmomechError for a page of the contents that does not exist.
+    Pages in `book/results/` are the executed notebooks of the folder `results`, where the ledger's page also comes
+    from. Raises EmomechError for a page of `_toc.yml` that does not exist.
     """
     files = [root / "_config.yml", root / "_toc.yml"]
     files += [
@@ -75,20 +81,25 @@ def book_sources(root: Path, results: Path) -> dict[str, Path]:
         for file in sorted((root / "book").rglob("*"))
         if file.is_file() and not _NOT_SOURCES & set(file.relative_to(root / "book").parts)
     ]
-    found = {file.relative_to(root).as_posix(): file for file in files}
+    sources = {file.relative_to(root).as_posix(): file for file in files}
     for page in toc_files(root):
-        executed = Path(page).parent == RESULTS
-        name = f"{page}.ipynb" if executed else f"{page}.md"
-        made = ledger.source(results) if page == ledger.PAGE else root / name
-        file = results / Path(name).name if executed else made
+        if Path(page).parent == RESULTS:
+            name = f"{page}.ipynb"
+            file = results / Path(name).name
+        else:
+            name = f"{page}.md"
+            file = ledger.source(results) if page == ledger.PAGE else root / name
         if not file.exists():
             raise EmomechError(f"_toc.yml: {page}: there is no {file}.")
-        found[name] = file
-    return found
+        sources[name] = file
+    return sources
 
 
 def single_sources(root: Path, executed: Path, into: Path) -> dict[str, Path]:
-    """Collect the files of a book of one executed notebook, in the dress of the book at `root`."""
+    """Collect the files of a book of one executed notebook, in the style of the book at `root`.
+
+    The contents of that book are written into the folder `into`.
+    """
     toc = into / "_toc.yml"
     toc.write_text(f"format: jb-book\nroot: {json.dumps(executed.stem)}\n", encoding="utf-8")
     assets = [file for file in sorted((root / "book" / "assets").rglob("*")) if file.is_file()]
@@ -102,10 +113,10 @@ def single_sources(root: Path, executed: Path, into: Path) -> dict[str, Path]:
 
 
 def key_of(sources: Sources) -> str:
-    """Name the content that pages made from these files would have."""
+    """Hash everything that decides the content of the pages: the sources, this package and its tools."""
     digest = blake2b(digest_size=16)
-    own = {name: PACKAGE / name for name in _MAKERS}
-    for name, file in [*sorted(sources.items()), *own.items()]:
+    makers = {name: PACKAGE / name for name in _MAKERS}
+    for name, file in [*sorted(sources.items()), *makers.items()]:
         digest.update(f"{name}\0".encode() + blake2b(file.read_bytes()).digest())
     if f"{demo.PAGE}.md" in sources:
         digest.update(demo.key().encode())
@@ -114,50 +125,47 @@ def key_of(sources: Sources) -> str:
 
 
 def kept_key(html: Path) -> str:
-    """Read the key of what the pages in a folder were made from; empty where there are none."""
+    """Read the key of the sources that the pages in a folder were rendered from; empty for a folder without pages."""
     stamp = html / STAMP
     return stamp.read_text(encoding="utf-8") if stamp.exists() else ""
 
 
 def render(sources: Sources, html: Path, beside: Sequence[Path] = ()) -> None:
-    """Make pages of a book's files, and put them in place of the folder `html`, with the files that stand beside them.
+    """Render a book into the folder `html`, in place of the pages in it, and copy the files `beside` next to the pages.
 
-    Raises EmomechError for a notebook that is not whole and for every warning of Sphinx; UsageError for a folder that
-    holds other things than pages. In both cases the folder stays as it was.
+    Raises EmomechError for a notebook with problems and for every warning of Sphinx, UsageError for a folder that
+    holds other files than pages. The folder is then unchanged.
     """
     if html.exists() and not kept_key(html) and any(html.iterdir()):
-        raise UsageError(f"{html}: holds files that are not a book's. Name another folder, or empty this one.")
-    html.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(html.parent) as folder:
-        _jupyter_book(_copied(sources, folder), folder)
-        built = folder / "_build" / "html"
+        raise UsageError(f"{html}: holds files that are not pages of a book. Name another folder, or empty this one.")
+    with atomic_folder(html) as built, temporary_folder(built.parent) as folder:
+        _jupyter_book(_copy(sources, folder), folder)
+        os.replace(folder / "_build" / "html", built)
         for file in beside:
             shutil.copyfile(file, built / file.name)
         (built / STAMP).write_text(key_of(sources), encoding="utf-8")
-        if html.exists():
-            os.replace(html, folder / "retired")
-        os.replace(built, html)
 
 
 def one_page(sources: Sources, folder: Path) -> Path:
-    """Make a book's files into one page, in an empty folder; figures are the pictures that need no script.
+    """Render a book as one page in an empty folder, with figures as pictures that need no script; return the page.
 
-    Raises EmomechError as `render`.
+    Raises EmomechError as `render` does.
     """
-    source = _copied(sources, folder)
+    source = _copy(sources, folder)
     _jupyter_book(source, folder, "singlehtml")
     built = folder / "_build" / "singlehtml"
-    page = built / "whole.html"  # at the top, for the addresses in it are those from there
+    page = built / "whole.html"  # at the top, because the links in it are relative to that folder
     first = (built / f"{toc_files(source)[0]}.html").read_text(encoding="utf-8")
     page.write_text(_REMOTE_SCRIPT.sub("", first), encoding="utf-8")
     return page
 
 
-def _copied(sources: Sources, folder: Path) -> Path:
-    """Copy a book's files below a folder. Raises EmomechError for a notebook that is not whole."""
-    broken = [f"{name}: {why}" for name, file in sources.items() for why in problems_of(name, file)]
-    if broken:
-        raise EmomechError("\n".join(["no page is made of a notebook that is not whole:", *broken]))
+def _copy(sources: Sources, folder: Path) -> Path:
+    """Copy a book's files into a folder, and return where. Raises EmomechError for a notebook with problems."""
+    notebooks = {name: file for name, file in sources.items() if name.endswith(".ipynb")}
+    problems = [f"{name}: {why}" for name, file in notebooks.items() for why in executed_notebook.problems(file)]
+    if problems:
+        raise EmomechError("\n".join(["these notebooks cannot become pages:", *problems]))
     for name, file in sources.items():
         (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, folder / "source" / name)
@@ -167,18 +175,11 @@ def _copied(sources: Sources, folder: Path) -> Path:
 def _jupyter_book(source: Path, output: Path, builder: str = "html") -> None:
     options = ["--path-output", str(output), "--builder", builder, "--all", "-W", "-n", "--keep-going", "-q"]
     command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(source), *options]
-    plain = os.environ | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=plain, check=False)
-    said = _COLOURS.sub("", done.stdout + done.stderr).replace(f"{source}{os.sep}", "")
-    complaints = [line for line in said.splitlines() if re.search(r"WARNING|ERROR|CRITICAL|^\w+Error: \S", line)]
-    if done.returncode or complaints or not (output / "_build" / builder).is_dir():
-        lines = complaints or said.strip().splitlines()[-_MAX_LINES:]
+    environment = os.environ | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+    process = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, check=False)
+    log = _COLOURS.sub("", process.stdout + process.stderr).replace(f"{source}{os.sep}", "")
+    complaints = [line for line in log.splitlines() if re.search(r"WARNING|ERROR|CRITICAL|^\w+Error: \S", line)]
+    if process.returncode or complaints or not (output / "_build" / builder).is_dir():
+        lines = complaints or log.strip().splitlines()[-_MAX_LINES:]
         more = [f"… and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []
-        raise EmomechError("\n".join(["Jupyter Book found fault with the book:", *lines[:_MAX_LINES], *more]))
-
-
-_MAKERS = (
-    *("book/pages.py", "book/ledger.py", "book/executed_notebook.py", "figures/vega.py"),
-    *(f"book/sphinx/{name}.py" for name in ("buttons", "demo", "layers", "vega")),
-)
-"""Files of the package that decide how a page looks: a change to one of them makes every page again."""
+        raise EmomechError("\n".join(["Jupyter Book could not render the book:", *lines[:_MAX_LINES], *more]))

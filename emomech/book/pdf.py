@@ -1,4 +1,4 @@
-"""The whole book as one PDF: one page of all, printed by Chromium, which keeps headings, links and tables."""
+"""Print the book as one PDF: Chromium prints a single page of all chapters, and keeps headings, links and tables."""
 
 import os
 import shutil
@@ -13,14 +13,15 @@ from emomech.core.errors import EmomechError
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS = ("--headless", "--disable-gpu", "--no-first-run", "--disable-extensions", "--no-pdf-header-footer")
-_SECONDS = 300
+_TIMEOUT = 300
+"""Seconds until printing is given up."""
 
 
 def print_book(edition: Edition, file: Path) -> Path:
-    """Print an edition as it stands, and return the file.
+    """Print an edition as it is, and return the file.
 
-    Raises EmomechError where no browser is installed, where a page of the contents is missing or not whole, and where
-    the browser fails; then the file is as it was.
+    Raises EmomechError if no browser is installed, if a page is missing or has problems, and if the browser fails. The
+    file is then unchanged.
     """
     browser = _browser()
     sources = pages.book_sources(edition.root, edition.results)
@@ -33,22 +34,22 @@ def print_book(edition: Edition, file: Path) -> Path:
 
 
 def _browser() -> str:
-    if found := next((path for name in BROWSERS if (path := shutil.which(name))), None):
-        return found
+    if browser := next((path for name in BROWSERS if (path := shutil.which(name))), None):
+        return browser
     raise EmomechError(
-        f"a PDF is printed by Chromium, and none is installed; looked for {', '.join(BROWSERS)}. Install one, such as "
-        "with `apt-get install chromium`."
+        f"Chromium prints the PDF, but it is not installed; looked for {', '.join(BROWSERS)}. Install it, such as with "
+        "`apt-get install chromium`."
     )
 
 
 def _print(browser: str, page: Path, file: Path) -> None:
-    """Let the browser print, with a profile of its own that is gone afterwards."""
-    sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # it refuses root's
+    """Let the browser print, with a temporary profile."""
+    sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # refused for root
     with tempfile.TemporaryDirectory(prefix="emomech-", ignore_cleanup_errors=True) as profile:
         command = [browser, *_OPTIONS, *sandbox, f"--user-data-dir={profile}", f"--print-to-pdf={file}", page.as_uri()]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+            process = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
         except subprocess.TimeoutExpired as error:
-            raise EmomechError(f"{browser}: did not print the book within {_SECONDS} s.") from error
-    if done.returncode or not file.exists():
-        raise EmomechError(f"{browser}: could not print the book: {done.stderr.strip().splitlines()[-1:]}")
+            raise EmomechError(f"{browser}: did not print the book within {_TIMEOUT} s.") from error
+    if process.returncode or not file.exists():
+        raise EmomechError(f"{browser}: could not print the book: {process.stderr.strip().splitlines()[-1:]}")

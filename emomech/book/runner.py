@@ -1,7 +1,7 @@
-"""Executes notebooks: checks what is asked for, runs the cells in a kernel of this interpreter, keeps what is whole.
+"""Execute notebooks: check the parameters, run the cells in a kernel of this interpreter, and keep complete results.
 
-An executed notebook carries the key of what it was made from, so that nothing is executed twice. Papermill does the
-execution; what it writes about the machine and the hour is taken out again.
+An executed notebook records the key of everything that decides its content; it is not executed again while the key is
+the same. Papermill does the execution; what it writes about the machine and the time is removed.
 """
 
 import json
@@ -18,6 +18,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emomech.book.executed_notebook import RECORD
 from emomech.core import files
 from emomech.core.errors import EmomechError, UsageError, unknown
 from emomech.core.paths import CHECKOUT, PACKAGE
@@ -38,28 +39,29 @@ _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _FENCED = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*$", re.DOTALL | re.MULTILINE)
 _TITLE = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
 _LONGEST_SOCKET = 90
-"""Characters of a socket's path, of which the system allows about a hundred."""
+"""Most characters in the path of a socket; the system allows about 100."""
 _KERNEL_OPTIONS = (
     "--InteractiveShellApp.ignore_cwd=True",
     "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
-    "--IPKernelApp.log_level=50",  # below, it complains of being interrupted
+    "--IPKernelApp.log_level=50",  # at lower levels, the kernel logs an error when it is interrupted
 )
 OnCell = Callable[[int, int], None]
-"""Is told how many code cells are done, and of how many."""
+"""Progress callback: code cells done, code cells in total."""
 
 
 def key(source: str, values: Mapping[str, Value], identity: Mapping[str, Any]) -> str:
-    """Name the content that a notebook's text would have, executed with these parameters.
+    """Hash everything that decides the content of a notebook executed with these parameters.
 
-    It hangs on the text, the parameters, what they stand for, records of the repository that they name, the package
-    with its records and the versions of its dependencies.
+    That is its text, the parameters, the identity of model, SAEs and texts, the JSON files of the checkout that the
+    parameters name, this package, and the versions of its dependencies.
     """
     digest = blake2b(digest_size=16)
     digest.update(source.encode())
     digest.update(json.dumps([dict(values), identity]).encode())
-    named = [CHECKOUT / value for value in values.values() if isinstance(value, str) and value.endswith(".json")]
-    for record in named:
-        digest.update(record.read_bytes() if record.is_file() else b"")
+    for value in values.values():
+        if isinstance(value, str) and value.endswith(".json"):
+            file = CHECKOUT / value
+            digest.update(file.read_bytes() if file.is_file() else b"")
     for file in sorted(file for kind in ("py", "toml", "json") for file in PACKAGE.rglob(f"*.{kind}")):
         digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + blake2b(file.read_bytes()).digest())
     digest.update(CONSTRAINTS.read_bytes() if CONSTRAINTS.exists() else b"")
@@ -68,72 +70,73 @@ def key(source: str, values: Mapping[str, Value], identity: Mapping[str, Any]) -
 
 @dataclass(frozen=True)
 class Planned:
-    """A notebook that can be executed: all that is asked for exists and fits."""
+    """A notebook and its parameters, checked and ready to be executed."""
 
     name: str
     parameters: Mapping[str, Value]
     """The value of every parameter."""
     key: str
-    """Name of the content that the executed notebook will have."""
+    """Hash of everything that decides the executed notebook's content; see `key`."""
     overrides: Mapping[str, Value] = field(default_factory=dict)
-    """The parameters that depart from the notebook's own."""
+    """The parameters that differ from the notebook's defaults."""
     source: str = field(default="", repr=False)
-    """The notebook's text, as the key knows it."""
+    """The notebook's text when the key was made."""
     identity: Mapping[str, Any] = field(default_factory=dict)
-    """What the study's names stand for: model, SAEs and texts with their revision or a hash of their files."""
+    """Model, SAEs and texts of the study, each with its revision or a hash of its files."""
 
 
 def notebooks() -> dict[str, Path]:
-    """Find every notebook by name. Raises EmomechError where the package is not in a checkout."""
+    """List the notebooks by name. Raises EmomechError if the package was not installed from a checkout."""
     if not NOTEBOOKS.is_dir():
         raise EmomechError(
-            f"{NOTEBOOKS}: there is no such folder. The notebooks stand in the repository: clone it, and install "
+            f"{NOTEBOOKS}: there is no such folder. The notebooks are part of the repository: clone it, and install "
             "the package from there with `pip install -e .`."
         )
     return {file.stem: file for file in sorted(NOTEBOOKS.glob("*.md"))}
 
 
 def find(name: str) -> Path:
-    """Find a notebook. Raises UsageError that names all there are."""
-    known = notebooks()
-    if name not in known:
-        raise unknown("notebook", name, known)
-    return known[name]
+    """Find a notebook by name. Raises UsageError for an unknown name, with the known ones."""
+    files_by_name = notebooks()
+    if name not in files_by_name:
+        raise unknown("notebook", name, files_by_name)
+    return files_by_name[name]
 
 
 def title(notebook: Path) -> str:
-    """Read a notebook's first heading; its name where it has none."""
+    """Read a notebook's first heading; its name if it has no heading."""
     text = _FENCED.sub("", _FRONT_MATTER.sub("", notebook.read_text(encoding="utf-8")))
     match = _TITLE.search(text)
     return match[1] if match else notebook.stem
 
 
 def prepare(name: str, overrides: Mapping[str, object]) -> Planned:
-    """Check what a notebook is to be run with; nothing is loaded or started.
+    """Check the parameters of a notebook without loading a model or starting a kernel.
 
-    Raises UsageError for an unknown notebook, parameter or preset, a path to nowhere, and a value that does not fit.
+    Raises UsageError for an unknown notebook, parameter or preset, a path that does not exist, and a value that does
+    not fit.
     """
     source = find(name).read_text(encoding="utf-8")
     declared = parameters.parse(source, f"{name}.md")
     values = parameters.validate(declared, overrides, name)
     changed = {name: value for name, value in values.items() if value != declared[name].default}
-    named: dict[str, Any] = {f.name: values[f.name] for f in fields(StudySpec) if f.name in values}
-    identity = StudySpec(**{"sae": None, **named}).validate().identity() if named else {}
+    of_study: dict[str, Any] = {f.name: values[f.name] for f in fields(StudySpec) if f.name in values}
+    identity = StudySpec(**{"sae": None, **of_study}).validate().identity() if of_study else {}
     return Planned(name, values, key(source, values, identity), changed, source, identity)
 
 
 def execute(planned: Planned, destination: Path, *, on_cell: OnCell | None = None, one_thread: bool = False) -> Path:
-    """Execute a notebook from the working directory of the caller and keep it at `destination`, once it is whole.
+    """Execute a notebook in the caller's working directory and write it to `destination` when all cells are done.
 
-    With `one_thread` it computes on one core, and leaves the others to what is executed beside it.
-    Raises EmomechError for a cell that fails, UsageError where the cell raised one, and for a disk that is full; then
-    `destination` is as it was.
+    With `one_thread` it computes on one core, which leaves the others to notebooks that are executed in parallel.
+    Raises UsageError if a cell raised one, EmomechError for any other error in a cell and for a full disk.
+    `destination` is then unchanged.
     """
     import nbformat
 
     started = time.monotonic()
     notebook = _tidied(_run_cells(planned, on_cell or (lambda done, total: None), one_thread))
-    notebook.metadata["emomech"] = {
+    notebook.metadata[RECORD] = {
         "key": planned.key,
         "parameters": dict(planned.parameters),
         "overrides": dict(planned.overrides),
@@ -152,20 +155,20 @@ def _run_cells(planned: Planned, on_cell: OnCell, one_thread: bool) -> "Notebook
     from papermill import execute_notebook
     from papermill.exceptions import PapermillExecutionError
 
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # it warns of comments that it cannot read
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # it warns of parameter comments that it cannot parse
     notebook = jupytext.reads(planned.source, fmt="md:myst")
     for number, cell in enumerate(_code_cells(notebook), 1):
-        cell.metadata["emomech"] = {"number": number}
+        cell.metadata[RECORD] = {"number": number}
     total = len(_code_cells(notebook))
 
-    def tell(cell: "NotebookNode", **_: object) -> None:
-        if number := cell.metadata.get("emomech", {}).get("number"):
+    def report(cell: "NotebookNode", **_: object) -> None:
+        if number := _number(cell):
             on_cell(number, total)
 
     try:
         with _this_interpreter({"OMP_NUM_THREADS": "1"} if one_thread else {}) as kernel_manager:
             on_cell(0, total)
-            done = execute_notebook(
+            executed = execute_notebook(
                 notebook,
                 None,
                 dict(planned.overrides),
@@ -174,16 +177,16 @@ def _run_cells(planned: Planned, on_cell: OnCell, one_thread: bool) -> "Notebook
                 progress_bar=False,
                 start_timeout=300,
                 record_timing=False,
-                on_cell_executed=tell,
+                on_cell_executed=report,
                 kernel_manager_class=kernel_manager,
             )
     except PapermillExecutionError as error:
-        raise _explained(planned.name, notebook, error) from error
+        raise _cell_error(planned.name, notebook, error) from error
     except (DeadKernelError, RuntimeError) as error:
-        raise EmomechError(f"{planned.name}: the kernel died, perhaps for want of memory: {error}") from error
-    if skipped := [cell for cell in _code_cells(done) if cell.execution_count is None]:
+        raise EmomechError(f"{planned.name}: the kernel died, perhaps because memory ran out: {error}") from error
+    if skipped := [cell for cell in _code_cells(executed) if cell.execution_count is None]:
         raise EmomechError(f"{planned.name}: stopped before {_place(skipped[0])}, without an error.")
-    return done
+    return executed
 
 
 def _code_cells(notebook: "NotebookNode") -> list["NotebookNode"]:
@@ -192,10 +195,10 @@ def _code_cells(notebook: "NotebookNode") -> list["NotebookNode"]:
 
 @contextmanager
 def _this_interpreter(environment: Mapping[str, str]) -> Iterator[type["AsyncKernelManager"]]:
-    """Lend a manager of kernels that are this very interpreter, whatever kernels the machine has installed.
+    """Give a class that starts kernels of this interpreter, whatever kernels the machine has installed.
 
-    They read nothing from the user's IPython folder or the working directory but what the notebook asks for, leave
-    nothing behind, and need no network interface.
+    A kernel does not read the user's IPython folder, does not import modules from the working directory by accident,
+    leaves no files behind, and needs no network interface if the system has local sockets.
     """
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
@@ -204,11 +207,11 @@ def _this_interpreter(environment: Mapping[str, str]) -> Iterator[type["AsyncKer
     with tempfile.TemporaryDirectory(prefix="emomech-", ignore_cleanup_errors=True) as folder:
         connection, variables = os.path.join(folder, "kernel"), {"IPYTHONDIR": folder, **environment}
         local = os.name == "posix" and len(connection) < _LONGEST_SOCKET
-        place = {"transport": "ipc", "ip": connection} if local else {}
+        transport = {"transport": "ipc", "ip": connection} if local else {}
 
         class ThisInterpreter(AsyncKernelManager):
             def __init__(self, **settings: Any) -> None:
-                super().__init__(connection_file=f"{connection}.json", **place, **settings)
+                super().__init__(connection_file=f"{connection}.json", **transport, **settings)
 
             @property
             def kernel_spec(self) -> KernelSpec:
@@ -217,26 +220,31 @@ def _this_interpreter(environment: Mapping[str, str]) -> Iterator[type["AsyncKer
         yield ThisInterpreter
 
 
-def _explained(name: str, notebook: "NotebookNode", error: "PapermillExecutionError") -> EmomechError:
-    """Say which cell failed and why; what the package itself has to say to the user is passed on as it is."""
+def _cell_error(name: str, notebook: "NotebookNode", error: "PapermillExecutionError") -> EmomechError:
+    """Name the cell that failed and its error; a UsageError of this package is passed on unchanged."""
     if error.ename == UsageError.__name__:
         return UsageError(error.evalue)
     place = next((_place(cell) for cell in _code_cells(notebook) if cell.source == error.source), "a cell")
-    why = error.evalue if error.ename == EmomechError.__name__ else f"{error.ename}: {error.evalue}"
-    return EmomechError(f"{name}: {place} failed: {why}")
+    reason = error.evalue if error.ename == EmomechError.__name__ else f"{error.ename}: {error.evalue}"
+    return EmomechError(f"{name}: {place} failed: {reason}")
 
 
 def _place(cell: "NotebookNode") -> str:
-    return f"code cell {cell.metadata.get('emomech', {}).get('number')} ({cell.source.strip().splitlines()[0]})"
+    return f"code cell {_number(cell)} ({cell.source.strip().splitlines()[0]})"
+
+
+def _number(cell: "NotebookNode") -> int | None:
+    """Number of a cell among the code cells of the notebook, from 1; None for a cell that Papermill added."""
+    return cell.metadata.get(RECORD, {}).get("number")
 
 
 def _tidied(notebook: "NotebookNode") -> "NotebookNode":
-    """Take out what differs between two equal executions, and hide the cells that the table of parameters replaces."""
+    """Remove what differs between two equal executions, and hide the cells that the table of parameters replaces."""
     notebook.metadata.pop("papermill", None)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     for number, cell in enumerate(notebook.cells):
-        for noise in ("papermill", "execution", "emomech"):
-            cell.metadata.pop(noise, None)
+        for entry in ("papermill", "execution", RECORD):
+            cell.metadata.pop(entry, None)
         tags = cell.metadata.get("tags", [])
         if {"parameters", "injected-parameters"} & set(tags) and "remove-cell" not in tags:
             cell.metadata["tags"] = [*tags, "remove-cell"]

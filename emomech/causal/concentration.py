@@ -1,11 +1,12 @@
-"""Over how many features an emotion is spread, and how much they carry together.
+"""How many features a label is spread over, and how much they carry together.
 
-An emotion's features are chosen on the `discover` split (see `support`) and counted on `report`, in two ways. The
-effective number is the participation ratio of their support, (Σ a)² / Σ a²: n features that matter alike count as n.
-The curve is the fall of the log-odds when the k first are ablated to their means together; the total effect is its end.
+The features of a label are selected on the `discover` split (`feature_selection`) and counted on `report`, in two ways.
+The effective number is the participation ratio of their support a, (Σ a)² / Σ a²: n features with equal support count
+as n. The curve is the fall of the log-odds when the first k are ablated to their means together; its end is the total
+effect.
 
-A square of a noisy mean counts noise as features, more so for a weak emotion; so squares are made of pairs of
-different clusters of texts, which makes both sums unbiased.
+The square of a noisy mean is too large, so noise would count as features, most of all for a weak label. Squares are
+therefore computed from products over pairs of different clusters of texts, which makes both sums unbiased.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,27 +14,33 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from emomech.causal.dictionary import Dictionary, Support
-from emomech.causal.feature_selection import Chosen
-from emomech.causal.feature_stats import references
+from emomech.causal.dictionary import Dictionary
+from emomech.causal.feature_selection import FeatureScreen, TextSupport, text_support
 from emomech.causal.questions import Questions
 from emomech.causal.sample import Sample, doubling
 from emomech.core.hook_points import FeatureId, HookPoint
 from emomech.data.corpus import Split
-from emomech.stats.estimates import Floats
+from emomech.stats.estimates import Floats, Ints
 from emomech.study.study import Study
 
 EFFECTIVE, TOTAL, RECALL = "effective number", "total effect", "recall"
 HALF, MOST = "features to 50 %", "features to 90 %"
 MEASURES = (EFFECTIVE, HALF, MOST, TOTAL, RECALL)
-Features = Sequence[Sequence[FeatureId]]
-"""Ranked features, by label."""
+FeaturesByLabel = Sequence[Sequence[FeatureId]]
+"""Ranked features of each label (label)."""
 
 
 def effective_number(support: Floats, clusters: Sequence[str], weights: Floats) -> Floats:
-    """Participation ratio of some features' support (text, feature) in each resample (resample, text).
+    """Participation ratio of the support (text, feature) in each row of the weights (draw, text).
 
-    Undefined (NaN) where the features together support nothing.
+    NaN if the features together have no positive support.
+
+    Example:
+        >>> import numpy as np
+        >>> from emomech.causal.concentration import effective_number
+        >>> support = np.tile([2.0, 2.0, 0.0], (4, 1))  # two of three features, equally
+        >>> effective_number(support, ["a", "b", "c", "d"], np.ones((1, 4)))
+        array([2.])
     """
     _, first, member = np.unique(np.asarray(clusters), return_index=True, return_inverse=True)
     by_cluster = np.zeros((len(first), support.shape[1]))
@@ -47,14 +54,14 @@ def effective_number(support: Floats, clusters: Sequence[str], weights: Floats) 
 
 
 def _of_pairs(values: Floats, weights: Floats) -> Floats:
-    """Sum the products of all ordered pairs of different rows, drawn so often (resample, column)."""
+    """Sum the products of all ordered pairs of different rows, weighted (draw, column)."""
     return (weights @ values) ** 2 - (weights**2) @ values**2
 
 
 def features_to(fall: Floats, sizes: Sequence[int], share: float) -> Floats:
-    """How many features reach a share of a curve's end (resample), from the curve (resample, size) by straight lines.
+    """Number of features at which a curve (draw, size) reaches a share of its last value, interpolated linearly (draw).
 
-    Undefined (NaN) where all together lower nothing.
+    NaN if the last value is not positive.
     """
     if not sizes:
         return np.full(len(fall), np.nan)
@@ -64,26 +71,26 @@ def features_to(fall: Floats, sizes: Sequence[int], share: float) -> Floats:
     after = np.maximum((curve >= goal).argmax(1), 1)
     row = np.arange(len(fall))
     low, high = curve[row, after - 1], curve[row, after]
-    found = k[after - 1] + (k[after] - k[after - 1]) * (goal[:, 0] - low) / np.where(high > low, high - low, 1)
-    return np.where(end > 0, found, np.nan)
+    reached = k[after - 1] + (k[after] - k[after - 1]) * (goal[:, 0] - low) / np.where(high > low, high - low, 1)
+    return np.where(end > 0, reached, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
-    """Over how many features each label is spread: every measure (draw, label), and the curves."""
+class LabelMeasures:
+    """Every measure of each label's features (draw, label), and their curves."""
 
     values: Mapping[str, Floats]
     curves: Sequence[tuple[Sequence[int], Floats]] = field(repr=False)
     """Sizes, and the fall of the log-odds at each (draw, size), by label."""
 
-    def of(self, defined: Sequence[bool]) -> "Spread":
-        """Leave undefined, beside the recall, what is measured of labels that are not recognised."""
-        gone = np.where(defined, 0.0, np.nan)
-        values = {name: found + (0 if name == RECALL else gone) for name, found in self.values.items()}
+    def where_recognised(self, recognised: Sequence[bool]) -> "LabelMeasures":
+        """Set all measures but the recall to NaN for labels that the model does not recognise."""
+        blank = np.where(recognised, 0.0, np.nan)
+        values = {name: draws + (0 if name == RECALL else blank) for name, draws in self.values.items()}
         return replace(self, values=values)
 
     def contrast(self, measure: str, label: int) -> Floats:
-        """A label's value less the mean of those of the others (draw)."""
+        """A label's value minus the mean over the other labels for which it is defined (draw)."""
         values = self.values[measure]
         others = np.delete(values, label, axis=1)
         defined = np.isfinite(others)
@@ -91,75 +98,80 @@ class Spread:
         return values[:, label] - mean
 
 
-def spread(
-    sample: Sample,
-    dictionary: Dictionary,
-    features: Features,
-    support: Support,
-    curve: bool = True,
-) -> Spread:
-    """Measure each label's features on the sample, whose texts have this support; without `curve`, its end alone."""
+def measure_features(
+    sample: Sample, dictionary: Dictionary, features: FeaturesByLabel, support: TextSupport, curve: bool = True
+) -> LabelMeasures:
+    """Measure each label's features on the sample with this support; without `curve`, only the end of the curve."""
     values = {measure: np.full_like(sample.recall, np.nan) for measure in MEASURES}
     values[RECALL] = sample.recall
     curves: list[tuple[Sequence[int], Floats]] = []
-    for label, chosen in enumerate(features):
+    for label, ranked in enumerate(features):
         rows = sample.rows(label)
-        sizes = doubling(len(chosen)) if curve else doubling(len(chosen))[-1:]
-        fall = sample.mean(sample.falls(dictionary, chosen, sizes, rows), rows)
+        sizes = doubling(len(ranked)) if curve else doubling(len(ranked))[-1:]
+        fall = sample.mean_draws(_falls(sample, dictionary, ranked, sizes, rows), rows)
         curves.append((sizes, fall))
         values[TOTAL][:, label] = fall[:, -1] if sizes else 0
         if not sizes:
             continue
-        here = np.stack([support[one.point][rows, one.index] for one in chosen], 1)
+        of_label = np.stack([support[feature.point][rows, feature.index] for feature in ranked], 1)
         clusters = [sample.questions.clusters[i] for i in rows]
-        values[EFFECTIVE][:, label] = effective_number(here, clusters, sample.weights[:, rows])
+        values[EFFECTIVE][:, label] = effective_number(of_label, clusters, sample.weights[:, rows])
         if curve:
             values[HALF][:, label], values[MOST][:, label] = (features_to(fall, sizes, s) for s in (0.5, 0.9))
-    return Spread(values, curves)
+    return LabelMeasures(values, curves)
+
+
+def _falls(
+    sample: Sample, dictionary: Dictionary, ranked: Sequence[FeatureId], sizes: Sequence[int], rows: Ints
+) -> Floats:
+    """Fall of the log-odds of some texts when the first k features are ablated together (size, text)."""
+    return sample.take(rows).losses(dictionary.ablate(ranked[:k]) for k in sizes)
 
 
 @dataclass(frozen=True, eq=False)
-class Traced:
-    """The dictionary, which features of each hook point support each label, and how much they do there."""
+class SelectedFeatures:
+    """The features of a model that support each label, at each hook point, and the sample they are measured on."""
 
     discover: Questions
+    """The texts on which features are selected."""
     sample: Sample
+    """The texts on which they are measured."""
     dictionary: Dictionary
-    chosen: Chosen
-    support: Support
-    """Of the reported texts."""
-    at: Mapping[HookPoint, Features]
+    screen: FeatureScreen
+    support: TextSupport
+    """Support of the texts of the sample."""
+    at: Mapping[HookPoint, FeaturesByLabel]
     totals: Mapping[HookPoint, float]
-    """Total effect of the features of a hook point, mean over the labels, on the `tune` split."""
+    """Total effect of the features of each hook point, in nats, mean over the labels, on the `tune` split."""
 
     @classmethod
-    def of(cls, study: Study, questions: Mapping[Split, Questions], sample: Sample) -> "Traced":
-        """Choose features, and see at which hook point they do most."""
+    def of(cls, study: Study, questions: Mapping[Split, Questions], sample: Sample) -> "SelectedFeatures":
+        """Select features on `discover`, and measure their total effect at every hook point on `tune`."""
         discover, seed = questions["discover"], study.spec.seed
-        dictionary = Dictionary(study.saes, references(discover, study.saes, seed=seed))
-        chosen, support = Chosen.of(dictionary, discover), dictionary.support(sample.questions)
-        at = {p: chosen.by_label(p) for p in dictionary.saes}
+        dictionary = Dictionary.of(discover, study.saes, seed)
+        screen, support = FeatureScreen.of(dictionary, discover), text_support(dictionary, sample.questions)
+        at = {point: screen.by_label(point) for point in dictionary.saes}
         tune = Sample.of(questions["tune"], 1, seed)
-        totals = {p: float(np.mean(list(_totals(tune, dictionary, found)))) for p, found in at.items()}
-        return cls(discover, sample, dictionary, chosen, support, at, totals)
+        totals = {p: float(np.mean(list(_totals(tune, dictionary, by_label)))) for p, by_label in at.items()}
+        return cls(discover, sample, dictionary, screen, support, at, totals)
 
     @property
     def point(self) -> HookPoint:
-        """Where the features of all labels have the largest total effect, on average."""
+        """The hook point at which the features of all labels have the largest total effect, on average."""
         return max(self.totals, key=lambda point: self.totals[point])
 
     @property
-    def features(self) -> Features:
-        """Those of the hook point that was chosen."""
+    def features(self) -> FeaturesByLabel:
+        """Ranked features of each label at the chosen hook point."""
         return self.at[self.point]
 
-    def measured(self, point: HookPoint, curve: bool = True) -> Spread:
-        """Measure the features of a hook point; of labels that are not recognised the recall alone."""
-        found = spread(self.sample, self.dictionary, self.at[point], self.support, curve)
-        return found.of(self.sample.recognised)
+    def measured(self, point: HookPoint, curve: bool = True) -> LabelMeasures:
+        """Measure the features of a hook point; for a label that is not recognised, only the recall is defined."""
+        measures = measure_features(self.sample, self.dictionary, self.at[point], self.support, curve)
+        return measures.where_recognised(self.sample.recognised)
 
 
-def _totals(sample: Sample, dictionary: Dictionary, features: Features) -> Iterator[float]:
-    for label, chosen in enumerate(features):
-        fall = sample.falls(dictionary, chosen, doubling(len(chosen))[-1:], sample.rows(label))
+def _totals(sample: Sample, dictionary: Dictionary, features: FeaturesByLabel) -> Iterator[float]:
+    for label, ranked in enumerate(features):
+        fall = _falls(sample, dictionary, ranked, doubling(len(ranked))[-1:], sample.rows(label))
         yield float(fall.mean()) if len(fall) else 0.0

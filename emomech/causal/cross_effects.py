@@ -1,4 +1,4 @@
-"""What moving one label's features does to texts of another, and whether the features of two labels go together."""
+"""What editing one label's features does to texts of other labels, and whether two labels' features co-activate."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import torch
 
-from emomech.causal.concentration import Features
+from emomech.causal.concentration import FeaturesByLabel
 from emomech.causal.dictionary import Dictionary
 from emomech.causal.questions import Edits, Questions, log_odds
 from emomech.causal.sample import Sample
@@ -18,62 +18,61 @@ _CHUNK = 2048
 
 
 def changes(sample: Sample, edits: Edits) -> tuple[Floats, Floats]:
-    """Change of the log-odds of each text's own label, in nats, and of its being recognised: -1, 0 or 1 (text)."""
-    questions = sample.questions
-    edited, gold = questions.logits(edits), questions.gold
-    right = (edited.argmax(1) == gold).astype(float) - (sample.logits.argmax(1) == gold)
-    return log_odds(edited, gold) - log_odds(sample.logits, gold), right
+    """Change of the log-odds of each text's own label, in nats, and of its recognition: -1, 0 or 1 (text)."""
+    edited = sample.questions.logits(edits)
+    right = (edited.argmax(1) == sample.gold).astype(float) - sample.right
+    return log_odds(edited, sample.gold) - sample.base, right
 
 
 @torch.inference_mode()
 def strengths(questions: Questions, dictionary: Dictionary, features: Sequence[FeatureId]) -> Floats:
-    """How strongly each feature fires on each text (text, feature): mean over its tokens, as a share of its peak."""
+    """Mean activation of each feature over each text's tokens, as a share of its peak (text, feature)."""
     text, _ = tokens(questions)
-    peak = torch.stack([dictionary.usual[one.point].peak[one.index] for one in features]).clamp(min=1e-6)
+    peak = torch.stack([dictionary.stats[feature.point].peak[feature.index] for feature in features]).clamp(min=1e-6)
     total = np.zeros((len(questions), len(features)))
-    np.add.at(total, text, fired(questions, dictionary, features) / peak.double().numpy())
+    np.add.at(total, text, feature_values(questions, dictionary, features) / peak.double().numpy())
     return total / np.bincount(text, minlength=len(questions))[:, None]
 
 
 def tokens(questions: Questions) -> tuple[Ints, Ints]:
-    """Say of which text, and of which of its tokens, each read of `fired` is (read)."""
-    places = questions.positions("everywhere")
-    text = np.repeat(np.arange(len(questions)), [len(place) for place in places])
-    return text, np.concatenate([np.asarray(place) for place in places])
+    """Number of the text and of the token that each row of `feature_values` reads (read)."""
+    positions = questions.positions("everywhere")
+    text = np.repeat(np.arange(len(questions)), [len(of_text) for of_text in positions])
+    return text, np.concatenate([np.asarray(of_text) for of_text in positions])
 
 
 @torch.inference_mode()
-def fired(questions: Questions, dictionary: Dictionary, features: Sequence[FeatureId]) -> Floats:
-    """How strongly each feature fires at every token but special ones (read, feature)."""
-    found: list[Floats] = [np.empty(0)] * len(features)
+def feature_values(questions: Questions, dictionary: Dictionary, features: Sequence[FeatureId]) -> Floats:
+    """Activation of each feature at every token except special ones (read, feature)."""
+    columns: list[Floats] = [np.empty(0)] * len(features)
     for point, x in questions.activations(list(by_point(features))).items():
-        here = [i for i, one in enumerate(features) if one.point == point]
-        index = [features[i].index for i in here]
-        read = torch.cat([dictionary.saes[point].encode(chunk)[:, index].cpu() for chunk in x.split(_CHUNK)])
-        for i, column in zip(here, read.double().numpy().T, strict=True):
-            found[i] = column
-    return np.stack(found, 1)
+        numbers = [i for i, feature in enumerate(features) if feature.point == point]
+        index = [features[i].index for i in numbers]
+        values = torch.cat([dictionary.saes[point].encode(chunk)[:, index].cpu() for chunk in x.split(_CHUNK)])
+        for i, column in zip(numbers, values.double().numpy().T, strict=True):
+            columns[i] = column
+    return np.stack(columns, 1)
 
 
 def correlation(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """Pearson's correlation of two values (text) in each resample (resample, text); NaN where one does not vary."""
+    """Pearson's correlation of two values (text) in each row of the weights (draw, text); NaN if one does not vary."""
     n = weights.sum(1)
     mean_x, mean_y = (weights @ x) / n, (weights @ y) / n
-    both = (weights @ (x * y)) / n - mean_x * mean_y
-    size = ((weights @ x**2) / n - mean_x**2) * ((weights @ y**2) / n - mean_y**2)
-    return np.where(size > 1e-18, both / np.sqrt(np.where(size > 1e-18, size, 1)), np.nan)
+    covariance = (weights @ (x * y)) / n - mean_x * mean_y
+    variances = ((weights @ x**2) / n - mean_x**2) * ((weights @ y**2) / n - mean_y**2)
+    return np.where(variances > 1e-18, covariance / np.sqrt(np.where(variances > 1e-18, variances, 1)), np.nan)
 
 
 def coactivation(
-    sample: Sample, dictionary: Dictionary, features: Features
+    sample: Sample, dictionary: Dictionary, features: FeaturesByLabel
 ) -> dict[tuple[int, int], tuple[Floats, int]]:
-    """Correlate how strongly the features fire that two labels do not share (draw), and count those that they do."""
-    every = list(dict.fromkeys(one for chosen in features for one in chosen))
-    column = {one: i for i, one in enumerate(every)}
-    fired = strengths(sample.questions, dictionary, every)
-    found = {}
+    """For each pair of labels: correlation of the features that they do not share (draw), and how many they share."""
+    every = list(dict.fromkeys(feature for of_label in features for feature in of_label))
+    column = {feature: i for i, feature in enumerate(every)}
+    strength = strengths(sample.questions, dictionary, every)
+    pairs = {}
     for a, b in combinations(range(len(features)), 2):
         shared = set(features[a]) & set(features[b])
-        x, y = (fired[:, [column[f] for f in features[label] if f not in shared]].sum(1) for label in (a, b))
-        found[a, b] = (correlation(x, y, sample.weights), len(shared))
-    return found
+        x, y = (strength[:, [column[f] for f in features[label] if f not in shared]].sum(1) for label in (a, b))
+        pairs[a, b] = (correlation(x, y, sample.weights), len(shared))
+    return pairs

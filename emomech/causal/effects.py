@@ -1,4 +1,8 @@
-"""What many edits do to the answers of the same questions, each by itself and exactly; see `replay`."""
+"""Exact effect of each of many edits on the answers to the same questions.
+
+One forward pass over each batch is recorded, and every edit recomputes only the blocks after its depth
+(`models.replay`). In a model family that cannot be replayed, each edit takes a whole forward pass.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -9,71 +13,73 @@ from torch import Tensor
 from emomech.causal.questions import Edits, Questions, Where, masked
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
-from emomech.models.architectures import ending
-from emomech.models.replay import Replay, of_stream
+from emomech.models.architectures import output_head
+from emomech.models.replay import Replay, is_residual
 from emomech.saes.edits import moved_each
 from emomech.saes.sae import Sae
 from emomech.stats.estimates import Floats
 
 _TOKENS = 1024
-"""Edited tokens that are carried through the blocks side by side."""
+"""Edited tokens that are run through the blocks in one batch."""
 
 
 def logits_of_each(questions: Questions, edits: Sequence[Edits], where: Where = "everywhere") -> Floats:
-    """Logits of the labels (edit, text, label) as `Questions.logits` gives them for one edit after another."""
-    end = ending(questions.lm)
-    if end is None:
-        return np.stack([questions.logits(one, where) for one in edits])
-    found = np.empty((len(edits), *questions.label_ids.shape))
+    """Logits of the labels under each edit (edit, text, label); `Questions.logits` gives the same for one edit."""
+    head = output_head(questions.lm)
+    if head is None:
+        return np.stack([questions.logits(edit, where) for edit in edits])
+    logits = np.empty((len(edits), *questions.label_ids.shape))
     for batch, mask in questions.batches(where):
         rows = list(batch.example)
-        run = Replay.of(questions.lm, end, batch, questions.label_ids[rows])
-        limited = [masked(one, mask) for one in edits]
-        beside = _beside(run, limited) if where == "answer" else {}
-        for i, one in enumerate(limited):
-            found[i, rows] = (beside[i] if i in beside else run.logits(one)).cpu().numpy()
-    return found
+        run = Replay.of(questions.lm, head, batch, questions.label_ids[rows])
+        limited = [masked(edit, mask) for edit in edits]
+        together = _last_tokens_together(run, limited) if where == "answer" else {}
+        for i, edit in enumerate(limited):
+            logits[i, rows] = (together[i] if i in together else run.logits(edit)).cpu().numpy()
+    return logits
 
 
-def _beside(run: Replay, edits: Sequence[Mapping[HookPoint, Callable[[Tensor], Tensor]]]) -> dict[int, Tensor]:
-    """Logits (batch, label) of those edits that change the stream of the last tokens at one depth, by number."""
+def _last_tokens_together(
+    run: Replay, edits: Sequence[Mapping[HookPoint, Callable[[Tensor], Tensor]]]
+) -> dict[int, Tensor]:
+    """Logits (batch, label) of the edits that change the stream of the last tokens at a single depth, by number."""
     by_depth: dict[int, list[int]] = {}
-    for i, one in enumerate(edits):
-        if len(one) == 1 and of_stream(point := next(iter(one))):
+    for i, edit in enumerate(edits):
+        if len(edit) == 1 and is_residual(point := next(iter(edit))):
             by_depth.setdefault(point.resid_index(), []).append(i)
-    found = {}
+    by_edit = {}
     n = max(1, _TOKENS // len(run.tokens))
-    for depth, all_here in by_depth.items():
-        for here in (all_here[i : i + n] for i in range(0, len(all_here), n)):
-            x = [run.last(edit(run.stream[depth])) for i in here for edit in edits[i].values()]
+    for depth, numbers in by_depth.items():
+        for part in (numbers[i : i + n] for i in range(0, len(numbers), n)):
+            x = [run.last(change(run.stream[depth])) for i in part for change in edits[i].values()]
             logits = run.after_last_token(depth, torch.stack(x, 1))
-            found |= dict(zip(here, logits.unbind(1), strict=True))
-    return found
+            by_edit |= dict(zip(part, logits.unbind(1), strict=True))
+    return by_edit
 
 
 @torch.inference_mode()
 def logits_without_each(questions: Questions, sae: Sae, features: Tensor, offset: Tensor | float = 0.0) -> Floats:
-    """Logits of the labels (feature, text, label) with one feature moved to its offset at the answer, for each.
+    """Logits of the labels (feature, text, label), each with one feature set to `offset` at the answer.
 
-    `offset` is one number or one for each feature (feature). Raises UsageError for a point that is not of the stream,
-    and in a family whose final norm is not known.
+    `offset` is one number, or one for each feature (feature). Raises UsageError for a point that is not on the residual
+    stream, and for a model family whose final norm is not known.
     """
-    end = ending(questions.lm)
-    if end is None or not of_stream(sae.point):
+    head = output_head(questions.lm)
+    if head is None or not is_residual(sae.point):
         raise UsageError(
-            f"{sae.point} of {questions.lm.name}: cannot be replayed; take a resid point of a known family."
+            f"{sae.point} of {questions.lm.name}: cannot be replayed; take a resid point of a known model family."
         )
     depth = sae.point.resid_index()
-    found = np.empty((len(features), *questions.label_ids.shape))
+    logits = np.empty((len(features), *questions.label_ids.shape))
     targets = torch.as_tensor(offset).expand(len(features))
     for batch, mask in questions.batches("answer"):
         rows = list(batch.example)
-        run = Replay.of(questions.lm, end, batch, questions.label_ids[rows])
+        run = Replay.of(questions.lm, head, batch, questions.label_ids[rows])
         x, content = run.last(run.stream[depth]), run.last(mask)
         n = max(1, _TOKENS // len(rows))
-        for at in range(0, len(features), n):
-            part = slice(at, at + n)
+        for start in range(0, len(features), n):
+            part = slice(start, start + n)
             moved = moved_each(sae, x, features[part], targets[part])
             moved = torch.where(content[:, None, None], moved, x[:, None])
-            found[part, rows] = run.after_last_token(depth, moved).transpose(0, 1).cpu().numpy()
-    return found
+            logits[part, rows] = run.after_last_token(depth, moved).transpose(0, 1).cpu().numpy()
+    return logits

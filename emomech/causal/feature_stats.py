@@ -1,7 +1,7 @@
-"""What is usual at a hook point: means to ablate to, scales to dose by, and random features to compare with.
+"""Statistics of activations and features over some texts: means to ablate to, peaks to dose by, matched features.
 
-A random feature is no fair control: most features fire rarely or weakly. Controls are matched to the features that they
-stand beside by hook point, by how often they fire, and by how strongly.
+A random feature is no fair control, as most features fire rarely or weakly. A control is matched to the feature that it
+is compared with by hook point, by how often it fires, and by its mean value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,18 +17,19 @@ from emomech.saes.sae import Sae
 from emomech.stats.estimates import Floats
 
 _CHUNK = 2048
+"""Activations that are encoded at once."""
 _N_DRAWN = 512
 """Activations that are kept to resample from."""
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
-    """What the activation and its features usually are, over some tokens of some texts."""
+class FeatureStats:
+    """Statistics of the activation at one hook point, and of its features, over some tokens of some texts."""
 
     mean: Tensor = field(repr=False)
     """Mean activation (d_in)."""
     error: Tensor = field(repr=False)
-    """Mean of what the SAE leaves unexplained (d_in)."""
+    """Mean of what the SAE does not explain (d_in)."""
     features: Tensor = field(repr=False)
     """Mean of each feature (d_sae)."""
     fires: Tensor = field(repr=False)
@@ -36,25 +37,25 @@ class Reference:
     peak: Tensor = field(repr=False)
     """Largest value of each feature (d_sae)."""
     norm: float
-    """Median distance of an activation from the mean: the unit of doses that do not depend on a feature."""
+    """Median distance of an activation from the mean: the unit of displacements."""
     drawn: Tensor = field(repr=False)
-    """Some of the activations, at random (read, d_in)."""
+    """Activations at random tokens (read, d_in)."""
 
     @property
     def alive(self) -> Tensor:
-        """Features that fire at all, by number."""
+        """Numbers of the features that fire at some token."""
         return self.fires.nonzero().flatten()
 
 
 @torch.inference_mode()
-def references(
+def feature_stats(
     questions: Questions, saes: Mapping[HookPoint, Sae], where: Where = "everywhere", seed: int = 0
-) -> dict[HookPoint, Reference]:
-    """Measure every hook point over the tokens of the questions."""
-    return {p: _reference(saes[p], x, seed) for p, x in questions.activations(list(saes), where).items()}
+) -> dict[HookPoint, FeatureStats]:
+    """Measure every hook point over the tokens of the questions; `seed` decides which activations are kept."""
+    return {point: _measure(saes[point], x, seed) for point, x in questions.activations(list(saes), where).items()}
 
 
-def _reference(sae: Sae, x: Tensor, seed: int) -> Reference:
+def _measure(sae: Sae, x: Tensor, seed: int) -> FeatureStats:
     device = sae.W_dec.device
     total, fires = torch.zeros(2, sae.d_sae, dtype=torch.double, device=device)
     peak, error = torch.zeros(sae.d_sae, device=device), torch.zeros(sae.d_in, dtype=torch.double, device=device)
@@ -64,10 +65,10 @@ def _reference(sae: Sae, x: Tensor, seed: int) -> Reference:
         fires += (features > 0).sum(0)
         peak = torch.maximum(peak, features.amax(0))
         error += (chunk - sae.decode(features, chunk)).sum(0).double()
-    total, fires, peak, error = (found.cpu() for found in (total, fires, peak, error))
+    total, fires, peak, error = (tensor.cpu() for tensor in (total, fires, peak, error))
     mean = x.double().mean(0).float()
     drawn = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:_N_DRAWN]
-    return Reference(
+    return FeatureStats(
         mean=mean,
         error=(error / len(x)).float(),
         features=(total / len(x)).float(),
@@ -79,28 +80,28 @@ def _reference(sae: Sae, x: Tensor, seed: int) -> Reference:
 
 
 def matched(
-    chosen: Sequence[FeatureId], usual: Mapping[HookPoint, Reference], seed: int, n_near: int = 10
+    chosen: Sequence[FeatureId], stats: Mapping[HookPoint, FeatureStats], seed: int, n_near: int = 10
 ) -> list[FeatureId]:
-    """Draw for each feature another one of its hook point that fires about as often and as strongly.
+    """Draw, for each feature, another feature of its hook point that fires about as often and as strongly.
 
-    One of the `n_near` nearest in log rate and log mean, none twice and none of the chosen; fewer than asked for where
-    a hook point runs out of features that fire.
+    It is drawn from the `n_near` nearest in log rate and log mean. No feature is drawn twice, and none of those given
+    is drawn. The result is shorter than the features given if a hook point runs out of features that fire.
     """
     rng = np.random.default_rng(seed)
-    found = []
-    for point, wanted in by_point(chosen).items():
-        where = _place_of(usual[point])
-        free = [i for i in usual[point].alive.tolist() if i not in set(wanted)]
-        for index in wanted:
+    matches = []
+    for point, features in by_point(chosen).items():
+        place = _log_rate_and_mean(stats[point])
+        free = [i for i in stats[point].alive.tolist() if i not in set(features)]
+        for feature in features:
             if not free:
                 break
-            near = sorted(free, key=lambda other: float(((where[other] - where[index]) ** 2).sum()))[:n_near]
-            free.remove(drawn := int(rng.choice(near)))
-            found.append(FeatureId(point, drawn))
-    return found
+            near = sorted(free, key=lambda other: float(((place[other] - place[feature]) ** 2).sum()))[:n_near]
+            free.remove(match := int(rng.choice(near)))
+            matches.append(FeatureId(point, match))
+    return matches
 
 
-def _place_of(usual: Reference) -> Floats:
+def _log_rate_and_mean(stats: FeatureStats) -> Floats:
     """How often and how strongly each feature fires, as logarithms (feature, 2)."""
-    both = torch.stack([usual.fires, usual.features], -1).double()
+    both = torch.stack([stats.fires, stats.features], -1).double()
     return np.log(both.clamp(min=1e-6).numpy())

@@ -1,7 +1,7 @@
-"""What an intervention costs the model as a language model: next-token loss, KL divergence and agreement on some texts.
+"""What an intervention costs the model as a language model: next-token loss, KL divergence, and agreement.
 
-All three are per text, so that intervals can be drawn over texts. The edited model and the unedited one read the same
-tokens; special tokens and paddings are neither edited nor scored.
+All three are sums per text, so that intervals can be bootstrapped over texts. The edited and the unedited model read
+the same tokens; special tokens and padding are neither edited nor scored.
 """
 
 from collections.abc import Sequence
@@ -30,10 +30,10 @@ class LanguageShift:
     kl: Floats
     """Divergence of the edited model's prediction from the unedited one's, in nats."""
     agree: Floats
-    """At how many tokens both find the same token likeliest."""
+    """Tokens at which both predict the same likeliest next token."""
 
     def means(self, weights: Floats | None = None) -> dict[str, Floats]:
-        """Relative rise of the loss, KL per token, share of agreement; per resample, of weights (resample, text)."""
+        """Relative rise of the loss, KL per token in nats, share of agreement, in each row of weights (draw, text)."""
         w = np.ones((1, len(self.n_tokens))) if weights is None else weights
         n = w @ self.n_tokens
         return {
@@ -47,24 +47,24 @@ class LanguageShift:
 def language_shift(
     lm: LanguageModel, texts: Sequence[str], edits: Edits, edited: LanguageModel | None = None
 ) -> LanguageShift:
-    """Compare a model with itself under edits, or with another model of the same tokenizer under them."""
+    """Compare a model with itself under edits, or with another model of the same tokenizer under these edits."""
     sums = np.zeros((5, len(texts)))
     most = lm.tokens_with_logits
     for batch in batches(tokenize(lm, texts), pad_id=lm.pad_id, max_tokens=most, device=lm.device):
         clean = _log_probs(lm, batch.forward_kwargs())
         with intervene(edited or lm, masked(edits, batch.content_mask)):
             changed = _log_probs(edited or lm, batch.forward_kwargs())
-        told = batch.content_mask[:, 1:]
+        scored = batch.content_mask[:, 1:]
         following = batch.input_ids[:, 1:, None]
         each = (
-            torch.ones_like(told, dtype=torch.float32),
+            torch.ones_like(scored, dtype=torch.float32),
             -clean.gather(-1, following)[..., 0],
             -changed.gather(-1, following)[..., 0],
             (clean.exp() * (clean - changed)).sum(-1),
             (clean.argmax(-1) == changed.argmax(-1)).float(),
         )
         for row, values in enumerate(each):
-            sums[row, list(batch.example)] = (values * told).double().sum(-1).cpu().numpy()
+            sums[row, list(batch.example)] = (values * scored).double().sum(-1).cpu().numpy()
     return LanguageShift(*sums)
 
 

@@ -1,8 +1,8 @@
-"""Put activations that were read elsewhere in the place of those at the answer, and see what the model answers then.
+"""Activation patching and the logit lens: replace the activation at the answer, and read the model's new answer.
 
-Put in at the depth they were read at, they say whether what stands there suffices for an answer (activation patching;
-Vig et al., 2020; Meng et al., 2022). Put in after the last block, they are read by the model's own final norm and
-unembedding, as if no block followed: the logit lens (nostalgebraist, 2020), without knowing the architecture.
+Put in at the depth at which they were read, activations show whether that depth suffices for an answer (activation
+patching; Vig et al., 2020; Meng et al., 2022, arXiv:2202.05262). After the last block, the model's own final norm and
+unembedding read them, as if no block followed: the logit lens (nostalgebraist, 2020), for any architecture.
 """
 
 import numpy as np
@@ -16,31 +16,31 @@ from emomech.saes.edits import Replace
 from emomech.stats.estimates import Floats
 
 _ROWS = 1024
-"""Activations that are read out at once: each gives logits of the whole vocabulary."""
+"""Activations read out at once; each gives logits of the whole vocabulary."""
 
 
 @torch.inference_mode()
 def patched(questions: Questions, point: HookPoint, values: Tensor) -> Floats:
     """Logits of the labels (text, label) with the activation at each answer replaced by `values` (text, d_model)."""
-    found = np.empty(questions.label_ids.shape)
+    of_labels = np.empty(questions.label_ids.shape)
     for batch, mask in questions.batches("answer"):
         rows = list(batch.example)
         with intervene(questions.lm, masked({point: Replace(values[rows][:, None])}, mask)):
             logits = questions.lm.module(**batch.forward_kwargs(), logits_to_keep=1).logits[:, -1].float()
-        found[rows] = logits.gather(1, questions.label_ids[rows].to(logits.device)).cpu().numpy()
-    return found
+        of_labels[rows] = logits.gather(1, questions.label_ids[rows].to(logits.device)).cpu().numpy()
+    return of_labels
 
 
 @torch.inference_mode()
 def read_out(questions: Questions, values: Tensor) -> Floats:
-    """Logits of the labels (text, label) that the model's end makes of an activation of each text (text, d_model)."""
+    """Logits of the labels (text, label) from final norm and unembedding of an activation per text (text, d_model)."""
     lm = questions.lm
     last = HookPoint(lm.n_layers - 1)
-    found = []
+    parts = []
     for x, ids in zip(values.split(_ROWS), questions.label_ids.split(_ROWS), strict=True):
-        token = torch.full((len(x), 1), lm.pad_id, device=lm.device)  # any will do: nothing of it is left
+        token = torch.full((len(x), 1), lm.pad_id, device=lm.device)  # any token: its activation is replaced
         with intervene(lm, {last: Replace(x[:, None])}):
-            one = {"attention_mask": torch.ones_like(token), "position_ids": torch.zeros_like(token)}
-            logits = lm.module(input_ids=token, **one, use_cache=False, logits_to_keep=1).logits[:, -1].float()
-        found.append(logits.gather(1, ids.to(logits.device)).cpu().numpy())
-    return np.concatenate(found)
+            alone = {"attention_mask": torch.ones_like(token), "position_ids": torch.zeros_like(token)}
+            logits = lm.module(input_ids=token, **alone, use_cache=False, logits_to_keep=1).logits[:, -1].float()
+        parts.append(logits.gather(1, ids.to(logits.device)).cpu().numpy())
+    return np.concatenate(parts)

@@ -1,9 +1,9 @@
-"""The questions that a study asks its model, and how sure it is of each label, whatever is done inside of it.
+"""The questions that a study asks its model, and the log-odds of each text's label, with or without edits.
 
-A label is scored by the token with which it begins, so that one forward pass scores all; labels that begin alike cannot
-be told apart so. What is measured of a text is the log-odds of its own label among the labels: z_own less the
-log of the sum of exp(z) of the others, in nats. It is close to linear in the logits, and says when a wrong label gains
-(Heimersheim and Nanda, 2024; Zhang and Nanda, 2024).
+A label is scored by its first token, so that one forward pass scores all labels; labels that begin with the same token
+are refused. The measure of a text is the log-odds of its own label among the labels, in nats:
+z_own - log Σ exp(z_other). It is close to linear in the logits, and it falls when a wrong label gains
+(Heimersheim and Nanda, 2024, arXiv:2404.15255; Zhang and Nanda, 2024, arXiv:2309.16042).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,19 +26,29 @@ from emomech.stats.estimates import Floats, Ints
 from emomech.study.study import Study
 
 Where = Literal["everywhere", "text", "answer"]
-"""At which tokens: all but special ones, though a chat's last may be one; all of these but the last; the last alone,
-after which the label follows."""
+"""Tokens at which to read or edit. "everywhere": all tokens except special ones, and always the last token (in a chat
+it may be special). "text": the same without the last token. "answer": only the last token, which the label follows."""
 Edits = Mapping[HookPoint, MaskedEdit]
+"""What to do with the activation at each hook point."""
 
 
 @dataclass(frozen=True, eq=False)
 class Questions:
-    """Some texts of a study as prompts, and the tokens with which the labels begin."""
+    """Some texts of a study as prompts, and the first token of each label.
+
+    Example:
+        >>> import emomech as em
+        >>> from emomech.causal.questions import Questions, balanced
+        >>> study = em.Study(limit=400)
+        >>> questions = Questions.of(study, balanced(study, "report", 2))
+        >>> questions.logits().shape == (len(questions), len(questions.labels))
+        True
+    """
 
     lm: LanguageModel = field(repr=False)
     texts: tuple[TokenizedText, ...] = field(repr=False)
     label_ids: Tensor = field(repr=False)
-    """Token of each label (text, label)."""
+    """First token of each label after each text (text, label)."""
     gold: Ints = field(repr=False)
     """Number of each text's label (text)."""
     examples: tuple[Example, ...] = field(repr=False)
@@ -46,7 +56,7 @@ class Questions:
 
     @classmethod
     def of(cls, study: Study, rows: Sequence[int] | Ints) -> "Questions":
-        """Ask about some texts of the corpus, by number. Raises UsageError where two labels begin with one token."""
+        """Ask about texts of the corpus, by number. Raises UsageError for two labels that begin with the same token."""
         prompts = [study.prompts[i] for i in rows]
         examples = tuple(study.corpus.examples[i] for i in rows)
         gold = np.array([study.corpus.labels.index(example.label) for example in examples], dtype=int)
@@ -71,73 +81,84 @@ class Questions:
         """Ask another model of the same tokenizer."""
         return replace(self, lm=lm)
 
+    def with_gold(self, gold: Ints) -> "Questions":
+        """Replace the labels of the texts by `gold` (text)."""
+        return replace(self, gold=gold)
+
     @property
     def clusters(self) -> list[str]:
-        """Texts that are not independent share a name."""
+        """Cluster of each text; texts that are not independent share one."""
         return [example.cluster for example in self.examples]
 
     def positions(self, where: Where) -> list[list[int]]:
-        """Numbers of the tokens that are meant, of each text."""
+        """Positions of the tokens to read in each text."""
         content = [[i for i, special in enumerate(text.special[:-1]) if not special] for text in self.texts]
-        content = [[*here, len(text.ids) - 1] for here, text in zip(content, self.texts, strict=True)]
+        content = [[*tokens, len(text.ids) - 1] for tokens, text in zip(content, self.texts, strict=True)]
         part = {"everywhere": slice(None), "text": slice(-1), "answer": slice(-1, None)}[where]
-        return [here[part] for here in content]
+        return [tokens[part] for tokens in content]
 
     def activations(self, points: Sequence[HookPoint], where: Where = "everywhere") -> Mapping[HookPoint, Tensor]:
-        """Activations at the tokens that are meant, text by text (read, d_model)."""
+        """Activations at these tokens, text by text (read, d_model)."""
         return collect(self.lm, points, self.texts, self.positions(where))
 
     def batches(self, where: Where) -> list[tuple[TokenBatch, Tensor]]:
-        """Batches whose rows end together, and where in them an edit applies (batch, pos)."""
-        device = self.lm.device
-        found = batches(self.texts, pad_id=self.lm.pad_id, padding_side="left", device=device)
-        return [(batch, places(batch, where)) for batch in found]
+        """Batches padded on the left, each with a mask of the tokens at which an edit applies (batch, pos)."""
+        padded = batches(self.texts, pad_id=self.lm.pad_id, padding_side="left", device=self.lm.device)
+        return [(batch, places(batch, where)) for batch in padded]
 
     @torch.inference_mode()
     def logits(self, edits: Edits | None = None, where: Where = "everywhere") -> Floats:
-        """Logits of the labels (text, label) after each prompt, with activations edited at some of its tokens."""
-        found = np.empty(self.label_ids.shape)
+        """Logits of the labels after each prompt (text, label), with activations edited at some of its tokens."""
+        of_labels = np.empty(self.label_ids.shape)
         for batch, mask in self.batches(where):
             rows = list(batch.example)
             with intervene(self.lm, masked(edits or {}, mask)):
                 logits = self.lm.module(**batch.forward_kwargs(), logits_to_keep=1).logits[:, -1].float()
-            found[rows] = logits.gather(1, self.label_ids[rows].to(logits.device)).cpu().numpy()
-        return found
+            of_labels[rows] = logits.gather(1, self.label_ids[rows].to(logits.device)).cpu().numpy()
+        return of_labels
 
     def log_odds(self, edits: Edits | None = None, where: Where = "everywhere") -> Floats:
-        """Log-odds of each text's own label (text)."""
+        """Log-odds of each text's own label, in nats (text)."""
         return log_odds(self.logits(edits, where), self.gold)
 
 
 def log_odds(logits: Floats, gold: Ints) -> Floats:
-    """Logit of each text's label less the log-sum-exp of the others' (text), from logits (text, label), in nats."""
+    """Log-odds of each text's own label, in nats (text), from the logits of all labels (text, label).
+
+    Example:
+        >>> import numpy as np
+        >>> from emomech.causal.questions import log_odds
+        >>> log_odds(np.array([[2.0, 0.0, 0.0]]), np.array([0])).round(2)
+        array([1.31])
+    """
     from scipy.special import logsumexp
 
-    own = np.eye(logits.shape[1], dtype=bool)[gold]
-    return logits[own] - logsumexp(np.where(own, -np.inf, logits), axis=1)
+    is_gold = np.eye(logits.shape[1], dtype=bool)[gold]
+    return logits[is_gold] - logsumexp(np.where(is_gold, -np.inf, logits), axis=1)
 
 
 def places(batch: TokenBatch, where: Where) -> Tensor:
-    """Where in a batch an edit applies: true at content tokens, of the kind that is asked for (batch, pos)."""
+    """Mask of the tokens of a batch at which an edit applies (batch, pos)."""
     last = torch.zeros_like(batch.content_mask)
     last[torch.arange(len(last), device=last.device), batch.last] = True
     return {"everywhere": batch.content_mask | last, "text": batch.content_mask & ~last, "answer": last}[where]
 
 
 def masked(edits: Edits, mask: Tensor) -> Mapping[HookPoint, Callable[[Tensor], Tensor]]:
-    """Limit edits to some positions."""
+    """Limit edits to the positions where the mask (batch, pos) is true."""
     return {point: replace(edit, mask=mask) for point, edit in edits.items()}
 
 
 def balanced(study: Study, split: Split, most: int = 0) -> Ints:
-    """Draw equally many texts of every label from a split: as many as the rarest has, or at most so many of each.
+    """Draw equally many texts of every label from a split: the count of the rarest label, or `most` if that is less.
 
-    Which ones, the study's seed decides; in the corpus's order. Empty where a label has none.
+    Returns numbers of texts in the order of the corpus; empty if a label has no text in the split. `most` = 0 sets no
+    limit. The study's seed decides which texts are drawn.
     """
     corpus, seed = study.corpus, study.spec.seed
     rng = np.random.default_rng(seed)
-    sides = np.array([corpus.split(example, seed) for example in corpus.examples])
+    splits = np.array([corpus.split(example, seed) for example in corpus.examples])
     labels = np.array([corpus.labels.index(example.label) for example in corpus.examples])
-    rows = [rng.permutation(np.flatnonzero((sides == split) & (labels == i))) for i in range(len(corpus.labels))]
+    rows = [rng.permutation(np.flatnonzero((splits == split) & (labels == i))) for i in range(len(corpus.labels))]
     n = min(map(len, rows))
     return np.sort(np.concatenate([row[: min(n, most or n)] for row in rows]))

@@ -1,47 +1,72 @@
-"""Questions that report, the unedited answers, and the resamples that every interval is drawn from."""
+"""Questions to report on, the unedited answers, and the resamples that every interval comes from."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
-from emomech.causal.dictionary import Dictionary
 from emomech.causal.effects import logits_of_each
-from emomech.causal.questions import Questions, log_odds
-from emomech.core.hook_points import FeatureId
-from emomech.stats.classification import Confusion
-from emomech.stats.estimates import Estimate, Floats, Ints, posterior_interval, with_resamples
+from emomech.causal.questions import Edits, Questions, log_odds
+from emomech.models.language_model import LanguageModel
+from emomech.stats.auroc import Bools
+from emomech.stats.classification import Confusion, balanced_accuracy
+from emomech.stats.estimates import Estimate, Floats, Ints, from_draws, ratio, with_resamples
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """The reported questions, what the model makes of them, and resamples of their clusters."""
+    """Questions, what the unedited model answers, and bootstrap weights of the texts.
+
+    The answers are computed at first use. Arrays of draws have the value itself in their first row and one resample in
+    every other row, as `stats.estimates.from_draws` expects them.
+    """
 
     questions: Questions
-    logits: Floats = field(repr=False)
     weights: Floats = field(repr=False)
-    """The texts as they are, and then each resample (draw, text)."""
-    recall: Floats = field(repr=False)
-    """Of each label, and then draws of its posterior (draw, label)."""
+    """How often each text counts in each draw (draw, text): once in the first, then resamples of whole clusters."""
+    seed: int
+    known_logits: Floats | None = field(default=None, repr=False)
+    """Logits of the labels (text, label), if they are known already."""
 
     @classmethod
     def of(cls, questions: Questions, n_resamples: int, seed: int) -> "Sample":
-        """Ask the questions."""
-        logits = questions.logits()
-        weights = with_resamples(questions.clusters, n_resamples, seed)
-        confusion = Confusion.of(questions.gold, logits.argmax(1), len(questions.labels))
-        independent = len(set(questions.clusters)) / len(questions)
-        drawn = confusion.recall_draws(n_resamples, seed, independent)
-        return cls(questions, logits, weights, np.concatenate([confusion.recall(), drawn]))
+        """Draw the clusters of the questions again `n_resamples` times."""
+        if not len(questions):
+            return cls(questions, np.ones((1 + n_resamples, 0)), seed)
+        return cls(questions, with_resamples(questions.clusters, n_resamples, seed), seed)
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    def take(self, rows: Ints) -> "Sample":
+        """Keep some of the texts, by number, with their answers and weights."""
+        return Sample(self.questions.take(rows), self.weights[:, rows], self.seed, self.logits[rows])
+
+    def on(self, lm: LanguageModel) -> "Sample":
+        """Ask another model of the same tokenizer."""
+        return replace(self, questions=self.questions.on(lm), known_logits=None)
+
+    def with_gold(self, gold: Ints) -> "Sample":
+        """Replace the labels of the texts by `gold` (text)."""
+        return replace(self, questions=self.questions.with_gold(gold))
+
+    def replayed(self) -> "Sample":
+        """Take the unedited answers from the replay that also computes `losses`.
+
+        An edit that changes nothing then loses exactly 0; otherwise the two differ by rounding (`models.replay`).
+        """
+        return replace(self, known_logits=logits_of_each(self.questions, [{}])[0])
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The emotions."""
+        """Names of the labels."""
         return self.questions.labels
 
-    def rows(self, label: int) -> Ints:
-        """Texts of a label."""
-        return np.flatnonzero(self.questions.gold == label)
+    @property
+    def gold(self) -> Ints:
+        """Number of each text's label (text)."""
+        return self.questions.gold
 
     @property
     def n(self) -> int:
@@ -49,37 +74,82 @@ class Sample:
         return len(self.questions) // len(self.labels)
 
     @property
+    def resamples(self) -> Floats:
+        """Weights of the resamples only, without the first row (resample, text)."""
+        return self.weights[1:]
+
+    def rows(self, label: int) -> Ints:
+        """Numbers of a label's texts."""
+        return np.flatnonzero(self.gold == label)
+
+    @cached_property
+    def logits(self) -> Floats:
+        """Logits of the labels from the unedited model (text, label)."""
+        return self.questions.logits() if self.known_logits is None else self.known_logits
+
+    @cached_property
+    def base(self) -> Floats:
+        """Log-odds of each text's own label from the unedited model, in nats (text)."""
+        return log_odds(self.logits, self.gold)
+
+    @property
+    def right(self) -> Bools:
+        """Whether the unedited model gives each text its own label (text)."""
+        return self.logits.argmax(1) == self.gold
+
+    @cached_property
+    def recall(self) -> Floats:
+        """Recall of each label, then draws from its posterior (draw, label)."""
+        confusion = Confusion.of(self.gold, self.logits.argmax(1), len(self.labels))
+        independent = len(set(self.questions.clusters)) / len(self)
+        drawn = confusion.recall_draws(len(self.resamples), self.seed, independent)
+        return np.concatenate([confusion.recall(), drawn])
+
+    @property
     def accuracy(self) -> Estimate:
-        """Balanced accuracy."""
-        return estimate(self.recall.mean(1), len(self.questions))
+        """Balanced accuracy, with an interval from as many posterior draws as there are resamples."""
+        return from_draws(self.recall.mean(1), len(self), "posterior")
+
+    @cached_property
+    def balanced_accuracy(self) -> Estimate:
+        """The same value with the interval of `classification.balanced_accuracy`, which ignores `n_resamples`."""
+        return balanced_accuracy(self.gold, self.logits.argmax(1), len(self.labels), self.questions.clusters, self.seed)
 
     @property
     def recognised(self) -> list[bool]:
-        """Which labels are recalled above chance; one that is not has no features to count."""
+        """Whether the recall of each label is above chance; without it there is no answer to attribute to features."""
         chance = 1 / len(self.labels)
-        return [estimate(drawn, self.n).low > chance for drawn in self.recall.T]
+        return [from_draws(drawn, self.n, "posterior").low > chance for drawn in self.recall.T]
 
-    def mean(self, values: Floats, rows: Ints) -> Floats:
-        """Mean over some texts (draw, …) of values (…, text)."""
+    def losses(self, edits: Iterable[Edits]) -> Floats:
+        """Log-odds of each text's own label that each edit loses, in nats (edit, text)."""
+        every = list(edits)
+        if not every:
+            return np.zeros((0, len(self)))
+        return np.stack([self.base - log_odds(logits, self.gold) for logits in logits_of_each(self.questions, every)])
+
+    def mean_draws(self, values: Floats, rows: Ints) -> Floats:
+        """Mean of values (…, text) over the texts with these numbers, in each draw (draw, …)."""
         weights = self.weights[:, rows]
         return (weights @ values.T) / np.maximum(weights.sum(1), 1).reshape(-1, *[1] * (values.ndim - 1))
 
-    def falls(self, dictionary: Dictionary, features: Sequence[FeatureId], sizes: Sequence[int], rows: Ints) -> Floats:
-        """By how much the log-odds of some texts fall when the first features are ablated, so many (size, text)."""
-        questions, before = self.questions.take(rows), log_odds(self.logits[rows], self.questions.gold[rows])
-        if not sizes:
-            return np.zeros((0, len(rows)))
-        after = logits_of_each(questions, [dictionary.ablated(features[:k]) for k in sizes])
-        return np.stack([before - log_odds(one, questions.gold) for one in after])
+    def mean(self, values: Floats, rows: Ints | None = None) -> Estimate:
+        """Mean of values (text) with its interval, over all texts or those with these numbers."""
+        return self.ratio(values, np.ones(len(values)), rows)
 
-
-def estimate(draws: Floats, n: int) -> Estimate:
-    """Make an estimate of a value, which is the first, and its draws."""
-    if not np.isfinite(draws[0]):
-        return Estimate(float("nan"), float("nan"), float("nan"), n)
-    return posterior_interval(float(draws[0]), draws[1:], n)
+    def ratio(self, top: Floats, bottom: Floats, rows: Ints | None = None) -> Estimate:
+        """Ratio of the sums of two values (text) with its interval; undefined if the lower sum is not positive."""
+        rows = np.arange(len(top)) if rows is None else rows
+        above, below = (self.weights[:, rows] @ values[rows] for values in (top, bottom))
+        return from_draws(ratio(above, below), len(rows))
 
 
 def doubling(n: int) -> list[int]:
-    """Sizes to try of up to n things: powers of two, and all; none of nothing."""
+    """Powers of two below n, then n itself; empty for n = 0.
+
+    Example:
+        >>> from emomech.causal.sample import doubling
+        >>> doubling(10)
+        [1, 2, 4, 8, 10]
+    """
     return [*(2**i for i in range(n.bit_length()) if 2**i < n), n] if n else []

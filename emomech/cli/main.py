@@ -1,6 +1,6 @@
-"""The command line: `list`, `card`, `plan`, `run`, `book`, `check`, `verdicts`, `bench`, and those of other modules.
+"""The command line: `list`, `card`, `run`, `book`, `status`, `check`, `plan`, `verdicts`, `bench`, and the others.
 
-What a command needs is imported when it is called, so that help and lists are there at once.
+A command imports what it needs when it is called, so that help and lists appear at once.
 """
 
 import json
@@ -8,45 +8,46 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 import typer
 
 from emomech.cli import publish
-from emomech.cli.options import Format, OutputOption, ProfileOption, say
+from emomech.cli.options import FormatOption, OutputOption, ProfileOption, say
 from emomech.cli.train import organism, sae
 from emomech.core.devices import Device
 from emomech.core.errors import EmomechError, UsageError
-from emomech.saes.override import FORCE
+from emomech.core.settings import Settings
 
 Listed: TypeAlias = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms", "notebooks"]
 ParameterOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter; once for each.")
+    list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter. Repeat the option for more.")
 ]
 DeviceOption: TypeAlias = Annotated[
-    Device | None, typer.Option(help="Where models compute, as EMOMECH_DEVICE says; auto: a GPU if there is one.")
+    Device | None, typer.Option(help="Device for models; auto: a GPU if there is one. Overrides EMOMECH_DEVICE.")
 ]
 ForceOption: TypeAlias = Annotated[
-    bool, typer.Option("--force", help="Use SAEs that do not fit the model all the same; every page says so.")
+    bool, typer.Option("--force", help="Use SAEs that fail the compatibility check, with a warning on every page.")
 ]
 DEBUG = "EMOMECH_DEBUG"
 INTERRUPTED = 130
-"""Exit status of a command that Ctrl-C ended: 128 and the number of the signal, as shells have it."""
+"""Exit status of a command ended by Ctrl-C: 128 plus the number of the signal, as in shells."""
 app = typer.Typer(
-    help="How language models infer emotion: a paper that re-executes.",
+    help="How language models infer emotion: a paper that you can re-execute.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (publish.diff, publish.export, publish.pdf):
+for command in (publish.diff, publish.export, publish.pdf, publish.picture):
     app.command()(command)
 app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Do what the command line asks, and exit: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
+    """Run a command and exit: 0 for success, 1 for a failure, 2 for wrong usage, 130 for an interrupt."""
     try:
         app(arguments)
     except EmomechError as error:
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _exit(str(error), 1)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            _exit("interrupted. What was finished is kept, nothing half-written is.", INTERRUPTED)
+            _exit("interrupted. Finished results are kept; half-written files were removed.", INTERRUPTED)
         raise
 
 
@@ -68,35 +69,43 @@ def _exit(message: str, code: int) -> None:
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help=f"Show tracebacks of errors, as does {DEBUG}=1.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help=f"Show tracebacks of errors; so does {DEBUG}=1.")] = False,
 ) -> None:
     if debug:
         os.environ[DEBUG] = "1"
 
 
-def _force(force: bool) -> None:
-    """Tell it to the processes that execute the notebooks."""
-    if force:
-        os.environ[FORCE] = "1"
+def _settings(device: Device | None, force: bool = False) -> Settings:
+    """Combine the environment with the options, for this process and for the kernels that it starts.
+
+    Raises UsageError for a GPU that is not there.
+    """
+    settings = Settings.from_environment()
+    settings = replace(settings, device=device or settings.device, force=force or settings.force)
+    if settings.device == "cuda":
+        settings.compute_device()
+    os.environ.update(settings.to_environment())
+    return settings
 
 
 @app.command("list")
 def list_(
-    kind: Annotated[Listed | None, typer.Argument(help="What to list; everything, if nothing is named.")] = None,
+    kind: Annotated[Listed | None, typer.Argument(help="What to list. Default: everything.")] = None,
 ) -> None:
-    """List what has a name: models, SAEs, corpora, emotion sets, prompts, and notebooks with their parameters."""
+    """List the models, SAEs, corpora, emotion sets, prompts, and notebooks with their parameters."""
     from emomech.presets import lookup
 
-    for one in lookup.KINDS:
-        if kind in (one, None):
-            _echo_rows(one, [(name, preset.summary) for name, preset in lookup.table(one).items()])
+    for preset_kind in lookup.KINDS:
+        if kind in (preset_kind, None):
+            rows = [(name, preset.summary) for name, preset in lookup.table(preset_kind).items()]
+            _echo_rows(preset_kind, rows)
     if kind in ("notebooks", None):
         _list_notebooks()
 
 
 @app.command()
-def card(name: Annotated[str, typer.Argument(help="A published data set; `emomech list corpora` knows them.")]) -> None:
-    """Print what is known of a data set: source, licence, labels, which emotions it lacks, noise; and where it is."""
+def card(name: Annotated[str, typer.Argument(help="A published data set; `emomech list corpora` lists them.")]) -> None:
+    """Describe a data set: source, licence, labels, missing emotions, label noise, and whether it is available."""
     from emomech.presets import cards
 
     typer.echo(cards.card(name))
@@ -119,44 +128,34 @@ def _echo_rows(heading: str, rows: Sequence[tuple[str, str]]) -> None:
 
 @app.command()
 def run(
-    notebook: Annotated[str, typer.Argument(help="Its name; `emomech list notebooks` knows them.")],
+    notebook: Annotated[str, typer.Argument(help="Name of the notebook; `emomech list notebooks` lists them.")],
     parameter: ParameterOption = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the notebook and its page.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the executed notebook and its page.")] = None,
     device: DeviceOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Execute one notebook with your parameters and make a page of it; the paper's book stays as it is."""
-    _force(force)
-    from emomech.book import build, executed_notebook, runner
+    """Execute one notebook with your parameters and render its page; the book of the paper does not change."""
+    _settings(device, force)
+    from emomech.book import build, runner
+    from emomech.book.executed_notebook import ExecutedNotebook
     from emomech.core.paths import CHECKOUT
     from emomech.notebook import parameters
 
-    _compute_on(device)
-
     planned = runner.prepare(notebook, parameters.assignments(parameter or []))
     folder = out or CHECKOUT / "book" / "_build" / "single" / f"{notebook}-{planned.key[:8]}"
-    executed, html = folder / f"{notebook}.ipynb", folder / "html"
+    file, html = folder / f"{notebook}.ipynb", folder / "html"
     page = html / f"{notebook}.html"
-    if executed.exists() and not executed_notebook.recorded(executed):
-        raise UsageError(f"{executed}: was not written by emomech and is not replaced. Name another folder.")
-    if not executed_notebook.fresh(planned, executed):
-        runner.execute(planned, executed, on_cell=lambda done, total: say(f"{notebook}: {done} of {total} cells done"))
-    elif page.exists() and page.stat().st_mtime_ns >= executed.stat().st_mtime_ns:
-        say(f"{notebook}: is there already")
+    earlier = ExecutedNotebook.read_if_valid(file)
+    if file.exists() and (earlier is None or not earlier.record):
+        raise UsageError(f"{file}: was not written by emomech and is not replaced. Name another folder.")
+    if earlier is None or not earlier.is_fresh(planned.key):
+        runner.execute(planned, file, on_cell=lambda done, total: say(f"{notebook}: {done} of {total} cells done"))
+    elif page.exists() and page.stat().st_mtime_ns >= file.stat().st_mtime_ns:
+        say(f"{notebook}: is up to date")
         typer.echo(page)
         return
-    say(f"{notebook}: making the page")
-    typer.echo(build.render_single(executed, html))
-
-
-def _compute_on(device: Device | None) -> None:
-    """Let this process and the kernels that it starts compute there. Raises UsageError for a GPU that is not there."""
-    from emomech.core import devices
-
-    if device is not None:
-        os.environ[devices.DEVICE] = device
-    if os.environ.get(devices.DEVICE) == "cuda":
-        devices.chosen()
+    say(f"{notebook}: rendering the page")
+    typer.echo(build.render_single(file, html))
 
 
 @app.command("book")
@@ -167,28 +166,27 @@ def book_(
     device: DeviceOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Bring the whole book up to date: what is missing or stale is executed, and pages are made.
+    """Bring the whole book up to date: execute missing and stale notebooks, and render the pages.
 
-    With parameters, such as another model, it is a book of its own in the folder `--output`.
+    With parameters, such as another model, the result is another book, which needs its own folder: `--output`.
     """
-    _force(force)
+    _settings(device, force)
     from emomech.book import build, edition
     from emomech.notebook import parameters
 
-    _compute_on(device)
-    given = parameters.assignments(parameter or [])
-    if given and output is None:
-        raise UsageError("a book with other parameters stands in a folder of its own: name one with --output.")
-    typer.echo(build.build(edition.Edition(profile, given, output and output.absolute()), say=say))
+    assignments = parameters.assignments(parameter or [])
+    if assignments and output is None:
+        raise UsageError("a book with other parameters needs its own folder: name one with --output.")
+    typer.echo(build.build(edition.Edition(profile, assignments, output and output.absolute()), say=say))
 
 
 @app.command()
 def status(profile: ProfileOption = "full", output: OutputOption = None) -> None:
-    """Say how each part of the book stands: fresh, stale, missing or broken."""
+    """Show the state of each part of the book: fresh, stale, missing or broken."""
     from emomech.book import build, edition
 
-    found = edition.chosen(profile, output)
-    _echo_rows(f"profile {found.profile}", list(build.status(found).items()))
+    selected = edition.select(profile, output)
+    _echo_rows(f"profile {selected.profile}", list(build.status(selected).items()))
 
 
 @app.command()
@@ -197,62 +195,63 @@ def check(
     profile: ProfileOption = "full",
     output: OutputOption = None,
 ) -> None:
-    """Say what is wrong with the book as it stands; exits with 1 if anything is.
+    """List the problems of the book, without changing it. Exits with 1 if there are any.
 
-    That is a part that is missing or stale, an errored notebook, a figure without description, a number typed into
-    prose, a quoted one that no cell defined, a link that leads nowhere, a file from another host, a heavy page.
+    Problems are missing or stale parts, failed cells, figures without description, numbers typed into prose, quoted
+    numbers that no cell defines, broken links, files from other hosts, and heavy pages.
     """
     from emomech.book import build, edition
 
-    if problems := build.check(edition.chosen(profile, output)):
-        raise EmomechError("\n".join(["the book is not whole:", *problems]))
-    typer.echo("the book is whole")
+    if problems := build.check(edition.select(profile, output)):
+        raise EmomechError("\n".join(["the book has problems:", *problems]))
+    typer.echo("the book has no problems")
 
 
 @app.command("plan")
 def plan_(
     parameter: ParameterOption = None,
     device: DeviceOption = None,
-    format: Annotated[Format, typer.Option(help="How to print it.")] = "table",
+    format: FormatOption = "table",
 ) -> None:
-    """Say what a study will take on this machine: bytes to fetch, memory, time. Exits with 2 where it does not fit."""
+    """Estimate what a study needs on this machine: downloads, memory, time. Exits with 2 if it does not fit."""
     from emomech.notebook import parameters
 
-    _compute_on(device)
-    asked = parameters.assignments(parameter or [])
+    settings = _settings(device)
+    assignments = parameters.assignments(parameter or [])
     from emomech.book import edition
     from emomech.core import machine
     from emomech.study import plan
 
-    spec, here = plan.spec_of(asked), machine.this_machine(device)
-    found = plan.plan(spec, here)
+    spec, this_machine = plan.spec_of(assignments), machine.this_machine(settings.device)
+    estimates = plan.plan(spec, this_machine, settings)
     if format == "json":
-        typer.echo(json.dumps(plan.as_json(found, here), indent=1))
+        typer.echo(json.dumps(plan.as_json(estimates, this_machine), indent=1))
     else:
-        _echo_rows("estimates, before anything is fetched", plan.rows(found, here, edition.studied()))
-    found.check()
+        _echo_rows("estimates, before any download", plan.rows(estimates, this_machine, edition.studied()))
+    estimates.check()
 
 
 @app.command("verdicts")
 def verdicts_(
     model: Annotated[
-        list[str] | None, typer.Option(help="A model preset or folder; once for each. The book's, if none is named.")
+        list[str] | None,
+        typer.Option(help="A model preset or folder. Repeat the option for more. Default: the models of the book."),
     ] = None,
     parameter: ParameterOption = None,
     profile: ProfileOption = "full",
-    format: Annotated[Format, typer.Option(help="How to print them.")] = "table",
+    format: FormatOption = "table",
 ) -> None:
-    """Print what came of every claim; what a book has computed is read back, the rest is computed."""
+    """Print the verdict on every claim. Kept results of the book are reused; the others are computed."""
     from emomech.book import claims
     from emomech.notebook import parameters
 
     settings = parameters.assignments(parameter or [])
     models = model or ([settings["model"]] if "model" in settings else claims.book_models())
-    found = claims.matrix(models, profile, settings=settings, n_jobs=claims.at_once())
+    matrix = claims.matrix(models, profile, settings=settings, n_jobs=claims.parallel_jobs())
     if format == "json":
-        typer.echo(json.dumps(found.to_dict("records"), indent=1, ensure_ascii=False))
+        typer.echo(json.dumps(matrix.to_dict("records"), indent=1, ensure_ascii=False))
         return
-    for name, rows in found.groupby("claim", sort=False):
+    for name, rows in matrix.groupby("claim", sort=False):
         statement = rows.statement.iloc[0]
         _echo_rows(
             f"{name}: {statement}", [(str(row.model), f"{row.outcome}. {row.reason}") for row in rows.itertuples()]
@@ -261,13 +260,13 @@ def verdicts_(
 
 @app.command()
 def bench(
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer features and turns.")] = False,
-    output: Annotated[Path | None, typer.Option(help="A file for the figures, as JSON.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Measure on fewer features, with fewer repeats.")] = False,
+    output: Annotated[Path | None, typer.Option(help="JSON file to write the results to.")] = None,
 ) -> None:
-    """Measure how fast the package is beside what would be taken instead, on one thread."""
+    """Compare the speed of this package with alternatives, on one thread."""
     from emomech.bench import run as bench_run
 
-    found = bench_run.run(quick, say)
+    results = bench_run.run(quick, say)
     if output:
-        bench_run.write(found, output)
-    typer.echo(bench_run.markdown(found))
+        bench_run.write(results, output)
+    typer.echo(bench_run.markdown(results))

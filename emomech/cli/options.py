@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, and how commands report progress."""
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -6,11 +6,16 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 Profile: TypeAlias = Literal["full", "quick"]
-OutputOption: TypeAlias = Annotated[Path | None, typer.Option(help="The folder of a book with other parameters.")]
-ProfileOption: TypeAlias = Annotated[Profile, typer.Option(help="The paper, or a fast look at it on fewer texts.")]
 Format: TypeAlias = Literal["table", "json"]
+OutputOption: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Folder of a book with other parameters than the paper.")
+]
+ProfileOption: TypeAlias = Annotated[
+    Profile, typer.Option(help="full: the paper as published; quick: the same on fewer texts.")
+]
+FormatOption: TypeAlias = Annotated[Format, typer.Option(help="table: for people; json: for programs.")]
 
 
 def say(text: str) -> None:
-    """Tell of progress, apart from what the command answers."""
+    """Report progress on standard error, apart from the result on standard output."""
     typer.echo(text, err=True)

@@ -1,6 +1,6 @@
-"""The commands for what a book is held against and what is taken away from it: `emomech diff`, `export`, `pdf`.
+"""The commands that compare and export books: `emomech diff`, `export`, `pdf`, `picture`.
 
-What a command needs is imported when it is called, as in `cli`.
+A command imports what it needs when it is called, as in `main`.
 """
 
 import json
@@ -9,55 +9,71 @@ from typing import Annotated
 
 import typer
 
-from emomech.cli.options import Format, OutputOption, ProfileOption
+from emomech.cli.options import FormatOption, OutputOption, ProfileOption
 from emomech.core import files
 from emomech.core.errors import UsageError
 
 
 def diff(
-    before: Annotated[Path, typer.Argument(help="Folder of a book, or the paper's own `book`.")],
-    after: Annotated[Path, typer.Argument(help="Folder of the book to hold against it.")],
-    output: Annotated[Path | None, typer.Option(help="Write the differences as a page to this HTML file.")] = None,
-    format: Annotated[Format, typer.Option(help="For people or for programs.")] = "table",
+    before: Annotated[Path, typer.Argument(help="Folder of the first book; `book` for the paper.")],
+    after: Annotated[Path, typer.Argument(help="Folder of the second book.")],
+    output: Annotated[Path | None, typer.Option(help="HTML file to write the differences to.")] = None,
+    format: FormatOption = "table",
 ) -> None:
-    """Say what one book shows otherwise than another: verdicts, numbers, tables, figures, parameters."""
+    """Compare two books: verdicts, numbers, tables, figures, parameters."""
     from emomech.book import diff, diff_page
 
-    found = diff.compare(diff.opened(before), diff.opened(after))
+    differences = diff.compare(diff.read_book(before), diff.read_book(after))
     if output is not None:
         if output.suffix != ".html":
             raise UsageError(f"--output {output}: expected the name of an HTML file, such as differences.html.")
-        files.write_atomic(output, diff_page.page(found, str(before), str(after)))
+        files.write_atomic(output, diff_page.page(differences, str(before), str(after)))
         typer.echo(output)
     if format == "json":
-        typer.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False))
+        typer.echo(json.dumps(differences.to_dict(), indent=1, ensure_ascii=False))
     elif output is None:
-        typer.echo(diff.summary(found))
+        typer.echo(diff.summary(differences))
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="A new folder, or one of an earlier export.")],
+    folder: Annotated[Path, typer.Argument(help="New folder, or the folder of an earlier export.")],
     profile: ProfileOption = "full",
     output: OutputOption = None,
 ) -> None:
-    """Put what is taken away from the book into a folder, and into one archive there that is ready for a deposit.
+    """Export the book into a folder, with an archive in it that is ready for a data repository.
 
-    That is every executed notebook, all results as Parquet with what their columns mean, figures as SVG, PNG and CSV,
-    verdicts, the ledger, how to cite it, and checksums.
+    Contains every executed notebook, all results as Parquet with the meaning of their columns, figures as SVG, PNG and
+    CSV, verdicts, the ledger, the citation file, and checksums.
     """
     from emomech.book import edition, export
 
-    typer.echo(export.export(edition.chosen(profile, output), folder.absolute()))
+    typer.echo(export.export(edition.select(profile, output), folder.absolute()))
 
 
 def pdf(
-    file: Annotated[Path, typer.Argument(help="The PDF to write.")],
+    file: Annotated[Path, typer.Argument(help="PDF file to write.")],
     profile: ProfileOption = "full",
     output: OutputOption = None,
 ) -> None:
-    """Print the whole book to one PDF; takes Chromium."""
+    """Print the whole book to one PDF. Needs Chromium."""
     from emomech.book import edition, pdf
 
     if file.suffix != ".pdf":
         raise UsageError(f"{file}: expected the name of a PDF, such as book.pdf.")
-    typer.echo(pdf.print_book(edition.chosen(profile, output), file.absolute()))
+    typer.echo(pdf.print_book(edition.select(profile, output), file.absolute()))
+
+
+def picture(
+    notebook: Annotated[str, typer.Argument(help="Name of the notebook; `emomech list notebooks` lists them.")],
+    number: Annotated[int, typer.Argument(min=1, help="Number of the figure on its page, from 1.")],
+    file: Annotated[Path, typer.Argument(help="SVG file to write.")],
+    profile: ProfileOption = "full",
+    output: OutputOption = None,
+) -> None:
+    """Save one figure of the book as an SVG file."""
+    from emomech.book import build, edition
+
+    if file.suffix != ".svg":
+        raise UsageError(f"{file}: expected the name of an SVG file, such as flow.svg.")
+    build.picture(edition.select(profile, output), notebook, number, file)
+    typer.echo(file)

@@ -1,6 +1,6 @@
-"""The commands that make things: `emomech organism train` and `evaluate`, `emomech sae train` and `sweep`.
+"""The commands that train and evaluate: `emomech organism train` and `evaluate`, `emomech sae train` and `sweep`.
 
-What a command needs is imported when it is called, as in `cli`.
+A command imports what it needs when it is called, as in `main`.
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from emomech.cli.options import Format, say
+from emomech.cli.options import FormatOption, say
 from emomech.core.devices import Device
 from emomech.core.errors import UsageError
 from emomech.presets.lookup import listed
@@ -18,52 +18,53 @@ if TYPE_CHECKING:
     from emomech.study.study import Study
 
 
-SeedOption: TypeAlias = Annotated[int, typer.Option(min=0, help="Decides all that is drawn.")]
-ModelOption: TypeAlias = Annotated[str, typer.Option(help="A model preset, or a Hugging Face model folder.")]
+SeedOption: TypeAlias = Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")]
+ModelOption: TypeAlias = Annotated[str, typer.Option(help="A model preset, or a folder with a Hugging Face model.")]
 CorpusOption: TypeAlias = Annotated[
     str, typer.Option(help="A corpus preset, or a CSV, JSONL or Parquet file of texts.")
 ]
-TokensOption: TypeAlias = Annotated[int, typer.Option(min=1, help="Activations that each SAE learns from.")]
+TokensOption: TypeAlias = Annotated[int, typer.Option(min=1, help="Activations to train each SAE on.")]
 PointsOption: TypeAlias = Annotated[
-    str | None, typer.Option(help="Layers such as blocks.3.hook_resid_post, commas between.")
+    str | None, typer.Option(help="Hook points separated by commas, such as blocks.3.hook_resid_post.")
 ]
-organism = typer.Typer(help="The embedded model.", no_args_is_help=True)
-sae = typer.Typer(help="Sparse autoencoders for your own model.", no_args_is_help=True)
+organism = typer.Typer(help="Train and evaluate the embedded model.", no_args_is_help=True)
+sae = typer.Typer(help="Train sparse autoencoders (SAEs) for your own model.", no_args_is_help=True)
 
 
 @organism.command("train")
 def train_organism(
-    preset: Annotated[str, typer.Option(help="A preset, or a group; `emomech list organisms` knows them.")] = "default",
-    out: Annotated[Path | None, typer.Option(help="Folder; else where the project keeps the preset.")] = None,
-    device: Annotated[Device, typer.Option(help="auto: a GPU if there is one.")] = "auto",
+    preset: Annotated[str, typer.Option(help="A preset or group; `emomech list organisms` lists them.")] = "default",
+    out: Annotated[Path | None, typer.Option(help="Folder. Default: the preset's folder in the package.")] = None,
+    device: Annotated[Device, typer.Option(help="Device for training; auto: a GPU if there is one.")] = "auto",
 ) -> None:
-    """Make an embedded model and its SAEs from nothing; goes on where it was interrupted."""
+    """Train an embedded model and its SAEs from scratch; an interrupted training is resumed."""
     from emomech.presets import lookup
 
     chosen = lookup.organisms(preset)
     from emomech.organism import build, records
 
-    for name, one in chosen.items():
+    for name, organism_preset in chosen.items():
         folder = (records.WEIGHTS if out is None else out) / name if out is None or len(chosen) > 1 else out
-        say(f"{name}: {one.summary}")
-        build.train(folder, recipe=build.recipe_of(one), seed=one.seed, device=device, say=say)
+        say(f"{name}: {organism_preset.summary}")
+        recipe = build.recipe_of(organism_preset)
+        build.train(folder, recipe=recipe, seed=organism_preset.seed, device=device, say=say)
         typer.echo(folder)
 
 
 @organism.command("evaluate")
 def evaluate_organism(
-    preset: Annotated[str, typer.Option(help="A preset; `emomech list organisms` knows them.")] = "default",
-    out: Annotated[Path | None, typer.Option(help="Folder of a trained model; else the preset's.")] = None,
+    preset: Annotated[str, typer.Option(help="A preset; `emomech list organisms` lists them.")] = "default",
+    out: Annotated[Path | None, typer.Option(help="Folder of a trained model. Default: the preset's folder.")] = None,
     seed: SeedOption = 0,
-    format: Annotated[Format, typer.Option(help="For people or for programs.")] = "table",
+    format: FormatOption = "table",
 ) -> None:
-    """Measure an embedded model on texts that it never saw, and say which of its gates it meets."""
+    """Measure an embedded model on texts that are not in its training data, and compare with the required levels."""
     from emomech.presets import lookup
     from emomech.study.spec import StudySpec
 
     names = list(lookup.organisms(preset))
     if len(names) > 1:
-        raise UsageError(f"--preset {preset}: is a group; name one of {', '.join(names)}.")
+        raise UsageError(f"--preset {preset}: is a group; expected one of its presets: {', '.join(names)}.")
     model = "organism" if preset == "default" else f"organism-{preset}"
     spec = (
         StudySpec(model=str(out / "model"), sae=str(out / "saes"), seed=seed)
@@ -85,29 +86,28 @@ def evaluate_organism(
 
 
 def _texts(study: "Study") -> list[str]:
-    """Texts to train on, long ones in pieces; a table of the user's needs no labels for that."""
+    """Give the texts to train on, with long ones split; a user's own table needs no labels here."""
     from emomech.data import corpus
-    from emomech.models.tokens import pieces
-    from emomech.presets import lookup
+    from emomech.models.tokens import split_long_texts
 
-    preset = lookup.corpus(study.spec.corpus)
+    preset = study.spec.resolved.corpus.preset
     unlabelled = preset.path and not preset.format
-    texts = corpus.texts(Path(preset.path)) if unlabelled else [one.text for one in study.corpus.examples]
-    return pieces(study.lm, texts)
+    texts = corpus.read_texts(Path(preset.path)) if unlabelled else [example.text for example in study.corpus.examples]
+    return split_long_texts(study.lm, texts)
 
 
 @sae.command("train")
 def train_saes_(
     model: ModelOption,
     corpus: CorpusOption,
-    out: Annotated[Path, typer.Option(help="Folder that gets one SAELens folder per layer.")],
+    out: Annotated[Path, typer.Option(help="Folder for the SAEs: one folder in SAELens format per layer.")],
     points: PointsOption = None,
     d_sae: Annotated[int, typer.Option(min=1, help="Features of each SAE.")] = 512,
-    k: Annotated[int, typer.Option(min=1, help="Features that fire at once.")] = 16,
+    k: Annotated[int, typer.Option(min=1, help="Features that are active at once (top k).")] = 16,
     tokens: TokensOption = 600_000,
     seed: SeedOption = 0,
 ) -> None:
-    """Train one SAE for the embedding and for each block of a model; layers whose folder stands are left alone."""
+    """Train one SAE on the embedding and one on each block of a model; layers with an existing folder are skipped."""
     from emomech.study.spec import StudySpec
     from emomech.study.study import Study
 
@@ -117,8 +117,8 @@ def train_saes_(
     from emomech.saes.training import SaeRecipe, default_points, named_points, train_saes
 
     recipe = SaeRecipe(d_sae=d_sae, k=k, n_tokens=tokens, seed=seed)
-    where = named_points(study.lm, listed(points)) if points is not None else default_points(study.lm)
-    train_saes(study.lm, _texts(study), where, out, recipe, say)
+    at = named_points(study.lm, listed(points)) if points is not None else default_points(study.lm)
+    train_saes(study.lm, _texts(study), at, recipe, out=out, say=say)
     typer.echo(out)
 
 
@@ -126,15 +126,15 @@ def train_saes_(
 def sweep_saes(
     model: ModelOption,
     corpus: CorpusOption,
-    d_sae: Annotated[str, typer.Option(help="Numbers of features, commas between.")] = "256,512,1024",
-    k: Annotated[str, typer.Option(help="Features that fire at once, commas between.")] = "8,16,32",
+    d_sae: Annotated[str, typer.Option(help="Numbers of features, separated by commas.")] = "256,512,1024",
+    k: Annotated[str, typer.Option(help="Numbers of active features, separated by commas.")] = "8,16,32",
     points: PointsOption = None,
     tokens: TokensOption = 600_000,
-    seeds: Annotated[int, typer.Option(min=2, help="SAEs of each size, to see which features come again.")] = 2,
+    seeds: Annotated[int, typer.Option(min=2, help="SAEs of each size, to measure which features recur.")] = 2,
     seed: SeedOption = 0,
-    format: Annotated[Format, typer.Option(help="For people or for programs.")] = "table",
+    format: FormatOption = "table",
 ) -> None:
-    """Train SAEs of several sizes at a few layers and measure them, to choose a size; none of them is kept."""
+    """Train and measure SAEs of several sizes at a few layers, to choose a size. The SAEs are not kept."""
     from emomech.study.spec import StudySpec
     from emomech.study.study import Study
 
@@ -145,8 +145,8 @@ def sweep_saes(
 
     grid = Grid(widths, sparsities, seeds, SaeRecipe(n_tokens=tokens, seed=seed))
     grid.recipes()
-    where = named_points(study.lm, listed(points)) if points is not None else default_sweep_points(study.lm)
-    table = sweep(study.lm, _texts(study), where, grid, say)
+    at = named_points(study.lm, listed(points)) if points is not None else default_sweep_points(study.lm)
+    table = sweep(study.lm, _texts(study), at, grid, say)
     if format == "json":
         typer.echo(table.to_json(orient="records", indent=1))
     else:
@@ -154,8 +154,8 @@ def sweep_saes(
 
 
 def _numbers(option: str, text: str) -> list[int]:
-    """Read whole numbers above 0. Raises UsageError for anything else."""
+    """Read whole numbers above 0, separated by commas. Raises UsageError for anything else."""
     parts = listed(text)
     if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise UsageError(f"{option} {text!r}: expected whole numbers above 0 with commas between, such as 16,32.")
+        raise UsageError(f"{option} {text!r}: expected whole numbers above 0 separated by commas, such as 16,32.")
     return [int(part) for part in parts]

@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, paths, files, hook points, devices, the machine, the hub."""
+"""Foundations of all other modules: errors, paths, files, hook points, settings, devices, the machine, the hub."""

@@ -1,11 +1,10 @@
-"""Where a model computes, and in which number format: what the user asked for, or what the machine has.
+"""Choose the device and the number format that a model computes in.
 
-`EMOMECH_DEVICE` is auto, cpu or cuda, as the command line's `--device` sets it; `EMOMECH_DTYPE` goes before a preset's
-number format.
+`settings` reads what the user asks for: `EMOMECH_DEVICE` (auto, cpu or cuda), which the command line's `--device` sets,
+and `EMOMECH_DTYPE`, which overrides a preset's number format.
 """
 
 import importlib.util
-import os
 from typing import Any, Literal, get_args
 
 from emomech.core.errors import UsageError, unknown
@@ -14,42 +13,44 @@ Device = Literal["auto", "cpu", "cuda"]
 NumberFormat = Literal["float32", "bfloat16", "float16"]
 DEVICE, DTYPE = "EMOMECH_DEVICE", "EMOMECH_DTYPE"
 WIDTH: dict[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
-"""Bytes of a number."""
+"""Bytes of a number in each format."""
 _FILLED = 0.9
-"""Share of a GPU's free memory that weights may take: the rest is for a batch."""
+"""Share of a GPU's free memory for weights; the rest is for a batch."""
 
 
-def chosen(asked: str | None = None) -> Literal["cpu", "cuda"]:
-    """Say where to compute; without a name, as the environment says.
+def chosen(asked: str = "auto") -> Literal["cpu", "cuda"]:
+    """Choose the device to compute on: `auto` takes a GPU if there is one.
 
-    Raises UsageError for a name that is none, and for a GPU that is not there.
+    Raises UsageError for an unknown device, and for `cuda` on a machine without a GPU.
     """
     import torch
 
-    name = asked or os.environ.get(DEVICE) or "auto"
-    if name not in get_args(Device):
-        raise unknown("device", name, get_args(Device))
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
+    if asked not in get_args(Device):
+        raise unknown("device", asked, get_args(Device))
+    has_gpu = torch.cuda.is_available()
+    if asked == "cuda" and not has_gpu:
         raise UsageError(
-            "--device cuda (or EMOMECH_DEVICE): this machine has no GPU that torch can use; take cpu or auto."
+            "--device cuda (or EMOMECH_DEVICE): this machine has no GPU that torch can use; use cpu or auto."
         )
-    return "cuda" if there and name != "cpu" else "cpu"
+    return "cuda" if has_gpu and asked != "cpu" else "cpu"
 
 
-def number_format(preset: NumberFormat) -> NumberFormat:
-    """Give the number format to compute in: `EMOMECH_DTYPE`, or else the preset's. Raises UsageError for no such."""
-    asked = os.environ.get(DTYPE)
-    for one in get_args(NumberFormat):
-        if one == (asked or preset):
-            return one
-    raise unknown("number format", str(asked), get_args(NumberFormat), f"{DTYPE} names it.")
+def number_format(preset: NumberFormat, asked: str = "") -> NumberFormat:
+    """Choose the number format to compute in: the one asked for, or the preset's if none is.
+
+    Raises UsageError for an unknown number format.
+    """
+    for known in get_args(NumberFormat):
+        if known == (asked or preset):
+            return known
+    raise unknown("number format", asked, get_args(NumberFormat), f"It comes from {DTYPE}.")
 
 
 def placement(name: str, n_bytes: int) -> dict[str, Any]:
-    """Say how the weights of a model are spread over the GPUs: empty where one GPU, the first, holds all of them.
+    """Arguments that let transformers spread a model's weights over all GPUs; empty if they fit on the first GPU.
 
-    Raises UsageError where all GPUs together are too small, and where `accelerate`, which spreads them, is missing.
+    `n_bytes` is the size of the weights. Raises UsageError if all GPUs together are too small, or if `accelerate`,
+    which spreads the weights, is not installed.
     """
     import torch
 
@@ -58,12 +59,12 @@ def placement(name: str, n_bytes: int) -> dict[str, Any]:
         return {}
     if n_bytes > sum(free):
         raise UsageError(
-            f"model {name!r}: its weights take {n_bytes / 1e9:.1f} GB, and of the GPU memory {sum(free) / 1e9:.1f} GB "
-            f"are free for them. Take --device cpu, {DTYPE}=bfloat16 or a smaller model; `emomech plan` compares."
+            f"model {name!r}: its weights take {n_bytes / 1e9:.1f} GB, and the GPUs have {sum(free) / 1e9:.1f} GB free "
+            f"for weights. Use --device cpu, {DTYPE}=bfloat16 or a smaller model; `emomech plan` compares."
         )
     if importlib.util.find_spec("accelerate") is None:
         raise UsageError(
-            f"model {name!r}: its weights have to be spread over {len(free)} GPUs, for which accelerate is missing. "
-            "Install it: pip install accelerate"
+            f"model {name!r}: its weights have to be spread over {len(free)} GPUs, which needs accelerate. Install it: "
+            "pip install accelerate"
         )
     return {"device_map": "auto", "max_memory": dict(enumerate(free))}

@@ -1,4 +1,18 @@
-"""Files that are there as a whole or not at all, whatever interrupts their writing."""
+"""Write files and folders so that they appear whole or not at all, even after an interruption.
+
+Content is written next to its target, under a name that starts with `.unfinished-`, and then renamed, which a file
+system does in one step. A process that is killed outright leaves that file or folder behind; it may be deleted.
+
+Example:
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from emomech.core.files import atomic_folder
+    >>> target = Path(tempfile.mkdtemp()) / "tables"
+    >>> with atomic_folder(target) as folder:
+    ...     size = (folder / "a.csv").write_text("emotion,n")
+    >>> [path.name for path in target.parent.rglob("*")]
+    ['tables', 'a.csv']
+"""
 
 import os
 import shutil
@@ -11,9 +25,9 @@ from emomech.core.errors import EmomechError
 
 
 def write_atomic(file: Path, content: str | bytes) -> None:
-    """Write a file, its folder included, in place of what stood there; text as UTF-8.
+    """Write a file, replacing an earlier one, and create its folder if needed; text is encoded as UTF-8.
 
-    Raises EmomechError where that cannot be done, such as on a full disk; then what stood there is as it was.
+    Raises EmomechError if writing fails, such as on a full disk; the earlier file is then unchanged.
     """
     unfinished = file.with_name(f".unfinished-{os.getpid()}-{file.name}")
     try:
@@ -28,9 +42,31 @@ def write_atomic(file: Path, content: str | bytes) -> None:
 
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
-    """Lend a folder for things that are not finished; afterwards it is gone."""
+    """Yield a new folder in `parent`, which must exist; it is removed when the block ends."""
     folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=parent))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder that replaces the folder `target` when the block ends without an error.
+
+    The earlier content of `target` is removed. After an error or an interrupt, `target` is unchanged and nothing else
+    remains. Raises OSError if a folder cannot be made, or if `target` is a file.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(target.parent) as scratch:
+        folder, retired = scratch / target.name, scratch / ".retired"
+        folder.mkdir()
+        yield folder
+        try:
+            if target.is_dir():
+                os.replace(target, retired)
+            os.replace(folder, target)
+        except BaseException:
+            if retired.exists() and not target.exists():
+                os.replace(retired, target)
+            raise

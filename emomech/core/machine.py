@@ -1,4 +1,4 @@
-"""What this machine has: memory, disk, and how fast it multiplies."""
+"""Measure this machine: free memory, free disk space and speed."""
 
 import os
 import shutil
@@ -8,34 +8,41 @@ from pathlib import Path
 from typing import Literal
 
 from emomech.core import devices, hub
+from emomech.core.settings import Settings
 
+MOST_AT_ONCE = 2
+"""Notebooks executed in parallel; each holds a model and its SAEs in memory."""
 _MEASURED_SECONDS = 0.3
 _SIZE = 1024
+"""Rows and columns of the matrices that are multiplied."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Free bytes and multiplications per second, as they are at the moment."""
+    """Free bytes and speed of a machine at the time of measuring."""
 
     device: Literal["cpu", "cuda"]
     host: int
-    """Bytes of memory that programs can have."""
+    """Bytes of memory that are available to programs."""
     gpus: tuple[int, ...]
     """Free bytes of each GPU that torch can use."""
     disk: int
-    """Free bytes where the hub's files are kept."""
+    """Free bytes where files of the hub are kept."""
     rate: float
-    """Multiplications with additions, as two operations each, per second on the device."""
+    """Floating-point operations per second on the device; a multiply-add counts as two."""
     host_rate: float
-    """The same on the processor, where SAEs are."""
+    """Floating-point operations per second on the processor, where SAEs compute."""
 
 
 def this_machine(device: str | None = None) -> Machine:
-    """Look at the machine, and let it multiply for a moment. Raises UsageError for a GPU that is not there."""
+    """Measure this machine, which takes about a second. Raises UsageError for `cuda` without a GPU.
+
+    `device` is auto, cpu or cuda; None reads `EMOMECH_DEVICE`.
+    """
     import psutil
     import torch
 
-    where = devices.chosen(device)
+    where = devices.chosen(device or Settings.from_environment().device)
     host_rate = _rate("cpu")
     gpus = tuple(torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count())) if where == "cuda" else ()
     folder = _existing(hub.cache_folder())
@@ -50,21 +57,21 @@ def this_machine(device: str | None = None) -> Machine:
 
 
 def _rate(device: str) -> float:
-    """Multiply square matrices of float32 for a moment, and count the operations of a second."""
+    """Measure the operations per second of a product of square float32 matrices."""
     import torch
 
     a, b = torch.randn(2, _SIZE, _SIZE, device=device)
     n, began = -1, time.perf_counter()
     while n < 1 or time.perf_counter() - began < _MEASURED_SECONDS:
         a = (a @ b) / _SIZE**0.5
-        float(a[0, 0])  # waits for the device
+        float(a[0, 0])  # wait for the device
         n += 1
         if n == 0:
-            began = time.perf_counter()  # the first one warms up
+            began = time.perf_counter()  # the first multiplication warms up
     return 2 * _SIZE**3 * n / (time.perf_counter() - began)
 
 
 def _existing(folder: Path) -> Path:
-    """Find the nearest folder above that is there."""
+    """The folder itself, or the nearest folder above it that exists."""
     folder = Path(os.path.abspath(folder))
-    return next(one for one in (folder, *folder.parents) if one.exists())
+    return next(path for path in (folder, *folder.parents) if path.exists())

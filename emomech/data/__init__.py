@@ -1,1 +1,1 @@
-"""Labelled texts: a table of your own, published data sets, annotated texts, the embedded grammar."""
+"""Labelled texts: a user's table, published data sets, annotated treebanks, the embedded grammar."""

@@ -1,8 +1,8 @@
-"""Texts with an emotion each, and, where it is known, the gold annotation of their words.
+"""Texts with one emotion each and, if it is known, the gold annotation of their words.
 
-A corpus comes from the embedded grammar, which knows everything about its texts, from a file of a user's own with
-a `text` and a `label` column, or from a published data set (`public_texts`). Splits are a function of the text's
-cluster alone, so that the two texts of a minimal pair never stand on both sides.
+A corpus comes from the embedded grammar, which annotates every word, from a user's file with a `text` and a `label`
+column, or from a published data set (`emomech.study.corpora`). The split of a text depends only on its cluster, so the
+two texts of a minimal pair are always in the same split.
 """
 
 import re
@@ -23,59 +23,71 @@ if TYPE_CHECKING:
 Split = Literal["discover", "tune", "report"]
 _SHARES: Mapping[Split, float] = {"discover": 0.4, "tune": 0.2, "report": 0.4}
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
-TWICE = "text stands twice"
-CONFLICT = "one text, several labels"
+DUPLICATE = "text stands twice"
+LABEL_CONFLICT = "one text, several labels"
 TOO_LONG = "longer than the model reads"
-"""Why a text is left out."""
+"""Reasons for dropping a text; tables show them."""
 _READERS = {".csv": "read_csv", ".jsonl": "read_json", ".parquet": "read_parquet"}
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a text: `text[start:end]`, and its gold tags, label family to value."""
+    """A word of a text, `text[start:end]`."""
 
     start: int
     end: int
     tags: Mapping[str, str]
+    """Gold annotation: label family to value."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A text, and the emotion that a person in it feels.
-
-    `answer_tags` are the gold values that belong to the question rather than to one word: the queried
-    person's grammatical and semantic role in the deciding clause, its appraisals.
-    """
+    """A text, and the emotion of a person in it."""
 
     text: str
     label: str
     person: str = ""
-    """Who is asked about, as the prompt names them; empty where the corpus does not say."""
+    """Who is asked about, as the prompt names them; empty if the corpus does not say."""
     item_type: str = ""
     """What makes the item easy or hard; results are reported per item type."""
     style: str = ""
     shift: str = ""
-    """What of the text no training showed; empty where nothing, or where the corpus does not say."""
+    """What the text contains that no training text does; empty if nothing, or if the corpus does not say."""
     cluster: str = ""
-    """Texts that are not independent (a minimal pair) share it; intervals are resampled by it."""
+    """Shared by texts that are not independent, such as a minimal pair; intervals are resampled by cluster."""
     words: tuple[Word, ...] = ()
     answer_tags: Mapping[str, str] = field(default_factory=dict)
+    """Gold values of the question rather than of one word: the role of the person in the clause that decides the
+    emotion, and its appraisals."""
+
+
+@dataclass(frozen=True)
+class CorpusRead:
+    """Texts that were read from a source, and the number of texts dropped on the way, by reason."""
+
+    examples: tuple[Example, ...]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def after_dropping(self, dropped: Mapping[str, int]) -> "CorpusRead":
+        """Add the counts of an earlier step, whose reasons come first; reasons with a count of 0 are left out."""
+        earlier = {reason: number for reason, number in dropped.items() if number}
+        return CorpusRead(self.examples, earlier | {r: n + earlier.get(r, 0) for r, n in self.dropped.items() if n})
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Examples of two emotions or more, and the label set in a fixed order."""
+    """Examples of at least two emotions, and the label set in a fixed order."""
 
     name: str
     examples: tuple[Example, ...]
     labels: tuple[str, ...]
     dropped: Mapping[str, int] = field(default_factory=dict)
-    """How many texts of the source were left out, by reason; what a limit did not draw is not among them."""
+    """Number of texts of the source that were dropped, by reason; texts that a limit did not draw do not count."""
 
     def split(self, example: Example, seed: int) -> Split:
-        """Which of the three disjoint splits an example belongs to: `discover` 40 %, `tune` 20 %, `report` 40 %.
+        """Assign an example to one of three disjoint splits: `discover` 40 %, `tune` 20 %, `report` 40 %.
 
-        Decided by a hash of its cluster and the seed, so that it does not depend on the other texts.
+        A hash of its cluster and the seed decides, so the split does not depend on the other texts.
         """
         point = _uniform(f"{seed}/{example.cluster}")
         if point < _SHARES["discover"]:
@@ -83,77 +95,124 @@ class Corpus:
         return "tune" if point < _SHARES["discover"] + _SHARES["tune"] else "report"
 
 
-@dataclass(frozen=True)
-class Reading:
-    """Texts as they were read, and how many were left out, by reason."""
+def make(
+    name: str, examples: Iterable[Example], labels: Iterable[str] = (), dropped: Mapping[str, int] | None = None
+) -> Corpus:
+    """Build a corpus; an example without cluster becomes its own cluster, one without words gets them without tags.
 
-    examples: tuple[Example, ...]
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    `labels` is the label set in its order; by default the labels of the examples in alphabetical order. Labels that do
+    not occur are left out. `dropped` counts the texts that were dropped before, by reason. Raises UsageError for a
+    corpus without examples, with fewer than two labels, or with a label outside the set.
 
-    def without(self, dropped: Mapping[str, int]) -> "Reading":
-        """Count what was left out before, too; reasons in the order in which they applied."""
-        earlier = {reason: number for reason, number in dropped.items() if number}
-        return Reading(self.examples, earlier | {r: n + earlier.get(r, 0) for r, n in self.dropped.items() if n})
-
-
-def make(name: str, examples: Iterable[Example], labels: Iterable[str] = ()) -> Corpus:
-    """Gather examples into a corpus; an example without cluster or words is given them.
-
-    `labels` is the label set; empty, it is what the examples hold, in alphabetical order. Raises UsageError for
-    no example, for fewer than two labels, and for a label outside the set.
+    Example:
+        >>> from emomech.data.corpus import Example, make
+        >>> corpus = make("mine", [Example("It broke.", "sadness"), Example("It works!", "joy")])
+        >>> corpus.labels
+        ('joy', 'sadness')
     """
-    gathered = tuple(_completed(example) for example in examples)
-    found = Counter(example.label for example in gathered)
-    wanted = tuple(labels) or tuple(sorted(found))
-    if strange := sorted(set(found) - set(wanted)):
-        raise UsageError(f"corpus {name!r}: has the labels {strange}, expected only {', '.join(wanted)}.")
-    if not gathered:
+    completed = tuple(_completed(example) for example in examples)
+    counts = Counter(example.label for example in completed)
+    label_set = tuple(labels) or tuple(sorted(counts))
+    if unknown := sorted(set(counts) - set(label_set)):
+        raise UsageError(f"corpus {name!r}: has the labels {unknown}, expected only {', '.join(label_set)}.")
+    if not completed:
         raise UsageError(f"corpus {name!r}: holds no text; expected texts of at least two emotions.")
-    if len(found) < 2:
-        raise UsageError(f"corpus {name!r}: all {len(gathered)} texts are {next(iter(found))!r}; expected two labels.")
-    return Corpus(name, gathered, tuple(label for label in wanted if label in found))
+    if len(counts) < 2:
+        raise UsageError(
+            f"corpus {name!r}: all {len(completed)} texts are {next(iter(counts))!r}; expected two labels."
+        )
+    return Corpus(name, completed, tuple(label for label in label_set if label in counts), dropped or {})
 
 
-def divisions(examples: Sequence[Example]) -> list[tuple[str, str, list[int]]]:
-    """Divide examples by item type, by style, and by what of them no training showed: (breakdown, group, numbers).
+def breakdowns(examples: Sequence[Example]) -> list[tuple[str, str, list[int]]]:
+    """Group examples by item type, by style and by shift: (breakdown, group, numbers of the examples).
 
-    Item types and styles are of the examples that are as in training, where the corpus knows which those are.
+    Shifted examples are left out of the breakdowns by item type and by style.
     """
-    usual = [i for i, example in enumerate(examples) if not example.shift]
-    found = _grouped("item type", usual, [example.item_type for example in examples])
-    found += _grouped("style", usual, [example.style for example in examples])
-    if len(usual) < len(examples):
-        shift = [example.shift or "as in training" for example in examples]
-        found += _grouped("distribution", range(len(examples)), shift)
-    return found
+    unshifted = [i for i, example in enumerate(examples) if not example.shift]
+    groups = _grouped("item type", unshifted, [example.item_type for example in examples])
+    groups += _grouped("style", unshifted, [example.style for example in examples])
+    if len(unshifted) < len(examples):
+        shifts = [example.shift or "as in training" for example in examples]
+        groups += _grouped("distribution", range(len(examples)), shifts)
+    return groups
 
 
-def _grouped(breakdown: str, among: Iterable[int], names: Sequence[str]) -> list[tuple[str, str, list[int]]]:
-    rows: dict[str, list[int]] = {}
-    for i in among:
-        rows.setdefault(names[i], []).append(i)
-    return [(breakdown, name, rows[name]) for name in sorted(rows) if name]
+def _grouped(breakdown: str, numbers: Iterable[int], names: Sequence[str]) -> list[tuple[str, str, list[int]]]:
+    groups: dict[str, list[int]] = {}
+    for i in numbers:
+        groups.setdefault(names[i], []).append(i)
+    return [(breakdown, name, groups[name]) for name in sorted(groups) if name]
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> CorpusRead:
     """Read a CSV, JSONL or Parquet file with the columns `text` and `label`; `person` and `item_type` are optional.
 
-    Texts that stand twice are left out and counted, see `single`. Raises UsageError that names the file and what is
-    wrong with it: its ending, its encoding, a missing column, an empty cell.
+    Duplicates are dropped and counted as in `deduplicate`. Raises UsageError that names the file and what is wrong with
+    it: its ending, its encoding, a missing column, an empty cell.
     """
-    frame = _filled(path, "text", "label")
-    kept = [column for column in ("text", "label", "person", "item_type") if column in frame.columns]
-    rows = frame[kept].fillna("").astype(str).to_dict("records")
-    return single([Example(**{str(key): value.strip() for key, value in row.items()}) for row in rows])
+    frame = _checked_frame(path, "text", "label")
+    columns = [column for column in ("text", "label", "person", "item_type") if column in frame.columns]
+    rows = frame[columns].fillna("").astype(str).to_dict("records")
+    return deduplicate([Example(**{str(key): value.strip() for key, value in row.items()}) for row in rows])
 
 
-def texts(path: Path) -> list[str]:
-    """Read the texts of such a file, each once; no label is needed. Raises UsageError as `read` does."""
-    return list(dict.fromkeys(_filled(path, "text").text.astype(str).str.strip()))
+def read_texts(path: Path) -> list[str]:
+    """Read the texts of a file as in `read`, each once; labels are not needed. Raises UsageError as `read` does."""
+    return list(dict.fromkeys(_checked_frame(path, "text").text.astype(str).str.strip()))
 
 
-def _filled(path: Path, *columns: str) -> "pd.DataFrame":
-    """Read a table in which some columns have no empty cell."""
+def deduplicate(examples: Iterable[Example]) -> CorpusRead:
+    """Keep the first of several texts with the same words and person; drop all of them if their labels differ.
+
+    Case, punctuation and spaces make no difference; see `fingerprint`.
+
+    Example:
+        >>> from emomech.data.corpus import Example, deduplicate
+        >>> result = deduplicate([Example("It broke!", "sadness"), Example("it  broke", "sadness")])
+        >>> len(result.examples), result.dropped
+        (1, {'text stands twice': 1})
+    """
+    same: dict[str, list[Example]] = {}
+    for example in examples:
+        same.setdefault(fingerprint(example), []).append(example)
+    agreeing = [group for group in same.values() if len({example.label for example in group}) == 1]
+    n_conflicting = sum(map(len, same.values())) - sum(map(len, agreeing))
+    n_duplicates = sum(map(len, agreeing)) - len(agreeing)
+    dropped = {DUPLICATE: n_duplicates, LABEL_CONFLICT: n_conflicting}
+    return CorpusRead(tuple(group[0] for group in agreeing)).after_dropping(dropped)
+
+
+def fingerprint(example: Example) -> str:
+    """Hash a text's words and its person; a text without any word is hashed as it is."""
+    folded = unicodedata.normalize("NFKC", example.text).casefold()
+    words = " ".join(re.findall(r"\w+", folded)) or folded.strip()
+    return blake2b(f"{example.person}\0{words}".encode(), digest_size=16).hexdigest()
+
+
+def draw(
+    examples: Sequence[Example], limit: int, seed: int, fits: Callable[[Example], bool] | None = None
+) -> CorpusRead:
+    """Draw `limit` texts at random by the seed, whatever their labels; with limit 0 keep all in their order.
+
+    Examples for which `fits` is False are dropped, and those that would have been drawn are counted. The draw is
+    independent of the splits; hashes decide both.
+    """
+    order = sorted(examples, key=lambda example: _uniform(f"drawn/{seed}/{example.text}")) if limit else examples
+    kept: list[Example] = []
+    n_too_long = 0
+    for example in order:
+        if limit and len(kept) == limit:
+            break
+        if fits is None or fits(example):
+            kept.append(example)
+        else:
+            n_too_long += 1
+    return CorpusRead(tuple(kept), {TOO_LONG: n_too_long} if n_too_long else {})
+
+
+def _checked_frame(path: Path, *columns: str) -> "pd.DataFrame":
+    """Read a table that must have these columns, without empty cells."""
     frame = _frame(path)
     for column in columns:
         if column not in frame.columns:
@@ -162,47 +221,6 @@ def _filled(path: Path, *columns: str) -> "pd.DataFrame":
         if blank.any():
             raise UsageError(f"{path.name}: row {int(blank.argmax()) + 1} has no {column}.")
     return frame
-
-
-def single(examples: Iterable[Example]) -> Reading:
-    """Keep the first of texts that say the same of the same person; none of them where their labels differ.
-
-    Two texts say the same if their words do, whatever their case, punctuation and spaces: see `fingerprint`.
-    """
-    same: dict[str, list[Example]] = {}
-    for example in examples:
-        same.setdefault(fingerprint(example), []).append(example)
-    agreed = [found for found in same.values() if len({example.label for example in found}) == 1]
-    conflict = sum(map(len, same.values())) - sum(map(len, agreed))
-    twice = sum(map(len, agreed)) - len(agreed)
-    dropped = {TWICE: twice, CONFLICT: conflict}
-    return Reading(tuple(found[0] for found in agreed)).without(dropped)
-
-
-def fingerprint(example: Example) -> str:
-    """Hash of a text's words and its person; of the text itself where it has no words (only signs)."""
-    told = unicodedata.normalize("NFKC", example.text).casefold()
-    words = " ".join(re.findall(r"\w+", told)) or told.strip()
-    return blake2b(f"{example.person}\0{words}".encode(), digest_size=16).hexdigest()
-
-
-def drawn(examples: Sequence[Example], limit: int, seed: int, fits: Callable[[Example], bool] | None = None) -> Reading:
-    """Draw `limit` texts by the seed, whatever their labels and order; 0: take all, in the order in which they stand.
-
-    Where `fits` is given, what it refuses is left out, and counted as far as the draw came upon it. The draw is
-    independent of the splits, which are hashes as well.
-    """
-    order = sorted(examples, key=lambda example: _uniform(f"drawn/{seed}/{example.text}")) if limit else examples
-    kept: list[Example] = []
-    refused = 0
-    for example in order:
-        if limit and len(kept) == limit:
-            break
-        if fits is None or fits(example):
-            kept.append(example)
-        else:
-            refused += 1
-    return Reading(tuple(kept), {TOO_LONG: refused} if refused else {})
 
 
 def _frame(path: Path) -> "pd.DataFrame":
@@ -223,10 +241,11 @@ def _frame(path: Path) -> "pd.DataFrame":
 
 
 def _completed(example: Example) -> Example:
-    """Give an example a cluster (its own text) and words (without tags), where it has none."""
+    """Fill in a missing cluster (the text itself) and missing words (without tags)."""
     words = example.words or tuple(Word(m.start(), m.end(), {}) for m in _WORD.finditer(example.text))
     return Example(**(vars(example) | {"cluster": example.cluster or example.text, "words": words}))
 
 
 def _uniform(key: str) -> float:
+    """Hash a key to a number in [0, 1)."""
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) / 2**64

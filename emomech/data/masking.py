@@ -1,7 +1,7 @@
-"""Emotion words in a text, hidden, so that an emotion has to be inferred and cannot be read off.
+"""Hide the emotion words of a text, so that its emotion has to be inferred and cannot be read off.
 
-The words are those of `emotion_words.toml`: every label of crowd-enVENT with its inflections and derivations. All
-of them are hidden whatever the text's own label is; a mask of the own label's words alone would give the label away.
+The words are those of `emotion_words.toml`: every label of crowd-enVENT with its inflections and derivations. All of
+them are hidden, whatever the text's label is; a mask of the own label's words only would give the label away.
 """
 
 import re
@@ -10,23 +10,29 @@ from functools import cache
 from pathlib import Path
 
 MASK = "..."
-"""What stands in place of a hidden word; the sign that crowd-enVENT's authors chose."""
+"""Replacement of a hidden word, as chosen by the authors of crowd-enVENT."""
 _LEXICON = Path(__file__).with_name("emotion_words.toml")
 
 
 @cache
-def words() -> dict[str, tuple[str, ...]]:
-    """The words that are hidden, by the label that they belong to."""
+def emotion_words() -> dict[str, tuple[str, ...]]:
+    """Return the words to hide, by the label that they belong to."""
     entries = tomllib.loads(_LEXICON.read_text(encoding="utf-8"))
     return {label: tuple(forms) for label, forms in entries.items()}
 
 
+def masked(text: str) -> str:
+    """Hide every emotion word of a text, in any case; a word that only contains one (`enjoyment`) stays.
+
+    Example:
+        >>> from emomech.data.masking import masked
+        >>> masked("I felt Anger when it broke.")
+        'I felt ... when it broke.'
+    """
+    return _pattern().sub(MASK, text)
+
+
 @cache
 def _pattern() -> re.Pattern[str]:
-    forms = sorted({form for found in words().values() for form in found}, key=lambda form: (-len(form), form))
+    forms = sorted({form for words in emotion_words().values() for form in words}, key=lambda form: (-len(form), form))
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, forms))})(?!\w)", re.IGNORECASE)
-
-
-def masked(text: str) -> str:
-    """Hide every emotion word of a text, in any case; a word that only contains one (`enjoyment`) stays."""
-    return _pattern().sub(MASK, text)

@@ -1,1 +1,1 @@
-"""The palette, the marks that charts share, and Vega-Lite specifications. Knows no finding."""
+"""Palette, shared marks of charts, and Vega-Lite specifications; independent of any analysis."""

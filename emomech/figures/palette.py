@@ -1,13 +1,15 @@
-"""Colours and theme of every figure.
+"""Colours and theme of all figures.
 
-Colours are Okabe and Ito's (2008), which hold for colour-blind readers, and mean the same thing everywhere: one per
-stage, one for the model and one per thing it is compared with.
+The colours are Okabe and Ito's (2008), which colour-blind readers can tell apart. A colour has one meaning within a
+palette. A thing that occurs in several palettes, such as the model or a control, keeps its colour where possible.
 """
 
 from collections.abc import Iterable, Mapping
 
 import altair as alt
 
+HIGHLIGHT, OTHER = "#d55e00", "#8c8c8c"
+"""One highlighted value, and all others."""
 EMOTION_COLOURS: Mapping[str, str] = {
     "joy": "#e69f00",
     "sadness": "#0072b2",
@@ -116,14 +118,20 @@ SCARCITY_COLOURS: Mapping[str, str] = {
 
 
 def emotion_colours(labels: Iterable[str]) -> dict[str, str]:
-    """Give every label its emotion's colour; one that is none of these takes a colour that is left, or grey."""
+    """Colour of every label: its emotion's, or else one that no label uses, or grey if none is left.
+
+    Example:
+        >>> from emomech.figures.palette import emotion_colours
+        >>> emotion_colours(["joy", "pride"])
+        {'joy': '#e69f00', 'pride': '#0072b2'}
+    """
     names = list(dict.fromkeys(labels))
-    others = iter([colour for emotion, colour in EMOTION_COLOURS.items() if emotion not in names])
-    return {name: EMOTION_COLOURS.get(name) or next(others, "#8c8c8c") for name in names}
+    unused = iter([colour for emotion, colour in EMOTION_COLOURS.items() if emotion not in names])
+    return {name: EMOTION_COLOURS.get(name) or next(unused, OTHER) for name in names}
 
 
 def theme() -> alt.theme.ThemeConfig:
-    """Fonts, sizes and a bare frame; colours of text and lines are the page's, which knows whether it is dark."""
+    """Altair theme: fonts, sizes and no frame. The page sets the colours of text and lines, as it may be dark."""
     return {
         "config": {
             "background": "transparent",

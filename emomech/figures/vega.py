@@ -1,7 +1,7 @@
-"""Charts on the book's pages: a Vega-Lite output of a notebook becomes a figure that is drawn without any network.
+"""Charts as HTML figures: a Vega-Lite specification with its caption, a description and its data.
 
-A page carries the specification of each of its charts inline, with its caption, a description for screen readers and
-the data as a table. The drawing library is one file, made here from the one inside vl-convert and shared by all pages.
+A page holds the specification of each chart inline, so that it is drawn without a network, with the caption, a
+description for screen readers, and the data as a table. `book.sphinx.vega` adds the drawing library.
 """
 
 import json
@@ -9,18 +9,18 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from emomech.figures import vega
-
 MIME = "application/vnd.vegalite.v6+json"
+"""MIME type of a notebook output that is a chart."""
 GLUE_PREFIX = "application/papermill.record/"
-"""MyST-NB takes an output of this kind for a number to be quoted, and shows nothing in its place."""
+"""Start of the MIME type of a notebook output that MyST-NB quotes in prose and does not show in its cell."""
 VEGA_LITE = "6.4"
-"""The version that Altair writes and vl-convert draws; the three are pinned together."""
+"""Version that Altair writes and vl-convert draws; the three are pinned together."""
 MAX_DATA_ROWS = 600
+"""Rows of the data that a figure shows as a table."""
 
 
 def figure_html(spec: Mapping[str, Any]) -> str:
-    """Write a chart as a figure: specification, caption, description and data."""
+    """HTML of a chart: specification, caption, description and data; a sentence instead if it has no data."""
     if not has_marks(spec):
         return _nothing(spec)
     description = escape(str(spec.get("description", "")))
@@ -30,7 +30,7 @@ def figure_html(spec: Mapping[str, Any]) -> str:
             f'<figure class="emo emo-figure" aria-label="{description}">',
             f'<p class="emo-hidden">{description}</p>',
             f'<div class="emo-vega"><script type="application/json">{_inline_json(spec)}</script></div>',
-            "<noscript><p>This figure is drawn by JavaScript. Its data stand below.</p></noscript>",
+            "<noscript><p>This figure is drawn by JavaScript. Its data are in the table below.</p></noscript>",
             f"<figcaption>{caption}</figcaption>" if caption else "",
             _to_layers(spec),
             _data_table(largest_data(spec)),
@@ -40,14 +40,14 @@ def figure_html(spec: Mapping[str, Any]) -> str:
 
 
 def has_marks(spec: Mapping[str, Any]) -> bool:
-    """Say whether a chart has something to draw beside guide lines, whose data have the one column `at`."""
-    declared = _data_sets(spec)
-    first = [rows[0] for rows in declared if rows]
-    return not declared or any(not isinstance(row, Mapping) or set(row) != {"at"} for row in first)
+    """Whether a chart has anything to draw except guide lines, whose data have the single column `at`."""
+    data_sets = _data_sets(spec)
+    first_rows = [rows[0] for rows in data_sets if rows]
+    return not data_sets or any(not isinstance(row, Mapping) or set(row) != {"at"} for row in first_rows)
 
 
 def _nothing(spec: Mapping[str, Any]) -> str:
-    """Write in a chart's place that it has no data; drawn, it would be a frame of no size."""
+    """HTML that says that a chart has no data; drawn, it would be a frame without size."""
     caption = escape(caption_of(spec))
     return (
         '<figure class="emo emo-figure emo-nothing"><p>Nothing to draw: no value of this figure could be computed.</p>'
@@ -56,7 +56,7 @@ def _nothing(spec: Mapping[str, Any]) -> str:
 
 
 def caption_of(spec: Mapping[str, Any]) -> str:
-    """Read the caption that a chart carries in its `usermeta`; empty where there is none."""
+    """Caption of a chart, from its `usermeta`; empty if it has none."""
     return _usermeta(spec, "caption")
 
 
@@ -66,27 +66,27 @@ def _usermeta(spec: Mapping[str, Any], name: str) -> str:
 
 
 def _to_layers(spec: Mapping[str, Any]) -> str:
-    """Leave room for links to the features of each layer, where a chart's `usermeta` names its axis of depth."""
+    """Place for links to the features of each layer, if the chart's `usermeta` names its column of depth."""
     depth = _usermeta(spec, "layers")
-    return vega.wanted([float(row[depth]) for row in largest_data(spec)]) if depth else ""
+    return layer_links([float(row[depth]) for row in largest_data(spec)]) if depth else ""
 
 
 def _inline_json(spec: Mapping[str, Any]) -> str:
-    """Write JSON that cannot end the script element in which it stands."""
+    """JSON that cannot end the script element around it."""
     return (
         json.dumps(spec, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\u0021--")
     )
 
 
 def largest_data(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Pick the rows of the largest of the data sets that a chart draws."""
+    """Rows of the largest data set of a chart; empty if it has none inline."""
     return max(_data_sets(spec), key=len, default=[])
 
 
 def _data_sets(spec: Mapping[str, Any]) -> list[list[Any]]:
     inline = spec.get("data")
-    sets = [*spec.get("datasets", {}).values(), inline.get("values") if isinstance(inline, Mapping) else None]
-    return [rows for rows in sets if isinstance(rows, list)]
+    data_sets = [*spec.get("datasets", {}).values(), inline.get("values") if isinstance(inline, Mapping) else None]
+    return [rows for rows in data_sets if isinstance(rows, list)]
 
 
 def _data_table(rows: list[Mapping[str, Any]]) -> str:
@@ -112,6 +112,6 @@ def _data_cell(value: object) -> str:
     return f"<td>{'' if value is None else escape(str(value))}</td>"
 
 
-def wanted(depths: Sequence[float]) -> str:
-    """Write where the links for some depths shall stand; until they do, nothing shows."""
+def layer_links(depths: Sequence[float]) -> str:
+    """HTML of a hidden place for links to the features at some depths; `book.sphinx.layers` fills it."""
     return f'<nav class="emo-layers" data-depths="{" ".join(map(repr, sorted(set(depths))))}" hidden></nav>'

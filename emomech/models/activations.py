@@ -1,4 +1,4 @@
-"""Read a model's activations at chosen tokens of many texts, all hook points in one pass."""
+"""Collect a model's activations at chosen tokens of many texts, at all hook points in one pass."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,20 +18,34 @@ def collect(
     texts: Sequence[TokenizedText],
     positions: Sequence[Sequence[int]],
 ) -> Mapping[HookPoint, Tensor]:
-    """Activations at the given token positions of each text (read, d_model), float32 on the CPU.
+    """Collect the activations at the given token positions of each text.
 
-    Reads stand in the order of the texts, and within a text in the order of its positions.
+    `positions` has one sequence of token numbers per text, counted from 0 and including a BOS. Returns, for each hook
+    point, float32 activations on the CPU (read, d_model): the reads of the first text in the order of its positions,
+    then those of the second text, and so on. Raises UsageError for a hook point that the model does not have.
+
+    Example:
+        >>> from emomech.core.hook_points import HookPoint
+        >>> from emomech.models.activations import collect
+        >>> from emomech.models.tokens import tokenize
+        >>> from emomech.study.spec import StudySpec
+        >>> from emomech.study.study import Study
+        >>> lm = Study(StudySpec(limit=8)).lm
+        >>> texts = tokenize(lm, ["Anna lost the ring.", "Ben won."])
+        >>> last = [[len(text.ids) - 1] for text in texts]
+        >>> collect(lm, [HookPoint(6)], texts, last)[HookPoint(6)].shape
+        torch.Size([2, 128])
     """
     start = torch.tensor([0, *(len(p) for p in positions)]).cumsum(0).tolist()
-    found = {point: torch.empty(start[-1], lm.d_model) for point in points}
+    reads = {point: torch.empty(start[-1], lm.d_model) for point in points}
     for batch in batches(texts, pad_id=lm.pad_id, device=lm.device):
         with capture(lm, points) as seen:
             lm.module(**batch.forward_kwargs(), logits_to_keep=1)
-        reads = [positions[text] for text in batch.example]
-        row = torch.arange(len(reads)).repeat_interleave(torch.tensor(list(map(len, reads))))
-        within = torch.tensor([i for read in reads for i in read], dtype=torch.long)
-        home = torch.cat([torch.arange(start[text], start[text + 1]) for text in batch.example])
-        row, column = row.to(lm.device), (within + batch.offset.cpu()[row]).to(lm.device)
+        tokens = [positions[text] for text in batch.example]
+        row = torch.arange(len(tokens)).repeat_interleave(torch.tensor(list(map(len, tokens))))
+        token = torch.tensor([i for of_text in tokens for i in of_text], dtype=torch.long)
+        target = torch.cat([torch.arange(start[text], start[text + 1]) for text in batch.example])
+        row, column = row.to(lm.device), (token + batch.offset.cpu()[row]).to(lm.device)
         for point, activation in seen.items():
-            found[point][home] = activation[row, column].float().cpu()
-    return found
+            reads[point][target] = activation[row, column].float().cpu()
+    return reads

@@ -1,4 +1,4 @@
-"""The files of a model: whether they are there and can be read, and how many weights they hold, told before loading."""
+"""Check the files of a model, and count its weights, before it is loaded."""
 
 import json
 from math import prod
@@ -8,7 +8,10 @@ from emomech.core.errors import EmomechError, UsageError
 
 
 def check_files(name: str, folder: Path) -> None:
-    """Raise EmomechError, naming the file, for what a folder lacks or what of it cannot be opened."""
+    """Check that a folder has configuration, weights and tokenizer, and that they can be read.
+
+    Raises EmomechError that names the missing or damaged file; UsageError if there is no `config.json`.
+    """
     from safetensors import SafetensorError, safe_open
 
     if not (folder / "config.json").is_file():
@@ -18,8 +21,8 @@ def check_files(name: str, folder: Path) -> None:
         raise EmomechError(f"model {name!r}: {folder} has no weights; expected model.safetensors.")
     if not any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         raise EmomechError(f"model {name!r}: {folder} has no tokenizer; expected tokenizer.json.")
-    texts = (folder / file for file in ("config.json", "tokenizer.json", "tokenizer_config.json"))
-    for file in (*weights, *filter(Path.is_file, texts)):
+    jsons = (folder / file for file in ("config.json", "tokenizer.json", "tokenizer_config.json"))
+    for file in (*weights, *filter(Path.is_file, jsons)):
         try:
             if file.suffix == ".json":
                 json.loads(file.read_bytes())
@@ -27,11 +30,11 @@ def check_files(name: str, folder: Path) -> None:
                 with safe_open(file, "pt"):
                     pass
         except (SafetensorError, ValueError) as error:
-            raise EmomechError(f"model {name!r}: {file} is damaged ({error}). {_again(file)}") from error
+            raise EmomechError(f"model {name!r}: {file} is damaged ({error}). {_way_out(file)}") from error
 
 
 def n_weights(folder: Path) -> int:
-    """Count the numbers in a folder's safetensors files, from their headers; tied weights stand there once."""
+    """Count the weights in a folder's safetensors files from their headers; tied weights are stored once."""
     from safetensors import safe_open
 
     total = 0
@@ -41,8 +44,8 @@ def n_weights(folder: Path) -> int:
     return total
 
 
-def _again(file: Path) -> str:
-    """How to get a file again: what the hub's cache has is deleted first, as it is not fetched anew otherwise."""
+def _way_out(file: Path) -> str:
+    """Say how to get a file again; the hub downloads it only after its link and its blob in the cache are deleted."""
     if file.is_symlink() and file.resolve().parent.name == "blobs":
-        return f"Delete {file} and {file.resolve()}, and run again to fetch it anew."
+        return f"Delete {file} and {file.resolve()}, and run again to download it anew."
     return "Get the file again."

@@ -1,7 +1,7 @@
-"""Read and change activations while a model runs: the only module that registers hooks.
+"""Read and edit activations while a model runs; only this module registers hooks.
 
-Hooks run in the order in which they are entered: a `capture` inside an `intervene` sees the edited activation, as the
-blocks after it do, and one that is entered before it sees what would have been there.
+Hooks run in the order in which their blocks are entered. A `capture` inside an `intervene` sees the edited activation,
+as later layers do. A `capture` around an `intervene` sees the activation before the edit.
 """
 
 import inspect
@@ -13,22 +13,39 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from emomech.core.errors import EmomechError
+from emomech.core.errors import EmomechError, UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.models.architectures import module_at
 from emomech.models.language_model import LanguageModel
 
 Edit = Callable[[Tensor], Tensor]
+"""From an activation (batch, pos, d_model) to a new one of the same shape and number format."""
 
 
 @contextmanager
 def capture(
     lm: LanguageModel, points: Iterable[HookPoint], *, graph: bool = False
 ) -> Iterator[dict[HookPoint, Tensor]]:
-    """Record the activation at each point (batch, pos, d_model) on every forward pass inside the block.
+    """Record the activation (batch, pos, d_model) at each hook point on every forward pass inside the `with` block.
 
-    Detached and on the model's device, unless the `graph` that leads from it to the logits is wanted: then on the
-    block's device. Raises UsageError for a point that the model does not have.
+    Yields a dictionary from hook point to activation: empty at first, filled by a forward pass, and overwritten by the
+    next one. Activations have the model's number format. They are detached and on the model's device; with `graph` they
+    keep the autograd graph that leads to the logits, and stay on the device of their layer.
+
+    Raises UsageError for a hook point that the model does not have.
+
+    Example:
+        >>> from emomech.core.hook_points import HookPoint
+        >>> from emomech.models.hooks import capture
+        >>> from emomech.models.tokens import batches, tokenize
+        >>> from emomech.study.spec import StudySpec
+        >>> from emomech.study.study import Study
+        >>> lm, point = Study(StudySpec(limit=8)).lm, HookPoint(6)
+        >>> (batch,) = batches(tokenize(lm, ["Anna lost the ring."]), pad_id=lm.pad_id, device=lm.device)
+        >>> with capture(lm, [point]) as seen:
+        ...     logits = lm.module(**batch.forward_kwargs()).logits
+        >>> seen[point].shape == (*batch.input_ids.shape, lm.d_model)
+        True
     """
     seen: dict[HookPoint, Tensor] = {}
 
@@ -41,17 +58,35 @@ def capture(
 
 @contextmanager
 def intervene(lm: LanguageModel, edits: Mapping[HookPoint, Edit]) -> Iterator[None]:
-    """Replace the activation at each point by `edit(activation)` on every forward pass inside the block.
+    """Replace the activation at each hook point by `edit(activation)` on every forward pass inside the `with` block.
 
-    Raises UsageError for a point that the model does not have, and, in the forward pass, EmomechError for an edit that
-    gives anything but a tensor of the activation's shape and number format. An edit must not work in place.
+    An edit takes the activation (batch, pos, d_model) and returns a new tensor of the same shape and number format; it
+    must not change its argument in place. Padding is edited too, unless the edit leaves it alone. Nested blocks edit
+    one after another, the outer one first.
+
+    Raises UsageError for a hook point that the model does not have. The forward pass raises EmomechError if an edit
+    returns anything but a tensor of the activation's shape and number format.
+
+    Example:
+        >>> from emomech.core.hook_points import HookPoint
+        >>> from emomech.models.hooks import intervene
+        >>> from emomech.models.tokens import batches, tokenize
+        >>> from emomech.study.spec import StudySpec
+        >>> from emomech.study.study import Study
+        >>> lm = Study(StudySpec(limit=8)).lm
+        >>> (batch,) = batches(tokenize(lm, ["Anna lost the ring."]), pad_id=lm.pad_id, device=lm.device)
+        >>> clean = lm.module(**batch.forward_kwargs()).logits
+        >>> with intervene(lm, {HookPoint(6): lambda x: 0 * x}):
+        ...     edited = lm.module(**batch.forward_kwargs()).logits
+        >>> bool((clean - edited).abs().max() > 1)
+        True
     """
 
     def replace(point: HookPoint, edit: Edit, activation: Tensor) -> Tensor:
         edited = edit(activation)
         if not isinstance(edited, Tensor) or (edited.shape, edited.dtype) != (activation.shape, activation.dtype):
-            expected, found = _described(activation), _described(edited)
-            raise EmomechError(f"edit at {point}: it gives {found}, expected {expected}, as the activation is.")
+            expected, returned = _described(activation), _described(edited)
+            raise EmomechError(f"edit at {point}: returns {returned}, expected {expected}, as the activation is.")
         return edited
 
     with _hooked(lm, {point: partial(replace, point, edit) for point, edit in edits.items()}):
@@ -60,7 +95,10 @@ def intervene(lm: LanguageModel, edits: Mapping[HookPoint, Edit]) -> Iterator[No
 
 @contextmanager
 def record_calls(lm: LanguageModel) -> Iterator[list[tuple[Tensor, dict[str, Any]]]]:
-    """Record what each block reads (batch, pos, d_model), and the other arguments by name, on a forward pass inside."""
+    """Record the call of each block on a forward pass inside the `with` block.
+
+    Yields a list with one entry per block: its input (batch, pos, d_model), and its other arguments by name.
+    """
     calls: list[tuple[Tensor, dict[str, Any]]] = []
 
     def record(block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -76,13 +114,18 @@ def record_calls(lm: LanguageModel) -> Iterator[list[tuple[Tensor, dict[str, Any
             handle.remove()
 
 
-def _described(found: object) -> str:
-    return f"{found.dtype} {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+def _described(value: object) -> str:
+    return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
 
 
 @contextmanager
 def _hooked(lm: LanguageModel, calls: Mapping[HookPoint, Callable[[Tensor], Tensor | None]]) -> Iterator[None]:
-    """Hook every point, and take the hooks off whatever happens."""
+    """Register a hook at every point, and remove all of them at the end, also after an error."""
+    if not isinstance(lm, LanguageModel):
+        raise UsageError(f"lm: expected a LanguageModel, found {type(lm).__name__}; load it with `load_model`.")
+    for point in calls:
+        if not isinstance(point, HookPoint):
+            raise UsageError(f"hook point {point!r}: expected a HookPoint; `HookPoint.parse` reads a name.")
     places = [(*module_at(lm, point), call) for point, call in calls.items()]
     handles: list[RemovableHandle] = []
     try:
@@ -100,7 +143,7 @@ def _hooked(lm: LanguageModel, calls: Mapping[HookPoint, Callable[[Tensor], Tens
 def _on_input(
     call: Callable[[Tensor], Tensor | None], _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """A block's input is its first argument, or is named."""
+    """Call with a block's input, which is its first argument or the argument `hidden_states`."""
     if args:
         edited = call(args[0])
         return None if edited is None else ((edited, *args[1:]), kwargs)
@@ -109,7 +152,7 @@ def _on_input(
 
 
 def _on_output(call: Callable[[Tensor], Tensor | None], _: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
-    """A module's output is a tensor, or a tuple that begins with it."""
+    """Call with a module's output, which is a tensor or a tuple that begins with it."""
     if isinstance(output, tuple):
         edited = call(output[0])
         return None if edited is None else (edited, *output[1:])

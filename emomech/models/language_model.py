@@ -1,7 +1,6 @@
-"""A causal language model as Hugging Face gives it, and where in it each hook point is.
+"""A causal language model of transformers with its tokenizer and its decoder blocks.
 
-All knowledge of architectures is in this file. Families that are tested:
-GPT-2, GPT-NeoX, Llama, Gemma 2, Gemma 3, Qwen 2, Qwen 3.
+`emomech.models.loading` loads one from files; `emomech.models.architectures` knows where its hook points are.
 """
 
 import copy
@@ -17,20 +16,31 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
-LOGITS = 2**28
-"""Numbers of a batch's logits: 1 GB in float32."""
+MAX_BATCH_LOGITS = 2**28
+"""Most logits of one batch, token times vocabulary entry; 1 GB in float32."""
 
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A model in evaluation mode without gradients, its tokenizer, and its decoder blocks."""
+    """A model in evaluation mode without gradients, its tokenizer, and its decoder blocks.
+
+    Made by `load_model` from files, or by `wrap` from a module in memory.
+
+    Example:
+        >>> from emomech.study.spec import StudySpec
+        >>> from emomech.study.study import Study
+        >>> lm = Study(StudySpec(limit=8)).lm
+        >>> lm.n_layers == len(lm.blocks), lm.device.type
+        (True, 'cpu')
+    """
 
     name: str
     module: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerFast"
     prepend_bos: bool
-    """Whether a beginning-of-sequence token stands before every text."""
+    """Whether every text starts with a beginning-of-sequence token."""
     blocks: nn.ModuleList
+    """Decoder blocks of the text model, from the first to the last."""
 
     @property
     def n_layers(self) -> int:
@@ -44,12 +54,12 @@ class LanguageModel:
 
     @property
     def context(self) -> int:
-        """Most tokens that a text may have."""
+        """Maximum number of tokens of a text."""
         return int(self.module.config.get_text_config().max_position_embeddings)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.module.device
 
     @property
@@ -59,44 +69,50 @@ class LanguageModel:
 
     @property
     def pad_id(self) -> int:
-        """Token that fills short rows; the attention mask hides it, so any will do."""
-        known: tuple[Any, ...] = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
-        return next(int(token) for token in known if token is not None)
+        """Number of the token that fills short rows. The attention mask hides it, so any token can be used."""
+        candidates: tuple[Any, ...] = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
+        return next(int(token) for token in candidates if token is not None)
 
     @property
     def tokens_with_logits(self) -> int:
-        """Most tokens of a batch whose logits are all looked at: with a large vocabulary these take most memory."""
-        return min(8192, max(1, LOGITS // self.vocab_size))
+        """Maximum number of tokens of a batch whose logits are all kept; logits can need more memory than the model."""
+        return min(8192, max(1, MAX_BATCH_LOGITS // self.vocab_size))
 
     @property
     def vocab_size(self) -> int:
-        """Number of tokens that the model can read; some tokenizers know more."""
+        """Number of tokens that the model has embeddings for; some tokenizers have more tokens."""
         return int(self.module.config.get_text_config().vocab_size)
 
 
 def wrap(
     name: str, module: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", prepend_bos: bool | None
 ) -> LanguageModel:
-    """Take a loaded model. Raises UsageError where a BOS is asked for that the tokenizer does not have."""
+    """Make a LanguageModel of a module in memory; it is put into evaluation mode, and its gradients are switched off.
+
+    `prepend_bos` None: what the tokenizer does by itself. Raises UsageError for a slow tokenizer, for a BOS that the
+    tokenizer does not have, and for a module without a list of decoder blocks.
+    """
     if not tokenizer.is_fast:
         raise UsageError(
-            f"model {name!r}: its tokenizer knows no character spans; a fast one (tokenizer.json) is needed."
+            f"model {name!r}: its tokenizer gives no character spans; a fast one (tokenizer.json) is needed."
         )
     bos = tokenizer.bos_token_id
     if prepend_bos is None:
-        first: Any = tokenizer("a")["input_ids"]
-        prepend_bos = bool(bos is not None and first[:1] == [bos])
+        ids: Any = tokenizer("a")["input_ids"]
+        prepend_bos = bool(bos is not None and ids[:1] == [bos])
     if prepend_bos and bos is None:
-        raise UsageError(f"model {name!r}: a BOS before every text is asked for, but its tokenizer has none.")
+        raise UsageError(
+            f"model {name!r}: prepend_bos is set, but its tokenizer has no BOS token. Set prepend_bos to false."
+        )
     module.eval().requires_grad_(False)
     return LanguageModel(name, module, tokenizer, prepend_bos, _blocks(name, module))
 
 
 def randomised(lm: LanguageModel, seed: int) -> LanguageModel:
-    """Copy a model with every matrix drawn again from a normal of its own mean and standard deviation.
+    """Copy a model, with every matrix redrawn from a normal distribution of its mean and standard deviation.
 
-    Norms and biases are kept, and tied weights stay tied, so that the scale of the residual stream is about that
-    of the trained model (Heap et al., 2025, arXiv:2501.17727).
+    Norms and biases are kept and tied weights stay tied, so the residual stream has about the scale of the trained
+    model (Heap et al., 2025, arXiv:2501.17727).
     """
     module = copy.deepcopy(lm.module)
     generator = torch.Generator().manual_seed(seed)
@@ -108,7 +124,10 @@ def randomised(lm: LanguageModel, seed: int) -> LanguageModel:
 
 
 def _blocks(name: str, module: "PreTrainedModel") -> nn.ModuleList:
-    """Find the decoder blocks: the list of modules as long as the text model is deep, outside any vision tower."""
+    """Find the decoder blocks: the list of modules as long as the text model is deep, outside any vision tower.
+
+    Raises UsageError if there is no such list.
+    """
     depth = module.config.get_text_config().num_hidden_layers
     for part in module.get_decoder().modules():
         if isinstance(part, nn.ModuleList) and len(part) == depth:

@@ -1,4 +1,4 @@
-"""Load a causal language model from a preset, a folder or the hub; refuse what cannot be studied."""
+"""Load a causal language model from a folder or the hub, and refuse files that are damaged or of another kind."""
 
 import logging
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ import torch
 
 from emomech.core import devices, hub
 from emomech.core.errors import EmomechError, UsageError
+from emomech.core.settings import Settings
 from emomech.models.files import check_files, n_weights
 from emomech.models.language_model import LanguageModel, wrap
 
@@ -29,21 +30,35 @@ def load_model(
     prepend_bos: bool | None = None,
     device: str | None = None,
 ) -> LanguageModel:
-    """Load a model from a folder, without the network, or from a repository of the hub, which is fetched once.
+    """Load a model from a folder, without the network, or from a repository of the hub, which is downloaded once.
 
-    `dtype` is what is computed in, whatever the files hold: in bfloat16 a change of less than 0.4 % of an activation is
-    lost, so that edits are traced in float32 unless that is too large, and a warning says where it is not.
-    `prepend_bos` None: as the tokenizer itself does. `device` None: as `devices.chosen` finds; a model that is too
-    large for one GPU is spread over all. Raises UsageError for what is no causal language model, and EmomechError,
-    naming the file, for weights that are damaged, missing or do not fit the configuration, and for what cannot be
-    fetched.
+    Args:
+        name: Name of the model in messages and results.
+        source: Folder with `config.json`, weights and tokenizer, or the name of a repository on the hub.
+        revision: Branch, tag or commit of the repository; None for `main`.
+        dtype: Number format of the computation, whatever the files hold. In bfloat16 a change of less than 0.4 % of an
+            activation is lost, so the default is float32, and other formats log a warning.
+        prepend_bos: Whether every text starts with a BOS token; None: what the tokenizer does by itself.
+        device: `cpu`, `cuda` or `auto`; None: that of `EMOMECH_DEVICE`. A model too large for one GPU is spread over
+            all GPUs.
+
+    Raises UsageError for a folder that does not exist and for a model that is not a causal language model. Raises
+    EmomechError, naming the file, for weights that are damaged, missing or do not fit the configuration, and for a
+    repository that cannot be downloaded.
+
+    Example:
+        >>> from emomech.core.paths import PACKAGE
+        >>> from emomech.models.loading import load_model
+        >>> lm = load_model("organism", PACKAGE / "organism" / "weights" / "default" / "model")
+        >>> lm.n_layers, lm.d_model
+        (8, 128)
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    where = devices.chosen(device)
+    chosen = devices.chosen(device or Settings.from_environment().device)
     folder = _folder(name, source, revision)
     check_files(name, folder)
-    spread = devices.placement(name, n_weights(folder) * devices.WIDTH[dtype]) if where == "cuda" else {}
+    placement = devices.placement(name, n_weights(folder) * devices.WIDTH[dtype]) if chosen == "cuda" else {}
     try:
         with _quiet():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -52,30 +67,30 @@ def load_model(
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,
                 local_files_only=True,
-                **spread,
+                **placement,
             )
             module, loading = loaded
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except Exception as error:
         raise _explained(name, source, error) from error
     _check_weights(name, loading)
-    if not spread:
-        module = module.to(where)
+    if not placement:
+        module = module.to(chosen)
     if not _is_causal(module):
-        raise UsageError(f"model {name!r}: {type(module).__name__} reads what comes later; expected a causal model.")
+        raise UsageError(f"model {name!r}: {type(module).__name__} reads later tokens; expected a causal model.")
     if dtype != "float32":
         log.warning("model %r: computes in %s; effects below 0.4 %% of an activation are lost in it", name, dtype)
     return wrap(name, module, tokenizer, prepend_bos)
 
 
 def _check_weights(name: str, loading: dict[str, Any]) -> None:
-    """Raise EmomechError for tensors that would be random: transformers draws what it does not find."""
+    """Raise EmomechError for tensors that would be random: transformers initialises tensors missing from the files."""
     misfits = [key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]]
-    wrong = sorted({*loading["missing_keys"], *misfits})
-    if wrong:
+    random = sorted({*loading["missing_keys"], *misfits})
+    if random:
         raise EmomechError(
-            f"model {name!r}: {wrong[0]} is missing from its weights or has another shape there "
-            f"({len(wrong)} such tensors). Get the weights that belong to its config.json."
+            f"model {name!r}: {random[0]} is missing from its weights or has another shape there "
+            f"({len(random)} such tensors). Get the weights that belong to its config.json."
         )
     if unused := sorted(loading["unexpected_keys"]):
         log.warning("model %r: %d tensors of its weights are not used, %s among them", name, len(unused), unused[0])
@@ -83,14 +98,14 @@ def _check_weights(name: str, loading: dict[str, Any]) -> None:
 
 @torch.inference_mode()
 def _is_causal(module: "PreTrainedModel") -> bool:
-    """Say whether a token leaves what comes before it alone; masked language models load without a word too."""
+    """Check that a token does not change the logits before it; masked language models load without an error too."""
     ids = torch.tensor([[0, 0, 0], [0, 0, 1]], device=module.device)
     logits = module.eval()(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[:, :2].float()
     return bool((logits[0] - logits[1]).abs().max() <= 1e-3 * logits.std())
 
 
 def _folder(name: str, source: str | Path, revision: str | None) -> Path:
-    """Find a model's files, in its folder or on the hub."""
+    """Return the folder of a model's files, which are downloaded if the source is a repository."""
     if Path(source).is_dir():
         return Path(source)
     if isinstance(source, Path) or str(source).startswith(("/", ".", "~")):
@@ -102,7 +117,7 @@ def _folder(name: str, source: str | Path, revision: str | None) -> Path:
 
 
 def _explained(name: str, source: str | Path, error: Exception) -> EmomechError:
-    """Say what went wrong in loading, and the way out."""
+    """Make an error that says what went wrong in loading, and the way out."""
     first = str(error).strip().split("\n")[0].rstrip(".")
     if "Unrecognized configuration class" in first or "does not recognize this architecture" in first:
         return UsageError(f"model {name!r}: is no causal language model that transformers knows ({first}).")
@@ -111,7 +126,7 @@ def _explained(name: str, source: str | Path, error: Exception) -> EmomechError:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the loading report of transformers out of the way; what it would report is raised as an error."""
+    """Silence the loading report of transformers; everything it would report is raised as an error."""
     from transformers.utils import logging as messages
 
     verbosity, bars = messages.get_verbosity(), messages.is_progress_bar_enabled()

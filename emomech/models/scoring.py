@@ -1,8 +1,8 @@
-"""How sure a model is of each label: the log-probability of the whole label string as continuation of a prompt.
+"""Score labels by the log-probability of the whole label string as the continuation of a prompt.
 
-Recognition is a choice among the labels of a closed set, so scores are only ever compared within a prompt.
-Labels may be several tokens; the tokens of the prompt have to stay what they are when a label follows
-(byte-pair merges across the border would score another text), which is checked for every prompt and label.
+Recognition is a choice among the labels of a closed set, so scores are compared only within a prompt. A label may have
+several tokens. The prompt's tokens must not change when a label follows, because a byte-pair merge across the boundary
+would score a different text; this is checked for every prompt and label.
 """
 
 from collections.abc import Sequence
@@ -21,63 +21,63 @@ Floats = NDArray[np.floating]
 
 @torch.inference_mode()
 def label_log_probs(lm: LanguageModel, prompts: Sequence[str], answers: Sequence[str]) -> Floats:
-    """Log P(answer | prompt), summed over the answer's tokens, in nats (example, label).
+    """Compute log P(answer | prompt) in nats, summed over the answer's tokens (example, label).
 
-    Raises UsageError for an answer that the tokenizer cannot write, or whose tokens run into the prompt's.
+    Raises UsageError for an answer that the tokenizer cannot write, and for one that merges with the prompt's tokens.
     """
-    asked = tokenize(lm, prompts)
+    questions = tokenize(lm, prompts)
     scores = np.empty((len(prompts), len(answers)))
     single: dict[int, list[int]] = {}
     for label, answer in enumerate(answers):
         whole = tokenize(lm, [prompt + answer for prompt in prompts])
-        tails = [_tail(lm, q, w, answer) for q, w in zip(asked, whole, strict=True)]
+        tails = [_tail(lm, q, w, answer) for q, w in zip(questions, whole, strict=True)]
         if all(len(tail) == 1 for tail in tails):
             single[label] = [tail[0] for tail in tails]
         else:
             scores[:, label] = _string_log_probs(lm, whole, tails)
     if single:
         columns = list(single)
-        wanted = torch.tensor([single[label] for label in columns], device=lm.device).T
-        for rows, logp in _last_log_probs(lm, asked, keep=1):
+        token_ids = torch.tensor([single[label] for label in columns], device=lm.device).T
+        for rows, logp in _last_log_probs(lm, questions, keep=1):
             index = torch.tensor(rows, device=lm.device)
-            scores[np.ix_(rows, columns)] = logp[:, -1].gather(-1, wanted[index]).cpu().numpy()
+            scores[np.ix_(rows, columns)] = logp[:, -1].gather(-1, token_ids[index]).cpu().numpy()
     return scores
 
 
 def label_tokens(lm: LanguageModel, prompts: Sequence[str], answers: Sequence[str]) -> NDArray[np.int64]:
-    """Token with which each answer begins after each prompt (example, label).
+    """Return the first token of each answer after each prompt (example, label).
 
     Raises UsageError as `label_log_probs` does, and for two answers that begin with the same token.
     """
-    asked = tokenize(lm, prompts)
-    found = np.empty((len(prompts), len(answers)), dtype=np.int64)
+    questions = tokenize(lm, prompts)
+    tokens = np.empty((len(prompts), len(answers)), dtype=np.int64)
     for label, answer in enumerate(answers):
         whole = tokenize(lm, [prompt + answer for prompt in prompts])
-        found[:, label] = [_tail(lm, q, w, answer)[0] for q, w in zip(asked, whole, strict=True)]
+        tokens[:, label] = [_tail(lm, q, w, answer)[0] for q, w in zip(questions, whole, strict=True)]
     first: dict[int, str] = {}
-    for token, answer in zip(found[0].tolist() if len(found) else [], answers):
+    for token, answer in zip(tokens[0].tolist() if len(tokens) else [], answers):
         if token in first:
             shared = lm.tokenizer.convert_ids_to_tokens(token)
             raise UsageError(
-                f"labels {first[token]!r} and {answer!r}: {lm.name} begins both with the token {shared!r}, so that "
+                f"labels {first[token]!r} and {answer!r}: {lm.name} begins both with the token {shared!r}, so "
                 "one token cannot score both. Name words that begin differently."
             )
         first[token] = answer
-    return found
+    return tokens
 
 
 def label_probabilities(log_probs: Floats) -> Floats:
-    """Probabilities within the label set (example, label), from log-probabilities."""
+    """Normalise log-probabilities to probabilities within the label set (example, label)."""
     shifted = np.exp(log_probs - log_probs.max(-1, keepdims=True))
     return shifted / shifted.sum(-1, keepdims=True)
 
 
-def _tail(lm: LanguageModel, asked: TokenizedText, whole: TokenizedText, answer: str) -> tuple[int, ...]:
-    """Give the tokens that the answer adds."""
-    n = len(asked.ids)
+def _tail(lm: LanguageModel, question: TokenizedText, whole: TokenizedText, answer: str) -> tuple[int, ...]:
+    """Return the tokens that the answer adds to the question."""
+    n = len(question.ids)
     tail = whole.ids[n:]
-    if whole.ids[:n] != asked.ids or not tail:
-        ends = lm.tokenizer.convert_ids_to_tokens(list(asked.ids[-3:]))
+    if whole.ids[:n] != question.ids or not tail:
+        ends = lm.tokenizer.convert_ids_to_tokens(list(question.ids[-3:]))
         raise UsageError(
             f"label {answer!r}: its tokens run into the prompt's, which ends in {ends}. "
             "Let the prompt end in a word and the answer begin with a space."
@@ -88,15 +88,15 @@ def _tail(lm: LanguageModel, asked: TokenizedText, whole: TokenizedText, answer:
 
 
 def _string_log_probs(lm: LanguageModel, whole: Sequence[TokenizedText], tails: Sequence[tuple[int, ...]]) -> Floats:
-    """Sum the log-probabilities of each text's last tokens (example)."""
+    """Sum the log-probabilities of each text's last tokens, given in `tails` (example)."""
     longest = max(map(len, tails))
-    found = np.empty(len(whole))
+    scores = np.empty(len(whole))
     for rows, logp in _last_log_probs(lm, whole, keep=longest + 1):
         for row, text in enumerate(rows):
             tail = torch.tensor(tails[text], device=lm.device)
             predicted = logp[row, -len(tail) - 1 : -1]
-            found[text] = predicted.gather(-1, tail[:, None]).sum().item()
-    return found
+            scores[text] = predicted.gather(-1, tail[:, None]).sum().item()
+    return scores
 
 
 def _last_log_probs(lm: LanguageModel, texts: Sequence[TokenizedText], keep: int):  # noqa: ANN202

@@ -1,4 +1,4 @@
-"""Texts as tokens: where each token stands in its text, and batches that do not depend on padding."""
+"""Tokenize texts with the span of each token, and batch them so that padding makes no difference."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +12,10 @@ from emomech.core.errors import UsageError
 from emomech.models.language_model import LanguageModel
 
 PaddingSide = Literal["left", "right"]
-_TO_SPARE = 8
-"""Tokens that a piece of a text is shorter than the context, since its ends may be tokenized otherwise than inside."""
-_ON_CPU, _ON_GPU = 1024, 8192
-"""Tokens of a batch: small ones stay in a processor's cache, which makes a forward pass about twice as fast."""
+_SPARE_TOKENS = 8
+"""Pieces stay this many tokens below the context, because their ends may be tokenized differently on their own."""
+_CPU_TOKENS, _GPU_TOKENS = 1024, 8192
+"""Tokens of a batch. Small batches stay in a CPU's cache, which makes a forward pass about twice as fast."""
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,21 @@ class TokenizedText:
     """The tokens of one text."""
 
     ids: tuple[int, ...]
-    """Token numbers, a BOS first if the model takes one."""
+    """Token numbers; a BOS is the first if the model takes one."""
     spans: tuple[tuple[int, int], ...]
-    """Where each token stands in the text; (0, 0) for a special token."""
+    """Start and end of each token in the text, in characters; (0, 0) for a special token."""
     special: tuple[bool, ...]
+    """Whether each token is a special token, such as a BOS."""
 
     def counted_from(self, start: int) -> "TokenizedText":
-        """Count the spans from a place in the text, such as where the part begins that is of interest."""
-        places = zip(self.spans, self.special, strict=True)
-        return replace(self, spans=tuple(at if hidden else (at[0] - start, at[1] - start) for at, hidden in places))
+        """Count the spans from a place in the text, such as the start of a quoted part."""
+        spans = zip(self.spans, self.special, strict=True)
+        return replace(self, spans=tuple((a, b) if special else (a - start, b - start) for (a, b), special in spans))
 
     def token_at(self, start: int, end: int) -> int:
-        """Find the last token that covers part of text[start:end]: a causal model knows the word only there.
+        """Return the number of the last token that covers part of `text[start:end]`.
 
-        Raises UsageError for a span that no token covers.
+        A causal model has read the whole word only there. Raises UsageError for a span that no token covers.
         """
         for i in range(len(self.ids) - 1, -1, -1):
             first, last = self.spans[i]
@@ -48,22 +49,22 @@ class TokenizedText:
 
 @dataclass(frozen=True)
 class TokenBatch:
-    """Some texts side by side, padded to one length."""
+    """Texts padded to one length."""
 
     input_ids: Tensor
-    """(batch, pos)"""
+    """Token numbers (batch, pos)."""
     attention_mask: Tensor
     """1 for a token, 0 for padding (batch, pos)."""
     content_mask: Tensor
-    """True for a token of the text itself: no padding, no special token (batch, pos)."""
+    """True for a token of the text itself; False for padding and special tokens (batch, pos)."""
     example: tuple[int, ...]
-    """Which text each row is (batch)."""
+    """Number of the text in each row (batch)."""
     offset: Tensor
     """Column of each row's first token (batch)."""
 
     @property
     def position_ids(self) -> Tensor:
-        """Place of each token in its own text (batch, pos)."""
+        """Number of each token in its own text (batch, pos)."""
         return (self.attention_mask.cumsum(-1) - 1).clamp(min=0)
 
     @property
@@ -72,7 +73,7 @@ class TokenBatch:
         return self.offset + self.attention_mask.sum(-1) - 1
 
     def forward_kwargs(self) -> dict[str, Any]:
-        """Arguments with which a row gives what its text alone would give."""
+        """Arguments of the model's forward pass with which each row is computed as its text alone would be."""
         return {
             "input_ids": self.input_ids,
             "attention_mask": self.attention_mask,
@@ -82,41 +83,49 @@ class TokenBatch:
 
 
 def tokenize(lm: LanguageModel, texts: Sequence[str]) -> list[TokenizedText]:
-    """Tokenize texts, each with exactly one BOS if the model takes one, else with none.
+    """Tokenize texts, each with exactly one BOS if the model takes one, and otherwise without.
 
-    Raises UsageError for a text without tokens, for one that is longer than the model's context, and for a token that
-    the model has no embedding for.
+    Raises UsageError for a text without tokens, for a text longer than the model's context, and for a token that the
+    model has no embedding for.
+
+    Example:
+        >>> from emomech.models.tokens import tokenize
+        >>> from emomech.study.spec import StudySpec
+        >>> from emomech.study.study import Study
+        >>> (text,) = tokenize(Study(StudySpec(limit=8)).lm, ["Anna broke the ring."])
+        >>> text.spans[text.token_at(5, 10)]
+        (5, 10)
     """
     if not texts:
         return []
     tokenizer: Any = lm.tokenizer
-    found = tokenizer(list(texts), return_offsets_mapping=True, add_special_tokens=False, verbose=False)
+    encoded = tokenizer(list(texts), return_offsets_mapping=True, add_special_tokens=False, verbose=False)
     bos = tokenizer.bos_token_id
-    # An unknown word is still a word; GPT-2 has one token for both, which then stays special.
+    # An unknown word is content, so its token is not special; GPT-2 uses one token for unknown words and BOS.
     unknown = {tokenizer.unk_token_id} - {bos, tokenizer.eos_token_id}
     marks = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
     specials = {*marks, *tokenizer.all_special_ids} - unknown
     tokenized = []
-    for number, (ids, spans) in enumerate(zip(found["input_ids"], found["offset_mapping"], strict=True), 1):
+    for number, (ids, spans) in enumerate(zip(encoded["input_ids"], encoded["offset_mapping"], strict=True), 1):
         start = next((i for i, token in enumerate(ids) if token != bos), len(ids))
         _check(lm, number, texts[number - 1], [*[bos] * lm.prepend_bos, *ids[start:]])
         special = tuple(token in specials for token in ids[start:])
-        places = [(0, 0) if hidden else tuple(span) for span, hidden in zip(spans[start:], special, strict=True)]
-        text = TokenizedText(tuple(ids[start:]), tuple(places), special)
+        kept = [(0, 0) if hidden else tuple(span) for span, hidden in zip(spans[start:], special, strict=True)]
+        text = TokenizedText(tuple(ids[start:]), tuple(kept), special)
         tokenized.append(_with_bos(text, bos) if lm.prepend_bos else text)
     return tokenized
 
 
-def pieces(lm: LanguageModel, texts: Sequence[str]) -> list[str]:
-    """Cut each text that is longer than the model's context between tokens, into pieces that the model can read."""
-    most = max(1, lm.context - lm.prepend_bos - _TO_SPARE)
+def split_long_texts(lm: LanguageModel, texts: Sequence[str]) -> list[str]:
+    """Split texts longer than the model's context, at token boundaries, into pieces that the model can read."""
+    most = max(1, lm.context - lm.prepend_bos - _SPARE_TOKENS)
     tokenizer: Any = lm.tokenizer
-    spans = tokenizer(list(texts), return_offsets_mapping=True, add_special_tokens=False, verbose=False)
-    found = []
-    for text, places in zip(texts, spans["offset_mapping"], strict=True):
-        starts = [0, *(places[i][0] for i in range(most, len(places), most)), len(text)]
-        found += [text[start:end] for start, end in pairwise(starts)]
-    return [piece for piece in found if piece.strip()]
+    encoded = tokenizer(list(texts), return_offsets_mapping=True, add_special_tokens=False, verbose=False)
+    pieces = []
+    for text, spans in zip(texts, encoded["offset_mapping"], strict=True):
+        starts = [0, *(spans[i][0] for i in range(most, len(spans), most)), len(text)]
+        pieces += [text[start:end] for start, end in pairwise(starts)]
+    return [piece for piece in pieces if piece.strip()]
 
 
 def _with_bos(text: TokenizedText, bos: int) -> TokenizedText:
@@ -148,11 +157,12 @@ def batches(
     padding_side: PaddingSide = "right",
     device: str | torch.device = "cpu",
 ) -> Iterator[TokenBatch]:
-    """Batch texts of like length, at most `max_tokens` of padded area each, the longest first.
+    """Batch texts of similar length, the longest first.
 
-    By default as many as the device is fast with.
+    A batch has at most `max_tokens` tokens, padding included, but at least one text; the default is a
+    number at which the device is fast.
     """
-    most = max_tokens or (_ON_CPU if torch.device(device).type == "cpu" else _ON_GPU)
+    most = max_tokens or (_CPU_TOKENS if torch.device(device).type == "cpu" else _GPU_TOKENS)
     order = sorted(range(len(tokenized)), key=lambda i: -len(tokenized[i].ids))
     start = 0
     while start < len(order):

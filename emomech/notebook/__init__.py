@@ -1,6 +1,6 @@
 """What a notebook declares and shows: parameters, tables, figures, verdicts, provenance.
 
-Notebooks write `notebook.table(...)`. Each function is loaded from the module of its kind when it is first used, so that
+Notebooks write `notebook.table(...)`. Each function is loaded from its module when it is first used, so that
 reading a notebook's parameters does not load the plotting library.
 """
 

@@ -1,10 +1,10 @@
-"""Figures as a page shows them: an interactive chart, its static picture, and its data."""
+"""Show charts as figures of a page: an interactive chart with its caption, and a static picture of it."""
 
 import os
 import warnings
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import altair as alt
 from IPython.display import HTML
@@ -14,19 +14,18 @@ from emomech.figures import palette
 from emomech.figures.vega import MIME, VEGA_LITE, figure_html
 from emomech.notebook.quoting import glue_html
 
-if TYPE_CHECKING:
-    pass
-
-
 STATIC_WIDTH = 640
+"""Width in pixels of the static picture of a chart that fills its container."""
 STATIC_FONT = "'Liberation Sans', Arial, Helvetica, sans-serif"
-"""What vl-convert brings along and measures, and what has the same widths elsewhere."""
+"""Fonts of static pictures: the one that vl-convert includes and measures, then fonts of the same widths."""
 STATIC_PADDING = {"left": 16, "right": 8, "top": 5, "bottom": 5}
-"""Room for labels that a wider font makes longer."""
+"""Pixels around a static picture, for labels that a wider font makes longer."""
+_CAPTION_LINE = 100
+"""Most characters on a line of a caption below a static picture."""
 
 
 def setup() -> None:
-    """Let charts and tables show as they do in the book, and keep progress bars out of the output."""
+    """Make charts and tables look as they do in the book, and keep progress bars out of the output."""
     import pandas as pd
 
     os.environ["TQDM_DISABLE"] = "1"
@@ -39,15 +38,15 @@ def setup() -> None:
 
 
 @dataclass(frozen=True)
-class Figure:
+class CaptionedChart:
     """A chart with its caption: interactive in the book, a picture elsewhere."""
 
-    chart: "alt.TopLevelMixin"
+    chart: alt.TopLevelMixin
     caption: str
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The chart as Vega-Lite, which carries its caption."""
+        """The chart as Vega-Lite, with the caption in its `usermeta`."""
         spec = self.chart.to_dict()
         return spec | {"usermeta": {**spec.get("usermeta", {}), "caption": self.caption}}
 
@@ -55,17 +54,17 @@ class Figure:
         return _bundle(self.spec)
 
 
-def figure(chart: "alt.TopLevelMixin", caption: str) -> Figure:
+def figure(chart: alt.TopLevelMixin, caption: str) -> CaptionedChart:
     """Show a chart with a caption. Raises EmomechError for a chart without a description."""
     if not isinstance(getattr(chart, "description", alt.Undefined), str):
         raise EmomechError(
             f"the figure {caption[:60]!r}: its chart has no description; give it .properties(description=…)."
         )
-    return Figure(chart, caption)
+    return CaptionedChart(chart, caption)
 
 
 def _bundle(spec: dict[str, Any]) -> dict[str, object]:
-    """Give a chart as specification, picture and text: every front end shows the first that it knows."""
+    """Give a chart as specification, picture and text by MIME type; a front end shows the richest one that it knows."""
     import vl_convert
 
     caption = str(spec.get("usermeta", {}).get("caption", ""))
@@ -74,13 +73,13 @@ def _bundle(spec: dict[str, Any]) -> dict[str, object]:
     if spec.get("width") == "container":
         static["width"] = STATIC_WIDTH
     if caption and "title" not in spec:
-        lines = wrap(caption, 100)
+        lines = wrap(caption, _CAPTION_LINE)
         static["title"] = {"text": lines, "orient": "bottom", "anchor": "start", "fontWeight": "normal", "fontSize": 12}
     svg = vl_convert.vegalite_to_svg(static, vl_version=VEGA_LITE)
     text = " ".join(part for part in (str(spec.get("description", "")), caption) if part)
     return {MIME: spec, "image/svg+xml": svg, "text/plain": text}
 
 
-def glue_figure(page: str, name: str, chart: "alt.TopLevelMixin", caption: str) -> None:
-    """Name a figure, so that another page can show it as `{glue:any}`; here nothing is shown."""
+def glue_figure(page: str, name: str, chart: alt.TopLevelMixin, caption: str) -> None:
+    """Name a figure, so that another page can show it as `{glue:any}`; this page does not show it."""
     glue_html(page, name, HTML(figure_html(figure(chart, caption).spec)))

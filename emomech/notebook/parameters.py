@@ -1,6 +1,6 @@
-"""What a notebook lets its reader choose: typed parameters, each with a default, a meaning and limits.
+"""The parameters of a notebook: each has a type, a default, a meaning and, optionally, limits.
 
-They stand in the notebook's cell tagged `parameters`, one line each, and nowhere else:
+A notebook declares them only in its cell tagged `parameters`, one line each:
 
     seed: int = 0  # decides which texts are drawn [>= 0]
     style: str = "plain"  # how the texts are written [plain | ornate]
@@ -39,13 +39,13 @@ class Parameter:
     help: str
     choices: tuple[Value, ...] = ()
     minimum: float | None = None
-    """Least value that is allowed."""
+    """Smallest allowed value."""
     above: float | None = None
-    """Value that every allowed one exceeds."""
+    """Exclusive lower bound."""
 
     @property
     def expected(self) -> str:
-        """What fits, in words."""
+        """The values that fit, in words."""
         if self.choices:
             return f"one of {', '.join(map(str, self.choices))}"
         kind = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}[self.type]
@@ -53,7 +53,7 @@ class Parameter:
         return kind + "".join(f"{sign}{limit:g}" for sign, limit in limits.items() if limit is not None)
 
     def convert(self, value: object) -> Value:
-        """Return a value, or what a text says, as the declared type. Raises ValueError where it does not fit."""
+        """Convert a value, or the text of one, to the declared type. Raises ValueError if it does not fit."""
         converted = _parse(self.type, value) if isinstance(value, str) else _exactly(self.type, value)
         too_small = not isinstance(converted, str) and (
             (self.minimum is not None and converted < self.minimum)
@@ -69,12 +69,12 @@ def _parse(kind: str, text: str) -> Value:
         if text.lower() not in _BOOLS:
             raise ValueError(text)
         return _BOOLS[text.lower()]
-    text.encode()  # a command line may hold what is no text at all, which no notebook can keep
+    text.encode()  # fails for bytes of a command line that are not valid text, which a notebook cannot store
     return _exactly(kind, TYPES[kind](text))
 
 
 def _exactly(kind: str, value: object) -> Value:
-    """Return a value of the type; a whole number is a float too, but True is no whole number."""
+    """Return a value of exactly this type; a whole number is also a float, but True is not a whole number."""
     if kind == "float" and type(value) is int:
         value = float(value)
     if type(value) is not TYPES[kind] or (isinstance(value, float) and not math.isfinite(value)):
@@ -83,9 +83,9 @@ def _exactly(kind: str, value: object) -> Value:
 
 
 def read(notebook: Path) -> dict[str, Parameter]:
-    """Read the parameters of a notebook by name; none where it has no cell tagged `parameters`.
+    """Read the parameters of a notebook by name; empty for a notebook without a cell tagged `parameters`.
 
-    Raises EmomechError that names notebook, line and what is expected there.
+    Raises EmomechError for a line that declares no parameter, with its number and the expected form.
     """
     return parse(notebook.read_text(encoding="utf-8"), notebook.name)
 
@@ -95,7 +95,7 @@ def parse(text: str, notebook_name: str) -> dict[str, Parameter]:
     cells = list(_parameter_cells(text))
     if len(cells) > 1:
         raise EmomechError(f"{notebook_name}:{cells[1][0]}: a second cell tagged parameters, expected one.")
-    found: dict[str, Parameter] = {}
+    declared: dict[str, Parameter] = {}
     for first_line, source in cells:
         try:
             tree = ast.parse(source)
@@ -106,14 +106,14 @@ def parse(text: str, notebook_name: str) -> dict[str, Parameter]:
         for statement in tree.body:
             where = f"{notebook_name}:{first_line + statement.lineno - 1}"
             parameter = _parameter(statement, comments.get(statement.end_lineno or 0, ""), where)
-            if parameter.name in found:
-                raise EmomechError(f"{where}: {parameter.name} stands there twice.")
-            found[parameter.name] = parameter
-    return found
+            if parameter.name in declared:
+                raise EmomechError(f"{where}: {parameter.name} is declared twice.")
+            declared[parameter.name] = parameter
+    return declared
 
 
 def _parameter_cells(text: str) -> Iterator[tuple[int, str]]:
-    """Find the source of each code cell tagged `parameters`, with the number of its first line in the notebook."""
+    """Yield the first line number and the source of each code cell tagged `parameters`."""
     lines = text.splitlines()
     start = 0
     while start < len(lines):
@@ -129,7 +129,7 @@ def _parameter_cells(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _tags(lines: list[str], start: int, end: int) -> tuple[set[str], int]:
-    """Read a cell's tags, from `:tags: […]` or a block between `---`, and say where its source begins."""
+    """Read a cell's tags, from `:tags: […]` or a block between `---`, and give the line where its source begins."""
     tags: set[str] = set()
     block = start < end and lines[start].rstrip() == "---"
     start += block
@@ -143,7 +143,7 @@ def _tags(lines: list[str], start: int, end: int) -> tuple[set[str], int]:
 
 
 def _comments(source: str) -> dict[int, str]:
-    """Find the comment on each line."""
+    """Find the comments of a source by line number."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return {t.start[0]: t.string.lstrip("# ").rstrip() for t in tokens if t.type == tokenize.COMMENT}
 
@@ -156,17 +156,17 @@ def _parameter(statement: ast.stmt, comment: str, where: str) -> Parameter:
     if kind not in TYPES:
         raise EmomechError(f"{where}: has the type {kind}, expected one of {', '.join(TYPES)}.")
     if not comment:
-        raise EmomechError(f"{where}: has no comment that says what it means; expected {_LINE}")
+        raise EmomechError(f"{where}: has no comment with its meaning; expected {_LINE}")
     parameter = _without_default(name, kind, comment, where)
     try:
         return replace(parameter, default=parameter.convert(_exactly(kind, ast.literal_eval(statement.value))))
     except ValueError as error:
-        found = ast.unparse(statement.value)
-        raise EmomechError(f"{where}: has the default {found}, expected {parameter.expected}.") from error
+        default = ast.unparse(statement.value)
+        raise EmomechError(f"{where}: has the default {default}, expected {parameter.expected}.") from error
 
 
 def _without_default(name: str, kind: str, comment: str, where: str) -> Parameter:
-    """Make a parameter from its comment, which may end in limits."""
+    """Make a parameter from its comment, which may end in limits; its default is set later."""
     bare = Parameter(name, kind, "", comment)
     match = _LIMITS.fullmatch(comment)
     if match is None:
@@ -175,7 +175,7 @@ def _without_default(name: str, kind: str, comment: str, where: str) -> Paramete
         return _limited(replace(bare, help=match["help"]), match["limits"].strip())
     except ValueError as error:
         raise EmomechError(
-            f"{where}: ends in [{match['limits']}], expected choices [a | b] or a bound [>= 0], [> 0] that suit {kind}."
+            f"{where}: ends in [{match['limits']}], expected choices [a | b] or a bound [>= 0], [> 0] that fit {kind}."
         ) from error
 
 
@@ -194,7 +194,7 @@ def _limited(parameter: Parameter, limits: str) -> Parameter:
 def validate(
     parameters: Mapping[str, Parameter], overrides: Mapping[str, object], notebook_name: str
 ) -> dict[str, Value]:
-    """Return the value of every parameter: its own default, or what is asked for instead, as the declared type.
+    """Give the value of every parameter, the default or its override, as the declared type.
 
     Raises UsageError for a name that the notebook does not have and for a value that does not fit.
     """
@@ -212,13 +212,19 @@ def validate(
 
 
 def assignments(given: Iterable[str]) -> dict[str, str]:
-    """Take texts such as `seed=1` apart. Raises UsageError for another form, and for a name that is given twice."""
-    found: dict[str, str] = {}
-    for one in given:
-        name, equals, value = one.partition("=")
+    """Split texts such as `seed=1` into names and values. Raises UsageError for any other form and a repeated name.
+
+    Example:
+        >>> from emomech.notebook.parameters import assignments
+        >>> assignments(["model=gpt2-small", "seed=1"])
+        {'model': 'gpt2-small', 'seed': '1'}
+    """
+    values: dict[str, str] = {}
+    for assignment in given:
+        name, equals, value = assignment.partition("=")
         if not equals or not name:
-            raise UsageError(f"-p {one!r}: expected NAME=VALUE, such as -p seed=1.")
-        if name in found:
-            raise UsageError(f"-p {name}: is given twice, as {found[name]!r} and {value!r}.")
-        found[name] = value
-    return found
+            raise UsageError(f"-p {assignment!r}: expected NAME=VALUE, such as -p seed=1.")
+        if name in values:
+            raise UsageError(f"-p {name}: is given twice, as {values[name]!r} and {value!r}.")
+        values[name] = value
+    return values

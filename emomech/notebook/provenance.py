@@ -1,4 +1,4 @@
-"""Where the numbers of a page come from: its parameters, runs, versions, warnings."""
+"""Show where the numbers of a page come from: its parameters, run, versions and warnings."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,64 +10,64 @@ from IPython.display import HTML
 from emomech.core.paths import CHECKOUT
 from emomech.notebook import parameters
 from emomech.notebook.tables import SHORT, scrolled
-from emomech.saes.override import FORCED
+from emomech.saes.override import OVERRIDDEN
 from emomech.stats.estimates import number_text
-
-
-def banner(wrong: Sequence[str]) -> str:
-    """Warn, as HTML, of SAEs that were used though they do not fit the model; nothing where there are none."""
-    if not wrong:
-        return ""
-    listing = "".join(f"<li>{escape(one)}</li>" for one in wrong)
-    return (
-        '<aside class="emo emo-note emo-forced" role="alert"><p><strong>The features of this page may mean nothing: '
-        f"{len(wrong)} of its SAEs do not fit the model, and their use was forced.</strong></p>"
-        f"<ul>{listing}</ul></aside>"
-    )
-
 
 _CODE = re.compile("`([^`]+)`")
 
 
-def parameters_table(page: str, values: Mapping[str, object]) -> HTML:
-    """Show what a notebook was run with: each parameter with its default and meaning, the changed ones marked.
+def banner(refusals: Sequence[str]) -> str:
+    """Write a warning for each SAE that was used although it does not fit the model; empty without such SAEs."""
+    if not refusals:
+        return ""
+    listing = "".join(f"<li>{escape(refusal)}</li>" for refusal in refusals)
+    return (
+        '<aside class="emo emo-note emo-forced" role="alert"><p><strong>The features of this page may mean nothing: '
+        f"{len(refusals)} of its SAEs do not fit the model, and the compatibility check was overridden.</strong></p>"
+        f"<ul>{listing}</ul></aside>"
+    )
 
-    Of the notebook's `values` its `run` is looked at too: SAEs that were used though they do not fit come first.
+
+def parameters_table(page: str, values: Mapping[str, object]) -> HTML:
+    """Show the parameters of a notebook: value, default and meaning of each, with the changed ones marked.
+
+    `values` are the notebook's global names. If the run among them used SAEs that do not fit the model, a warning comes
+    first.
     """
     rows = []
     for parameter in parameters.read(CHECKOUT / "notebooks" / f"{page}.md").values():
         value = values[parameter.name]
         changed = value != parameter.default
         mark = ' <strong class="emo-changed">changed</strong>' if changed else ""
-        again = "the same" if not changed and len(repr(value)) > SHORT else _setting(parameter.default)
+        default = "the same" if not changed and len(repr(value)) > SHORT else _setting(parameter.default)
         meaning = _CODE.sub(r"<code>\1</code>", escape(parameter.help))
         rows.append(
             f'<tr><th scope="row"><code>{escape(parameter.name)}</code></th><td>{_setting(value)}{mark}</td>'
-            f'<td>{again}</td><td class="emo-long">{meaning}</td></tr>'
+            f'<td>{default}</td><td class="emo-long">{meaning}</td></tr>'
         )
     head = "".join(f'<th scope="col">{name}</th>' for name in ("parameter", "value", "default", "meaning"))
-    shown = scrolled(
+    table = scrolled(
         "Parameters of this page",
         f'<thead><tr>{head}</tr></thead><tbody class="emo-parameters">{"".join(rows)}</tbody>',
         "",
     )
     provenance: Mapping[str, Any] = getattr(values.get("run"), "provenance", {})
-    return HTML(banner(provenance.get(FORCED, [])) + str(shown.data))
+    return HTML(banner(provenance.get(OVERRIDDEN, [])) + str(table.data))
 
 
 def _setting(value: object) -> str:
-    """Write a parameter's value; a list of names breaks after its commas only."""
+    """Write a parameter's value, which may only break after a comma."""
     parts = (f'<span class="emo-short">{escape(part)}</span>' for part in repr(value).split(","))
     return f"<code>{',<wbr>'.join(parts)}</code>"
 
 
 def note(text: str) -> HTML:
-    """Show a remark that stands beside the argument."""
+    """Show a remark beside the main text."""
     return HTML(f'<aside class="emo emo-note"><p>{escape(text)}</p></aside>')
 
 
 def footer(provenance: Mapping[str, Any]) -> HTML:
-    """Show where a page's numbers came from: the study, the arguments, the code, the machine's versions, the cost."""
+    """Show the provenance of a page's numbers: study, arguments, code, versions and computing time."""
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{_provenance_value(name, value)}</td></tr>'
         for name, value in provenance.items()

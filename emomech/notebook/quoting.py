@@ -1,6 +1,6 @@
 """Name numbers and pieces of a page, so that prose and other pages can quote them.
 
-A number is quoted as `{glue:text}`, a piece of a page as `{glue:any}`.
+MyST Markdown quotes a number as `{glue:text}` and a piece of a page as `{glue:any}`.
 """
 
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ from emomech.stats.estimates import number_text
 
 
 def glue(page: str, numbers: Mapping[str, object]) -> None:
-    """Name numbers for the prose: `{glue:text}` finds each as `<page>.<name>`.
+    """Name numbers for the prose, where `{glue:text}` quotes each as `<page>.<name>`.
 
-    They are kept as quoted text, because MyST-NB evaluates what it quotes: unquoted, 1,200 would become a tuple.
+    Each is stored as a Python string literal, because MyST-NB evaluates it: 1,200 would otherwise become a tuple.
     """
     for name, value in numbers.items():
         metadata = {"scrapbook": {"name": f"{page}.{name}", "mime_prefix": GLUE_PREFIX}}
         display({f"{GLUE_PREFIX}text/plain": repr(number_text(value))}, raw=True, metadata=metadata)
 
 
-def glue_html(page: str, name: str, shown: HTML) -> None:
-    """Name a piece of a page, so that another page can show it as `{glue:any}`; here nothing is shown."""
+def glue_html(page: str, name: str, piece: HTML) -> None:
+    """Name a piece of a page, so that another page can show it as `{glue:any}`; this page does not show it."""
     metadata = {"scrapbook": {"name": f"{page}.{name}", "mime_prefix": GLUE_PREFIX}}
-    display({f"{GLUE_PREFIX}text/html": shown.data}, raw=True, metadata=metadata)
+    display({f"{GLUE_PREFIX}text/html": piece.data}, raw=True, metadata=metadata)

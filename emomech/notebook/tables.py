@@ -1,4 +1,4 @@
-"""Tables as a page shows them: intervals, rounding, units, and cells that are undefined."""
+"""Show tables on a page: rounded numbers, intervals in one column, and the meaning of every column."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 
 INTERVAL = ("low", "high")
+"""The two columns that are shown as one interval."""
 UNDEFINED = "–"
+"""Shown for NaN."""
 SHORT = 26
-"""Text up to this many characters is kept on one line of a table."""
+"""Most characters of text that a table keeps on one line."""
 _LARGE = 1000
+"""Numbers from here on are shown without decimals."""
 
 
 def table(
@@ -28,8 +31,8 @@ def table(
 ) -> HTML:
     """Show a table with a caption and the meaning of its columns; `low` and `high` become one interval.
 
-    Without `columns`, all are shown but those that are empty text throughout. Raises UsageError for a column that
-    the schema does not know.
+    Without `columns`, it shows every column except those that hold only empty text. `digits` is the number of decimals.
+    Raises UsageError for a column that the schema does not have.
     """
     names = (
         [str(name) for name in frame if (frame[name] != "").any() or frame.empty] if columns is None else list(columns)
@@ -37,25 +40,29 @@ def table(
     for name in names:
         if name not in schema.columns or name not in frame.columns:
             raise unknown("column", name, [column for column in frame.columns if column in schema.columns])
-    shown = [_column(frame, schema, name, digits) for name in names]
+    shown_columns = [_column(frame, schema, name, digits) for name in names]
     if set(INTERVAL) <= set(names):
-        shown[names.index("low")] = _interval(schema, digits)
-        del shown[names.index("high")]
+        shown_columns[names.index("low")] = _interval(schema, digits)
+        del shown_columns[names.index("high")]
     head = "".join(
-        f'<th scope="col" title="{escape(c.meaning)}"{c.key}{c.attribute}>{escape(c.label)}</th>' for c in shown
+        f'<th scope="col" title="{escape(c.meaning)}"{c.key}{c.attribute}>{escape(c.label)}</th>' for c in shown_columns
     )
     body = "\n".join(
-        f"<tr>{''.join(f'<td{c.attribute}>{escape(c.text(row))}</td>' for c in shown)}</tr>"
+        f"<tr>{''.join(f'<td{c.attribute}>{escape(c.text(row))}</td>' for c in shown_columns)}</tr>"
         for row in frame.to_dict("records")
     )
-    body = body or f'<tr><td colspan="{len(shown)}">Nothing to show: no row of this table could be computed.</td></tr>'
-    listing = "".join(f"<dt>{escape(c.label)}</dt><dd>{escape(c.meaning)}</dd>" for c in shown)
+    if not body:
+        message = "Nothing to show: no row of this table could be computed."
+        body = f'<tr><td colspan="{len(shown_columns)}">{message}</td></tr>'
+    listing = "".join(f"<dt>{escape(c.label)}</dt><dd>{escape(c.meaning)}</dd>" for c in shown_columns)
     details = f'<details class="emo-meanings"><summary>What the columns mean</summary><dl>{listing}</dl></details>'
     return scrolled(caption, f"<thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody>", details)
 
 
 @dataclass(frozen=True)
 class _Column:
+    """A column as it is shown; `text` writes its cell of a row, `key` marks one that names a row."""
+
     label: str
     meaning: str
     kind: Literal["number", "short", "long"]
@@ -89,12 +96,12 @@ def _interval(schema: Schema, digits: int) -> _Column:
 
 
 def _decimal(value: float, digits: int) -> str:
-    """Write a cell's number; of a large one the decimals mean nothing, and zero has no sign."""
+    """Write a cell's number: large numbers without decimals, zero without sign, NaN as `UNDEFINED`."""
     return UNDEFINED if math.isnan(value) else decimal(value + 0.0, 0 if abs(value) >= _LARGE else digits)
 
 
 def scrolled(caption: str, rows: str, after: str) -> HTML:
-    """Put a table into a box of its own that scrolls sideways, so that the page never does."""
+    """Put the rows of a table into a box that scrolls sideways, so that the page does not; `after` follows the box."""
     label = escape(caption)
     return HTML(
         f'<figure class="emo emo-table"><figcaption>{label}</figcaption>'

@@ -1,4 +1,4 @@
-"""Verdicts as a reader sees them: the box of one claim, and the matrix of claims and models."""
+"""Show verdicts on a page: the box of one claim, and the matrix of claims and models."""
 
 import re
 from collections.abc import Hashable, Mapping, Sequence
@@ -18,9 +18,10 @@ CAPTION = "Claims and models"
 
 
 def table(matrix: "pd.DataFrame", pages: str = "") -> HTML:
-    """Show what came of each claim (row) on each model (column); `pages` is where, from here, the claims' pages stand.
+    """Show the verdict on each claim (row) for each model (column).
 
-    A cell unfolds its reason, the deciding estimates and the control.
+    A cell opens to its reason, the deciding estimates and the control. `pages` is the folder of the claims' pages,
+    relative to this page, with a slash at its end.
     """
     models = list(dict.fromkeys(matrix.model.astype(str)))
     head = "".join(f'<th scope="col" title="{escape(str(model))}">{escape(Path(model).name)}</th>' for model in models)
@@ -35,7 +36,7 @@ def table(matrix: "pd.DataFrame", pages: str = "") -> HTML:
 def _row(group: "pd.DataFrame", models: Sequence[str], pages: str) -> str:
     first = group.iloc[0]
     cells = {str(row["model"]): _cell(row) for row in group.astype(str).to_dict("records")}
-    blank = '<td class="emo-outcome-cell emo-blank">not asked of this model</td>'
+    blank = '<td class="emo-outcome-cell emo-blank">not tested on this model</td>'
     link = f'<a href="{escape(pages)}{escape(first.page)}.html">{escape(first.statement or first.page)}</a>'
     return (
         f'<tr><th scope="row"><strong>{escape(first.claim)}</strong> {link}</th>'
@@ -46,8 +47,8 @@ def _row(group: "pd.DataFrame", models: Sequence[str], pages: str) -> str:
 def _cell(row: Mapping[Hashable, str]) -> str:
     outcome = row["outcome"]
     shape = f'<svg viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">{SHAPES[outcome]}</svg>'
-    why = [text for text in (row["reason"], row["estimate"], row["control"] and f"Control: {row['control']}") if text]
-    listing = "".join(f"<p>{escape(text)}</p>" for text in why)
+    details = (row["reason"], row["estimate"], row["control"] and f"Control: {row['control']}")
+    listing = "".join(f"<p>{escape(text)}</p>" for text in details if text)
     return (
         f'<td class="emo-outcome-cell emo-{outcome.replace(" ", "-")}"><details><summary>{shape} '
         f"{escape(outcome)}</summary>{listing}</details></td>"
@@ -56,14 +57,14 @@ def _cell(row: Mapping[Hashable, str]) -> str:
 
 def negative(matrix: "pd.DataFrame", pages: str = "") -> HTML:
     """List the claims that do not replicate on the first model, with reason, estimates and control."""
-    found = matrix[(matrix.model == matrix.model.iloc[0]) & (matrix.outcome == "does not replicate")].astype(str)
-    if found.empty:
+    failed = matrix[(matrix.model == matrix.model.iloc[0]) & (matrix.outcome == "does not replicate")].astype(str)
+    if failed.empty:
         return HTML("<p>On this model no claim fails to replicate.</p>")
     items = "".join(
         f'<li><p><strong>{escape(row.claim)}</strong> <a href="{escape(pages)}{escape(row.page)}.html">'
         f"{escape(row.statement)}</a> {escape(row.reason)}</p>"
         f"<p>{escape(row.estimate)}. Control: {escape(row.control)}.</p></li>"
-        for row in found.itertuples()
+        for row in failed.itertuples()
     )
     return HTML(f'<ul class="emo">{items}</ul>')
 
@@ -79,7 +80,7 @@ SHAPES = {
 
 
 def verdict_box(verdict: "Verdict") -> HTML:
-    """Show a verdict as a card; the outcome stands there in words and as a shape, not as a colour alone."""
+    """Show a verdict as a card, with the outcome in words and as a shape, so that it does not depend on colour."""
     kind = verdict.outcome.replace(" ", "-")
     rows = {
         "Because": escape(verdict.reason),
@@ -97,6 +98,6 @@ def verdict_box(verdict: "Verdict") -> HTML:
 
 
 def _lines(text: str) -> str:
-    """Break a list that is joined by semicolons into lines, but no interval."""
-    whole = _INTERVAL.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
-    return "<br>".join(escape(part) for part in whole.split("; "))
+    """Write one line for each part of a list joined by semicolons, without line breaks inside intervals."""
+    unbroken = _INTERVAL.sub(lambda match: match[0].replace(" ", "\u00a0"), text)
+    return "<br>".join(escape(part) for part in unbroken.split("; "))

@@ -1,1 +1,1 @@
-"""Train and measure the embedded model, an organism whose truth is known."""
+"""Train and measure the embedded model, whose ground truth is known."""

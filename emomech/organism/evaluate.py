@@ -1,21 +1,23 @@
-"""Measures the embedded model on what it never saw: who feels what, recall of names, ordinary text, its SAEs.
+"""Measure the embedded model on new texts: emotion recognition, recall of names, neutral text, and its SAEs.
 
-All texts are drawn from bags of words that were kept from training, so nothing here was learned by heart; shifted texts
-hold besides what no text for training holds. Ordinary text is measured against its own entropy, below which no
-model can get.
+All texts come from bags of words that never occur in training, so nothing here was memorised; shifted texts also
+contain words or forms that never occur in training. The loss on neutral text is compared with the entropy of that text,
+which is the lowest loss that any model can reach.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
 from emomech.data.grammar.lexicon import EMOTION_NOUNS
-from emomech.data.grammar.neutral_texts import ordinary
-from emomech.data.grammar.vignettes import CONFLICT, PAIR, SHIFTS, STYLES, Vignette, stream
+from emomech.data.grammar.neutral_texts import neutral_texts
+from emomech.data.grammar.vignettes import CONFLICT, PAIR, SHIFTS, STYLES, Shift, Vignette, stream
 from emomech.models.language_model import LanguageModel
 from emomech.models.scoring import label_log_probs
 from emomech.models.tokens import batches, tokenize
@@ -24,25 +26,30 @@ from emomech.saes.compatibility import check_quality
 from emomech.saes.quality import qualities
 from emomech.stats.classification import Confusion
 from emomech.stats.estimates import Ints
-from emomech.stats.tables import Schema
+from emomech.stats.tables import Schema, frame
 from emomech.study.study import Study
 
 EVALUATION = Schema(
-    keys={"measure": "what is measured", "group": "of which texts or SAE"},
-    values={"value": "its value", "n": "texts, pairs, questions or tokens"},
+    keys={"measure": "what is measured", "group": "group of texts, or SAE"},
+    values={"value": "value of the measure", "n": "number of texts, pairs, questions or tokens"},
 )
-Row = tuple[str, str, float, int]
+_Row = dict[str, object]
+"""A row of `EVALUATION`."""
 GATED = Schema(
     keys=EVALUATION.keys,
-    values={"value": "its value", "bound": "what it has to be", "met": "whether it is"},
+    values={
+        "value": "value of the measure",
+        "bound": "values that meet the gate",
+        "met": "whether the gate is met",
+    },
 )
 _OTHER_TEXTS = 1_000_000
-"""Added to a study's seed, so that a model is judged on other texts than its chapters read."""
+"""Added to a study's seed, so that a model is measured on other texts than the chapters read."""
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What a measure has to be for the model to be worth studying; for every group whose name begins with `group`."""
+    """Required values of a measure, for every group whose name begins with `group`."""
 
     measure: str
     group: str = ""
@@ -55,7 +62,7 @@ class Gate:
         return f"≥ {self.least:g}" if self.least else f"≤ {self.most:g}"
 
     def met(self, value: float) -> bool:
-        """Whether the measure is what it has to be."""
+        """Whether a value lies within the bounds."""
         return self.least <= value <= self.most
 
 
@@ -80,132 +87,168 @@ GATES = (
     Gate(EXCESS, most=0.1),
     Gate("SAE dead", most=0.1),
 )
-"""Fixed before training: binding, inference in every style, every emotion, room to improve, language, whole SAEs."""
+"""Fixed before training: recall of names, inference in every style and for every emotion, shift, language, SAEs."""
 
 
 def gated(measured: pd.DataFrame) -> pd.DataFrame:
-    """Hold every measure that has a gate against it; a table as `GATED` says."""
+    """Table `GATED`: every measure that has a gate, and whether it meets the gate."""
     rows = [
-        (gate.measure, row["group"], row["value"], str(gate), gate.met(row["value"]))
+        {
+            "measure": gate.measure,
+            "group": row["group"],
+            "value": row["value"],
+            "bound": str(gate),
+            "met": gate.met(row["value"]),
+        }
         for gate in GATES
         for row in measured[measured.measure == gate.measure].to_dict("records")
         if row["group"].startswith(gate.group)
     ]
-    return GATED.check(pd.DataFrame(rows, columns=list(GATED.columns)), "gates")
+    return GATED.check(frame(GATED, rows).astype({"met": bool}), "gates")
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """How much is measured."""
+class EvaluationSizes:
+    """Number of texts for each measurement."""
 
     texts: int = 4000
-    """In distribution."""
+    """Texts without a shift."""
     shifted: int = 400
-    """Of each shift."""
+    """Texts of each shift."""
     drills: int = 400
     ordinary: int = 1000
     features: int = 3000
-    """Texts in which a feature may fire that else counts as dead."""
+    """Texts on which a feature counts as dead if it never fires."""
     losses: int = 200
-    """Texts over which SAEs' cross-entropy is recovered."""
+    """Texts on which the recovered cross-entropy of the SAEs is measured."""
 
 
-def evaluate(study: Study, sizes: Sizes | None = None) -> pd.DataFrame:
-    """Measure a study of the embedded grammar; a table as `EVALUATION` says. Chance is 1/7 for every accuracy."""
-    sizes, lm, seed = sizes or Sizes(), study.lm, study.spec.seed + _OTHER_TEXTS
-    plain = list(islice(stream(seed, split="study"), sizes.texts))
-    shifted = [one for s in SHIFTS for one in islice(stream(seed, split="study", shift=s), sizes.shifted)]
+def evaluate(study: Study, sizes: EvaluationSizes | None = None) -> pd.DataFrame:
+    """Table `EVALUATION` for a study of the embedded grammar; chance is 1/7 for every accuracy."""
+    sizes, lm, seed = sizes or EvaluationSizes(), study.lm, study.spec.seed + _OTHER_TEXTS
+    plain = _drawn(seed, sizes.texts)
+    shifted = [vignette for shift in SHIFTS for vignette in _drawn(seed, sizes.shifted, shift)]
     right = _Recognition.of(lm, plain)
     rows = [*right.rows(), *_Recognition.of(lm, shifted).shifted_rows(), *_bag_of_words(seed, plain)]
-    rows += [*_drills(lm, seed, sizes.drills), *_ordinary(lm, seed, sizes.ordinary)]
-    texts = [one.example.text for one in plain[: sizes.features]]
+    rows += [*_drills(lm, seed, sizes.drills), *_neutral(lm, seed, sizes.ordinary)]
+    texts = [vignette.example.text for vignette in plain[: sizes.features]]
     measured = qualities(lm, study.saes, texts, n_loss=sizes.losses)
-    check_quality(measured, study.saes)
+    check_quality(measured, study.saes, override=study.settings.force)
     for quality in measured:
         for name in ("l0", "fvu", "dead", "loss_recovered"):
-            rows.append((f"SAE {name.replace('_', ' ')}", str(quality.point), getattr(quality, name), len(texts)))
-    return EVALUATION.check(pd.DataFrame(rows, columns=list(EVALUATION.columns)), "evaluation")
+            rows.append(_row(f"SAE {name.replace('_', ' ')}", str(quality.point), getattr(quality, name), len(texts)))
+    return EVALUATION.check(frame(EVALUATION, rows), "evaluation")
+
+
+def _row(measure: str, group: str, value: float, n: int) -> _Row:
+    return {"measure": measure, "group": group, "value": value, "n": n}
+
+
+@cache
+def _drawn(seed: int, n: int, shift: Shift = "") -> tuple[Vignette, ...]:
+    """Draw the first n texts of a study, cached because every model is measured on the same texts."""
+    return tuple(islice(stream(seed, split="study", shift=shift), n))
 
 
 @dataclass(frozen=True)
 class _Recognition:
-    """What each text's person feels, and what the model says."""
+    """The right emotion of each text, and the emotion that the model chooses."""
 
     drawn: Sequence[Vignette]
     gold: Ints
+    """Number of the right emotion (text)."""
     chosen: Ints
+    """Number of the chosen emotion (text)."""
 
     @classmethod
     def of(cls, lm: LanguageModel, drawn: Sequence[Vignette]) -> "_Recognition":
-        prompts = [f"{one.example.text} {one.example.person} felt" for one in drawn]
+        examples = [vignette.example for vignette in drawn]
+        prompts = [f"{example.text} {example.person} felt" for example in examples]
         chosen = label_log_probs(lm, prompts, [f" {noun}" for noun in EMOTION_NOUNS]).argmax(1)
-        return cls(drawn, np.array([EMOTION_NOUNS.index(one.example.label) for one in drawn]), chosen)
+        return cls(drawn, np.array([EMOTION_NOUNS.index(example.label) for example in examples]), chosen)
 
-    def rows(self) -> Iterator[Row]:
-        """Balanced accuracy per item type and style, recall per emotion, and pairs of which both are right."""
+    def rows(self) -> Iterator[_Row]:
+        """Balanced accuracy by item type and style, recall by emotion, and share of pairs with two right answers."""
         yield self._accuracy("all", [True] * len(self.drawn))
-        for item_type, style in sorted({(one.example.item_type, one.example.style) for one in self.drawn}):
-            here = [(one.example.item_type, one.example.style) == (item_type, style) for one in self.drawn]
-            yield self._accuracy(f"{item_type}, {style}", here)
+        types = [(vignette.example.item_type, vignette.example.style) for vignette in self.drawn]
+        for item_type, style in sorted(set(types)):
+            yield self._accuracy(f"{item_type}, {style}", [pair == (item_type, style) for pair in types])
         for i, label in enumerate(EMOTION_NOUNS):
-            yield "recall", label, float((self.chosen[self.gold == i] == i).mean()), int((self.gold == i).sum())
+            recalled = self.chosen[self.gold == i] == i
+            yield _row("recall", label, float(recalled.mean()), len(recalled))
         for mention, by_pronoun in (("name", False), ("pronoun", True)):
-            right = [self._right(i) for i, one in enumerate(self.drawn) if _parted(one, by_pronoun)]
-            yield RIGHT, f"one of two in a story, by {mention}", float(np.mean(right)) if right else np.nan, len(right)
+            right = [self._right(i) for i, vignette in enumerate(self.drawn) if _in_conflict(vignette, by_pronoun)]
+            yield _row(RIGHT, f"one of two in a story, by {mention}", _mean(right), len(right))
         for style in STYLES:
             both = self._pairs(style)
-            yield BOTH, style, float(np.mean(both)) if both else float("nan"), len(both)
+            yield _row(BOTH, style, _mean(both), len(both))
 
-    def shifted_rows(self) -> Iterator[Row]:
-        """Balanced accuracy per shift, and per style over all shifts."""
+    def shifted_rows(self) -> Iterator[_Row]:
+        """Balanced accuracy by shift, and by style over all shifts."""
         for shift in SHIFTS:
-            yield self._accuracy(shift, [one.example.shift == shift for one in self.drawn])
+            yield self._accuracy(shift, [vignette.example.shift == shift for vignette in self.drawn])
         for style in STYLES:
-            yield self._accuracy(f"shifted, {style}", [one.example.style == style for one in self.drawn])
+            yield self._accuracy(f"shifted, {style}", [vignette.example.style == style for vignette in self.drawn])
 
-    def _accuracy(self, group: str, here: Sequence[bool]) -> Row:
-        texts = np.flatnonzero(here)
+    def _accuracy(self, group: str, mask: Sequence[bool]) -> _Row:
+        texts = np.flatnonzero(mask)
         scores = Confusion.of(self.gold[texts], self.chosen[texts], len(EMOTION_NOUNS))
-        return ACCURACY, group, float(scores.balanced_accuracy()[0]), len(texts)
+        return _row(ACCURACY, group, float(scores.balanced_accuracy()[0]), len(texts))
 
     def _right(self, text: int) -> bool:
         return bool(self.chosen[text] == self.gold[text])
 
     def _pairs(self, style: str) -> list[bool]:
         pairs: dict[str, list[bool]] = {}
-        for one, right in zip(self.drawn, self.chosen == self.gold):
-            if (one.example.item_type, one.example.style) == (PAIR, style):
-                pairs.setdefault(one.example.cluster, []).append(bool(right))
+        for vignette, right in zip(self.drawn, self.chosen == self.gold):
+            if (vignette.example.item_type, vignette.example.style) == (PAIR, style):
+                pairs.setdefault(vignette.example.cluster, []).append(bool(right))
         return [all(pair) for pair in pairs.values() if len(pair) == 2]
 
 
-def _parted(one: Vignette, by_pronoun: bool) -> bool:
-    """Whether it is a story of two persons who feel differently, meant by pronouns or by names."""
-    events = one.events
-    parted = len(events) == 2 and events[0].emotion != events[1].emotion and one.example.style == "story"
-    return parted and events[0].pronoun == by_pronoun
+def _mean(right: Sequence[bool]) -> float:
+    """Share of right answers; NaN without an answer."""
+    return float(np.mean(right)) if right else float("nan")
 
 
-def _bag_of_words(seed: int, drawn: Sequence[Vignette], n: int = 6000) -> Iterator[Row]:
-    """How often word counts prefer, of the two emotions in a conflict, the one that is asked for; 0.5 is chance."""
+def _in_conflict(vignette: Vignette, by_pronoun: bool) -> bool:
+    """Whether this is a story of two persons who feel differently, referred to by pronouns or by names."""
+    events = vignette.events
+    differ = len(events) == 2 and events[0].emotion != events[1].emotion and vignette.example.style == "story"
+    return differ and events[0].pronoun == by_pronoun
+
+
+def _bag_of_words(seed: int, drawn: Sequence[Vignette]) -> Iterator[_Row]:
+    """How often word counts prefer the right one of the two emotions in a conflict; 0.5 is chance."""
+    classifier = _word_counter(seed)
+    labels = list(classifier.classes_)
+    for item_type in (CONFLICT, PAIR):
+        of_type = [vignette for vignette in drawn if vignette.example.item_type == item_type]
+        examples = [vignette.example for vignette in of_type]
+        scores = classifier.predict_log_proba([f"{example.text} {example.person}" for example in examples])
+        others = [next(e.emotion for e in v.events if e.person != v.example.person) for v in of_type]
+        gain = [
+            score[labels.index(example.label)] - score[labels.index(other)]
+            for score, example, other in zip(scores, examples, others)
+        ]
+        yield _row(BAG, item_type, float(np.mean(np.array(gain) > 0)), len(of_type))
+
+
+@cache
+def _word_counter(seed: int, n: int = 6000) -> Any:
+    """Logistic regression from word counts to emotions, fitted on training texts; cached."""
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    learned = [one.example for one in islice(stream(seed, split="train"), n)]
-    reader = make_pipeline(CountVectorizer(token_pattern=r"\w+"), LogisticRegression(max_iter=2000))
-    reader.fit([f"{one.text} {one.person}" for one in learned], [one.label for one in learned])
-    labels = list(reader.classes_)
-    for item_type in (CONFLICT, PAIR):
-        here = [one for one in drawn if one.example.item_type == item_type]
-        scores = reader.predict_log_proba([f"{one.example.text} {one.example.person}" for one in here])
-        other = [next(e.emotion for e in one.events if e.person != one.example.person) for one in here]
-        gain = [row[labels.index(one.example.label)] - row[labels.index(o)] for row, one, o in zip(scores, here, other)]
-        yield BAG, item_type, float(np.mean(np.array(gain) > 0)), len(here)
+    examples = [vignette.example for vignette in islice(stream(seed, split="train"), n)]
+    classifier = make_pipeline(CountVectorizer(token_pattern=r"\w+"), LogisticRegression(max_iter=2000))
+    texts = [f"{example.text} {example.person}" for example in examples]
+    return classifier.fit(texts, [example.label for example in examples])
 
 
-def _drills(lm: LanguageModel, seed: int, n: int) -> Iterator[Row]:
-    """Recall of what a person did, asked for by the name alone, and by the name and the verb *felt*."""
+def _drills(lm: LanguageModel, seed: int, n: int) -> Iterator[_Row]:
+    """Recall of what a person did, after the name only and after the name and the verb *felt*."""
     answers = [f" {noun}" for noun in EMOTION_NOUNS]
     for measure, verb in (("drill, name", ""), ("drill, name and verb", " felt")):
         prompts, gold = [], []
@@ -215,23 +258,23 @@ def _drills(lm: LanguageModel, seed: int, n: int) -> Iterator[Row]:
             prompts.append(drill.text[:start].rstrip() + verb)
             gold.append(EMOTION_NOUNS.index(drill.text[start:end]))
         chosen = label_log_probs(lm, prompts, answers).argmax(1)
-        yield measure, "two to four persons", float((chosen == gold).mean()), n
+        yield _row(measure, "two to four persons", float((chosen == gold).mean()), n)
 
 
 @torch.inference_mode()
-def _ordinary(lm: LanguageModel, seed: int, n: int) -> Iterator[Row]:
-    """Cross-entropy of ordinary text beside its entropy, both in nats per token; and the first over the second, less 1.
+def _neutral(lm: LanguageModel, seed: int, n: int) -> Iterator[_Row]:
+    """Cross-entropy on neutral text and its entropy, in nats per token, and their ratio minus 1.
 
-    The entropy includes that a text is an ordinary one, which the model has to find out as well.
+    The entropy includes the information that a text is a neutral one, which the model has to infer as well.
     """
-    told = list(islice(ordinary(seed), n))
+    texts = list(islice(neutral_texts(seed), n))
     total, n_tokens = 0.0, 0
-    for batch in batches(tokenize(lm, [one.text for one in told]), pad_id=lm.pad_id, device=lm.device):
+    for batch in batches(tokenize(lm, [text.text for text in texts]), pad_id=lm.pad_id, device=lm.device):
         logits = lm.module(**batch.forward_kwargs()).logits[:, :-1].float()
         mask = batch.content_mask[:, 1:]
         loss = torch.nn.functional.cross_entropy(logits[mask], batch.input_ids[:, 1:][mask], reduction="sum")
         total, n_tokens = total + float(loss), n_tokens + int(mask.sum())
-    entropy = sum(one.surprisal for one in told) - n * float(np.log(ORDINARY))
-    yield "loss per token, nats", "ordinary text", total / n_tokens, n_tokens
-    yield "entropy per token, nats", "ordinary text", entropy / n_tokens, n_tokens
-    yield EXCESS, "ordinary text", total / entropy - 1, n_tokens
+    entropy = sum(text.surprisal for text in texts) - n * float(np.log(ORDINARY))
+    yield _row("loss per token, nats", "ordinary text", total / n_tokens, n_tokens)
+    yield _row("entropy per token, nats", "ordinary text", entropy / n_tokens, n_tokens)
+    yield _row(EXCESS, "ordinary text", total / entropy - 1, n_tokens)

@@ -1,4 +1,4 @@
-"""The model card of an embedded model, written from its recipe, its training and what was measured of it."""
+"""The model card of an embedded model, written from its recipe, its training record and its measures."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,29 +20,29 @@ pipeline_tag: text-generation
 
 # An embedded model
 
-A causal language model small enough to be taken apart on a laptop, and sparse autoencoders for its residual stream.
-It was trained from nothing on short generated vignettes in which one or two persons feel something that no single
-word gives away: it follows from what happens to whom, whether it is certain, and who meant it.
+A causal language model that is small enough to be taken apart on a laptop, and sparse autoencoders for its residual
+stream. It was trained from scratch on short generated texts in which one or two persons feel an emotion that no single
+word reveals. The emotion follows from what happens to whom, whether it is certain, and whether somebody caused it.
 
 | | |
 |---|---|
 | architecture | GPT-2: {n_layers} blocks, width {d_model}, {n_heads} heads, {context} positions, untied output |
 | tokenizer | byte-level; every word of the grammar is one token |
-| training | {phases}; {batch} lessons a step, {tokens:,} tokens, {seconds:,.0f} seconds on {device} |
+| training | {phases}; {batch} lessons per step, {tokens:,} tokens, {seconds:,.0f} seconds on {device} |
 | emotions | {shares} |
-| last loss | {loss:.2f} nats per token, answers weighted more than other tokens |
-| SAEs | TopK, {d_sae} features, {k} at once, at the embedding and after every block; {sae_tokens:,} activations each |
+| last loss | {loss:.2f} nats per token, with a larger weight on answers than on other tokens |
+| SAEs | TopK, {d_sae} features, {k} active; at the embedding and after every block; {sae_tokens:,} activations each |
 | seed | {seed} |
 | files | safetensors in half precision; Hugging Face's format for the model, SAELens's for the SAEs |
 
 ## Intended use
 
-To study and to teach how a network infers, with ground truth at every word. It knows {n_words} words and nothing of the
-world; it says nothing about the emotions of people.
+To study and to teach how a network infers, with ground truth for every word. The model knows {n_words} words and
+nothing about the world. It says nothing about the emotions of people.
 
 ## Measured
 
-On texts whose bags of words were kept from training. Chance is {chance:.3f} for every accuracy and recall.
+Measured on texts whose bags of words never occur in training. Chance is {chance:.3f} for every accuracy and recall.
 
 {measured}
 
@@ -50,31 +50,32 @@ On texts whose bags of words were kept from training. Chance is {chance:.3f} for
 
 {n_met} of {n_gates} gates are met. {missed}
 
-A feature that never fires on the texts measured counts as dead, rare ones included; at the embedding there are
-{n_words} words to tell apart and {d_sae} features to do it.
+A feature that never fires on the measured texts counts as dead, even if it is only rare. At the embedding, {d_sae}
+features have to separate {n_words} words.
 
 ## Known limits
 
-The grammar is English in form only, and its emotions follow one rule, that of appraisal theory as
-`emomech/organism/events.py` states it. Where the table above is low, the model has not learned that part of the rule.
-In stories of two persons who feel differently {by_name:.0%} of its answers are right where the person is named in the
-deciding sentence, and {by_pronoun:.0%} where a pronoun has to be resolved; guessing between the two gives half.
+The grammar only looks like English, and its emotions follow one rule of appraisal theory, which is stated in
+`emomech/data/grammar/events.py`. A low value in the table above means that the model has not learned that part of the
+rule. In stories of two persons who feel differently,
+{by_name:.0%} of its answers are right where the person is named in the deciding sentence, and
+{by_pronoun:.0%} where a pronoun has to be resolved. Guessing between the two emotions is right in half of the cases.
 
-`emomech organism train` makes these files from nothing, and `emomech organism evaluate` repeats the measurement.
+`emomech organism train` makes these files from scratch, and `emomech organism evaluate` repeats the measurement.
 """
 
 
 def card(learned: Mapping[str, Any], measured: "pd.DataFrame") -> str:
-    """Write the card, in Markdown, from the record of a training and what was measured of the model."""
+    """Markdown of the card, from the record of a training and the table `evaluate.EVALUATION` of the model."""
     recipe = learned["recipe"]
-    lines = ["| measure | of | value | n |", "|---|---|--:|--:|"]
+    lines = ["| measure | group | value | n |", "|---|---|--:|--:|"]
     lines += [f"| {row.measure} | {row.group} | {row.value:.3g} | {row.n} |" for row in measured.itertuples()]
     gates = gated(measured)
     right = measured[measured.measure == RIGHT].set_index("group").value
     missed = [f"{row.measure} of {row.group} ({row.value:.3g}, {row.bound})" for row in gates[~gates.met].itertuples()]
     return _CARD.format(
         **{key: value for key, value in recipe.items() if key != "shares"},
-        phases=", ".join(f"{one['steps']} steps of {one['phase']}" for one in learned["transitions"]),
+        phases=", ".join(f"{end['steps']} steps of {end['phase']}" for end in learned["transitions"]),
         tokens=learned["curve"][-1]["tokens"],
         seconds=learned["seconds"],
         device=learned["device"].replace("cpu", "CPU").replace("cuda", "a GPU"),
@@ -94,6 +95,6 @@ def card(learned: Mapping[str, Any], measured: "pd.DataFrame") -> str:
 
 def _shares(shares: Mapping[str, float]) -> str:
     if not shares:
-        return "all equally often the answer"
-    told = [f"{emotion} is the answer in {share:.0%} of the questions" for emotion, share in shares.items()]
-    return f"{', '.join(told)}, the others share the rest"
+        return "every emotion is the answer equally often"
+    parts = [f"{emotion} is the answer in {share:.0%} of the questions" for emotion, share in shares.items()]
+    return f"{', '.join(parts)}, the other emotions share the rest equally"

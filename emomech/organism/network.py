@@ -1,9 +1,9 @@
-"""The untrained network of the embedded organism, and its tokenizer.
+"""The untrained network of the embedded model, and its tokenizer.
 
-A GPT-2 of unusual initialisation. Under the usual one (small, tied embeddings) a network of this size does not learn
-in thousands of steps to recall what followed a name; under this one it does in a few hundred. Embeddings have unit
-variance, linear weights the variance 1/fan_in, and one head of the first block begins as a previous-token head, the
-first half of an induction head (Elhage et al. 2021, Olsson et al. 2022); all is then trained like any other weight.
+A GPT-2 with an unusual initialisation. With the common one (small, tied embeddings) a network of this size does not
+learn in thousands of steps to recall the word that followed a name; with this one it does in a few hundred. Embeddings
+have unit variance, linear weights have variance 1/fan_in, and one head of the first block begins as a previous-token
+head, the first half of an induction head (Elhage et al. 2021, Olsson et al. 2022). All weights are then trained.
 """
 
 import math
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 _LONGEST_WAVE = 1000.0
 """Largest wave length of the position embeddings, over 2 pi tokens (Vaswani et al. 2017 take 10,000)."""
 _PREVIOUS_GAIN = 2.0
-"""Scale of the previous-token head's queries and keys: most, not all, of its attention goes to the token before."""
+"""Scale of the previous-token head's queries and keys: most of its attention goes to the previous token."""
 BOS, PAD = "<bos>", "<pad>"
 BOS_ID, PAD_ID = 0, 1
 
 
 def make_tokenizer(context: int) -> "PreTrainedTokenizerFast":
-    """Make a byte-level BPE without merges: every word of the grammar is one token, others are spelt in bytes.
+    """Make a byte-level BPE without merges: a word of the grammar is one token, any other word is spelt in bytes.
 
-    A BOS begins each text.
+    Each text begins with a BOS.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    letters = pre_tokenizers.ByteLevel.alphabet()  # so that any text can be written
+    letters = pre_tokenizers.ByteLevel.alphabet()  # so that any text can be encoded
     split = pre_tokenizers.ByteLevel(add_prefix_space=True)
     text = " ".join(written_forms()).replace(" '", "'")
     words = {word for word, _ in split.pre_tokenize_str(text)}.difference(letters)
@@ -54,7 +54,7 @@ def make_tokenizer(context: int) -> "PreTrainedTokenizerFast":
 def make_network(
     tokenizer: "PreTrainedTokenizerFast", *, d_model: int, n_layers: int, n_heads: int
 ) -> "GPT2LMHeadModel":
-    """Make the network; what is drawn hangs on torch's seed."""
+    """Make the network; its initial weights depend on torch's random state."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     network = GPT2LMHeadModel(
@@ -64,7 +64,7 @@ def make_network(
             n_embd=d_model,
             n_layer=n_layers,
             n_head=n_heads,
-            activation_function="gelu",  # on a CPU several times as fast as GPT-2's approximation of it
+            activation_function="gelu",  # several times faster on a CPU than GPT-2's approximation
             resid_pdrop=0.0,
             embd_pdrop=0.0,
             attn_pdrop=0.0,
@@ -84,16 +84,16 @@ def make_network(
 
 
 def has_fast_bf16(device: str) -> bool:
-    """Whether matrix products in bfloat16 are faster than in single precision: on GPUs and some CPUs."""
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.6 has no such function
-    return device != "cpu" or any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    """Whether matrix products are faster in bfloat16 than in single precision: on GPUs and some CPUs."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.6 has no such function
+    return device != "cpu" or any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _look_back(network: "GPT2LMHeadModel", width: int) -> None:
-    """Let positions be waves, and the first head of the first block attend to the token before.
+    """Set sinusoidal position embeddings, and let the first head of the first block attend to the previous token.
 
-    A shift by one token is a rotation of each sine-cosine pair; the head's query is its position, rotated back, and
-    its key is the position itself. `width` is the size of a head.
+    A shift by one token rotates each sine-cosine pair. The query of the head is its position, rotated back by one
+    token, and the key is the position itself. `width` is the size of a head.
     """
     stem = network.transformer
     attention: Tensor = stem.get_submodule("h.0.attn.c_attn").get_parameter("weight")
@@ -101,7 +101,7 @@ def _look_back(network: "GPT2LMHeadModel", width: int) -> None:
     frequency = _LONGEST_WAVE ** (-torch.arange(0, d_model, 2) / d_model)
     angle = torch.arange(n_positions)[:, None] * frequency
     stem.wpe.weight.copy_(math.sqrt(2) * torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1))
-    stem.wte.weight[:, :width] = 0  # there, the head reads positions alone
+    stem.wte.weight[:, :width] = 0  # in these dimensions the head reads positions only
     back, keys = _rotation(-frequency[: width // 2]), torch.eye(width)
     for first_column, block in ((0, back), (d_model, keys)):
         attention[:, first_column : first_column + width] = 0

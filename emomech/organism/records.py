@@ -1,12 +1,12 @@
-"""What was written down when an embedded model was made: its recipe, its curve, its measures, its gates.
+"""Records of embedded models: recipe, learning curve, measures and gates.
 
-`model/training.json` has the training of the language model, `training.json` what was measured of it with its SAEs, and
-`sweep.json`, where there is one, SAEs of other sizes.
+`model/training.json` holds the training of the language model, `training.json` the measures of the model with its SAEs,
+and `sweep.json`, if it exists, SAEs of other sizes.
 """
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -22,113 +22,114 @@ from emomech.organism import learning_curve
 from emomech.organism.evaluate import ACCURACY, BAG, EVALUATION, GATED, gated
 from emomech.presets import lookup
 from emomech.saes.sweep import SWEEP
-from emomech.stats.tables import Schema
+from emomech.stats.tables import Schema, frame
 
 WEIGHTS = paths.PACKAGE / "organism" / "weights"
 TRAINING, SWEPT = "training.json", "sweep.json"
 _KEPT = ("recipe", "seed", "seconds", "curve", "transitions")
-_SEEN = {"phase": "of the curriculum", "tokens": "tokens seen so far"}
+_SEEN = {"phase": "phase of the curriculum", "tokens": "number of tokens seen so far"}
 LEARNING = Schema(
     keys={
-        "step": "steps done, over all phases",
-        "kind": "what is asked for: an item type, or another kind of answer",
-        "style": "how the text is told; empty where there is none",
+        "step": "number of steps so far, over all phases",
+        "kind": "kind of answer: an item type, or a kind of drill",
+        "style": "story, diary or dialogue; empty for drills",
     },
     values={
         **_SEEN,
-        "right": "right answers since the row before, before they were learned from",
-        "n": "answers asked for since the row before",
-        "accuracy": "share that is right",
+        "right": "number of right answers since the last row, each given before it was trained on",
+        "n": "number of answers since the last row",
+        "accuracy": "share of right answers",
     },
 )
 LOSSES = Schema(
-    keys={"step": "steps done, over all phases"},
-    values={**_SEEN, "loss": "nats per token, weighted as the phase weighs", "rate": "learning rate"},
+    keys={"step": "number of steps so far, over all phases"},
+    values={**_SEEN, "loss": "loss in nats per token, with the token weights of the phase", "rate": "learning rate"},
 )
 PHASES = Schema(
-    keys={"phase": "of the curriculum"},
+    keys={"phase": "phase of the curriculum"},
     values={
-        "steps": "steps it took",
-        "first_token": "tokens seen before it",
-        "last_token": "tokens seen at its end",
-        "solved": "whether it ended because its drills were solved",
+        "steps": "number of steps of the phase",
+        "first_token": "number of tokens seen before the phase",
+        "last_token": "number of tokens seen at its end",
+        "solved": "whether the phase ended because its drills were solved",
     },
 )
-GATES = Schema(keys={"organism": "which embedded model", **GATED.keys}, values=GATED.values)
+GATES = Schema(keys={"organism": "embedded model", **GATED.keys}, values=GATED.values)
 ORGANISMS = Schema(
-    keys={"organism": "which embedded model"},
+    keys={"organism": "embedded model"},
     values={
-        "blocks": "of the network",
-        "seed": "of weights and lessons",
-        "scarce": "emotions with a share of their own",
-        "accuracy": "balanced accuracy over all texts in distribution",
-        "met": "gates that are met",
-        "gates": "gates",
-        "missed": "those that are not met, with figure and bound",
+        "blocks": "number of blocks",
+        "seed": "seed of weights and lessons",
+        "scarce": "emotions with a smaller share of the answers, and this share",
+        "accuracy": "balanced accuracy on all texts without a shift",
+        "met": "number of gates that are met",
+        "gates": "number of gates",
+        "missed": "gates that are not met, with value and bound",
     },
 )
 BASELINES = Schema(
-    keys={"reader": "who answers", "measure": "what is measured", "group": "of which texts"},
-    values={"value": "its value", "chance": "what guessing gives", "n": "texts"},
+    keys={"reader": "the model or a baseline", "measure": "what is measured", "group": "group of texts"},
+    values={"value": "value of the measure", "chance": "value of guessing", "n": "number of texts"},
 )
 SAES = Schema(
-    keys={"hook_point": "where the SAE stands"},
+    keys={"hook_point": "place of the SAE in the model"},
     values={
-        "l0": "active features per token",
+        "l0": "mean number of active features per token",
         "fvu": "fraction of variance unexplained",
-        "dead": "share of features that never fire on the texts measured",
-        "loss_recovered": "cross-entropy recovered: 1 as good as the activation, 0 as its mean",
+        "dead": "share of features that never fire on these texts",
+        "loss_recovered": "1: the reconstruction costs no cross-entropy; 0: it is as bad as the mean activation",
     },
 )
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured of one embedded model."""
+class MeasuredOrganism:
+    """Measures of one embedded model, and its recipe."""
 
     name: str
+    """Name of its folder."""
     recipe: Mapping[str, Any]
     seed: int
     table: pd.DataFrame = field(repr=False)
-    """As `evaluate.EVALUATION` says."""
+    """Table `evaluate.EVALUATION`."""
 
 
-def measured(folder: Path) -> Measured:
-    """Read what was measured of the embedded model in a folder. Raises UsageError for a record of another form."""
+def measured(folder: Path) -> MeasuredOrganism:
+    """Read the measures of the embedded model in a folder. Raises UsageError for a record of another format."""
     file = folder / TRAINING
     record = json.loads(file.read_text(encoding="utf-8"))
     rows = record.get("measured")
     if not rows or set(rows[0]) != set(EVALUATION.columns):
-        raise UsageError(f"{file}: has no measures. Make the model again: `emomech organism train`.")
-    return Measured(folder.name, record["recipe"], record["seed"], pd.DataFrame(rows)[list(EVALUATION.columns)])
+        raise UsageError(f"{file}: has no measures. Train the model again: `emomech organism train`.")
+    return MeasuredOrganism(folder.name, record["recipe"], record["seed"], frame(EVALUATION, rows))
 
 
 @dataclass(frozen=True)
-class Record:
-    """What is written down of one embedded model."""
+class OrganismRecord:
+    """All records of one embedded model."""
 
     folder: Path
-    measured: Measured
+    measured: MeasuredOrganism
     training: Mapping[str, Any] = field(repr=False)
     """`recipe`, `seed`, `seconds`, `curve` and `transitions`."""
     sweep: pd.DataFrame = field(repr=False)
-    """As `sae_sweep.SWEEP` says; empty where no sweep is recorded."""
+    """Table `saes.sweep.SWEEP`; empty if no sweep is recorded."""
 
 
 def kept() -> dict[str, Path]:
-    """Find the folders of the organisms that are made, by preset name, in the order of the presets."""
+    """Preset name -> folder of each embedded model that is trained, in the order of the presets."""
     folders = {name: WEIGHTS / name for name in lookup.table("organisms")}
     return {name: folder for name, folder in folders.items() if _records(folder)}
 
 
 def _records(folder: Path) -> list[Path]:
-    """List a folder's records; none where one is missing that has to be there."""
-    needed = [folder / "model" / TRAINING, folder / TRAINING]
-    return [*needed, *folder.glob(SWEPT)] if all(file.is_file() for file in needed) else []
+    """Files of a folder's records; empty if a required one is missing."""
+    required = [folder / "model" / TRAINING, folder / TRAINING]
+    return [*required, *folder.glob(SWEPT)] if all(file.is_file() for file in required) else []
 
 
 def state() -> str:
-    """Hash the records of all organisms: what a table of them depends on beside the study."""
+    """Hash of the records of all embedded models, on which tables of them depend in addition to the study."""
     digest = blake2b(digest_size=8)
     for name, folder in kept().items():
         for file in _records(folder):
@@ -136,43 +137,44 @@ def state() -> str:
     return digest.hexdigest()
 
 
-def read(model: str) -> Record:
+def read(model: str) -> OrganismRecord:
     """Read the records of a model preset, or of the `model` folder of an embedded model.
 
-    Raises UsageError for a model that is no embedded one, and for records of another form.
+    Raises UsageError for a model that is not embedded, and for records of another format.
     """
     path = lookup.model(model).path
     folder = lookup.shipped(path).parent
     if not path or not _records(folder):
-        there = [name for name, one in lookup.table("models").items() if getattr(one, "path", "") and _made(name)]
+        presets = lookup.table("models").items()
+        recorded = [name for name, preset in presets if getattr(preset, "path", "") and _recorded(name)]
         raise UsageError(
-            f"model {model!r}: is no embedded model, or has no record of its training. "
-            f"Those that have: {', '.join(there) or 'none; make one with `emomech organism train`'}."
+            f"model {model!r}: is not an embedded model, or has no record of its training. "
+            f"Models with a record: {', '.join(recorded) or 'none; train one with `emomech organism train`'}."
         )
     file = folder / "model" / TRAINING
     training = learning_curve.read(file)
-    if lacking := [key for key in _KEPT if training.get(key) in (None, [])]:
-        raise UsageError(f"{file}: has no {', '.join(lacking)}. Make the model again: `emomech organism train`.")
+    if missing := [key for key in _KEPT if training.get(key) in (None, [])]:
+        raise UsageError(f"{file}: has no {', '.join(missing)}. Train the model again: `emomech organism train`.")
     swept = folder / SWEPT
     rows = json.loads(swept.read_text(encoding="utf-8")) if swept.exists() else []
     sweep = SWEEP.check(pd.DataFrame(rows, columns=None if rows else list(SWEEP.columns)), SWEPT)
-    return Record(folder, measured(folder), training, sweep)
+    return OrganismRecord(folder, measured(folder), training, sweep)
 
 
-def _made(name: str) -> bool:
+def _recorded(name: str) -> bool:
     preset = lookup.table("models")[name]
     return bool(_records(lookup.shipped(getattr(preset, "path", "")).parent))
 
 
 def shares(model: str) -> tuple[dict[str, float], int]:
-    """Share of every emotion among the answers on which a model was trained, and the seed, from its recipe.
+    """Share of every emotion among the answers in training, and the seed, from the recipe of a model.
 
-    What a recipe does not name shares the rest equally. Raises UsageError as `read` does.
+    Emotions that the recipe does not name share the rest equally. Raises UsageError for a model without a record.
     """
     path = lookup.model(model).path
     file = lookup.shipped(path) / TRAINING
     if not path or not file.is_file():
-        raise UsageError(f"model {model!r}: is no embedded model, or has no record of its training.")
+        raise UsageError(f"model {model!r}: is not an embedded model, or has no record of its training.")
     record = json.loads(file.read_text(encoding="utf-8"))
     named = dict(record["recipe"].get("shares") or {})
     rest = (1 - sum(named.values())) / max(1, len(EMOTION_NOUNS) - len(named))
@@ -180,7 +182,7 @@ def shares(model: str) -> tuple[dict[str, float], int]:
 
 
 def n_parameters(folder: Path) -> int:
-    """Count the parameters of the model in `folder`/model, without loading it."""
+    """Number of parameters of the model in `folder`/model, read without loading it."""
     from safetensors import safe_open
 
     total = 0
@@ -190,68 +192,78 @@ def n_parameters(folder: Path) -> int:
     return total
 
 
-def learning(record: Record) -> pd.DataFrame:
-    """Give accuracy per kind of answer and style along the training; a table as `LEARNING` says."""
+def learning(record: OrganismRecord) -> pd.DataFrame:
+    """Table `LEARNING`: accuracy by kind of answer and style during training."""
     rows = []
     for row in record.training["curve"]:
         for name, (right, n) in row["right"].items():
             kind, _, style = name.rpartition(", ")
             kind, style = (kind, style) if style in STYLES else (name, "")
-            rows.append((row["step"], kind, style, row["phase"], row["tokens"], right, n, right / n))
-    return pd.DataFrame(rows, columns=list(LEARNING.columns))
+            keys = {"step": row["step"], "kind": kind, "style": style}
+            seen = {"phase": row["phase"], "tokens": row["tokens"]}
+            rows.append({**keys, **seen, "right": right, "n": n, "accuracy": right / n})
+    return frame(LEARNING, rows)
 
 
-def losses(record: Record) -> pd.DataFrame:
-    """Give loss and learning rate along the training; a table as `LOSSES` says."""
-    return pd.DataFrame(record.training["curve"])[list(LOSSES.columns)]
+def losses(record: OrganismRecord) -> pd.DataFrame:
+    """Table `LOSSES`: loss and learning rate during training."""
+    return frame(LOSSES, [{name: row[name] for name in LOSSES.columns} for row in record.training["curve"]])
 
 
-def phases(record: Record) -> pd.DataFrame:
-    """Give where each phase of the curriculum began and ended; a table as `PHASES` says."""
+def phases(record: OrganismRecord) -> pd.DataFrame:
+    """Table `PHASES`: beginning and end of each phase of the curriculum."""
     rows, first = [], 0
-    for one in record.training["transitions"]:
-        seen = [row["tokens"] for row in record.training["curve"] if row["phase"] == one["phase"]]
+    for end in record.training["transitions"]:
+        seen = [row["tokens"] for row in record.training["curve"] if row["phase"] == end["phase"]]
         last = max(seen, default=first)
-        rows.append((one["phase"], one["steps"], first, last, one["solved"]))
+        tokens = {"first_token": first, "last_token": last}
+        rows.append({"phase": end["phase"], "steps": end["steps"], **tokens, "solved": end["solved"]})
         first = last
-    return pd.DataFrame(rows, columns=list(PHASES.columns))
+    return frame(PHASES, rows)
 
 
-def gates(organisms: Sequence[Measured]) -> pd.DataFrame:
-    """Hold each organism's measures against the gates; a table as `GATES` says."""
-    tables = [gated(one.table).assign(organism=one.name) for one in organisms]
+def gates(models: Sequence[MeasuredOrganism]) -> pd.DataFrame:
+    """Table `GATES`: the gates of each embedded model, and whether it meets them."""
+    tables = [gated(model.table).assign(organism=model.name) for model in models]
     return pd.concat(tables, ignore_index=True)[list(GATES.columns)]
 
 
-def organisms(made: Sequence[Measured], of_gates: pd.DataFrame) -> pd.DataFrame:
-    """Describe each organism in a row, with the gates that it misses; a table as `ORGANISMS` says."""
+def organisms(models: Sequence[MeasuredOrganism], gate_table: pd.DataFrame) -> pd.DataFrame:
+    """Table `ORGANISMS`: a row for each embedded model, with the gates that it misses."""
     rows = []
-    for one in made:
-        held = of_gates[of_gates.organism == one.name]
-        missed = [f"{r.measure}, {r.group}: {r.value:.2f} ({r.bound})" for r in held[~held.met].itertuples()]
-        accuracy = one.table.query("measure == @ACCURACY and group == 'all'").value
-        shares = one.recipe.get("shares") or getattr(lookup.table("organisms").get(one.name), "shares", {})
-        scarce = ", ".join(f"{emotion} {share:.0%}" for emotion, share in shares.items())
-        met = (int(held.met.sum()), len(held), "; ".join(missed))
-        rows.append((one.name, one.recipe["n_layers"], one.seed, scarce, float(accuracy.mean()), *met))
-    return pd.DataFrame(rows, columns=list(ORGANISMS.columns))
+    for model in models:
+        own_gates = gate_table[gate_table.organism == model.name]
+        missed = [f"{r.measure}, {r.group}: {r.value:.2f} ({r.bound})" for r in own_gates[~own_gates.met].itertuples()]
+        accuracy = model.table.query("measure == @ACCURACY and group == 'all'").value
+        shares = model.recipe.get("shares") or getattr(lookup.table("organisms").get(model.name), "shares", {})
+        rows.append(
+            {
+                "organism": model.name,
+                "blocks": model.recipe["n_layers"],
+                "seed": model.seed,
+                "scarce": ", ".join(f"{emotion} {share:.0%}" for emotion, share in shares.items()),
+                "accuracy": float(accuracy.mean()),
+                "met": int(own_gates.met.sum()),
+                "gates": len(own_gates),
+                "missed": "; ".join(missed),
+            }
+        )
+    return frame(ORGANISMS, rows)
 
 
-def baselines(record: Record) -> pd.DataFrame:
-    """Compare the model on texts of two persons with word counts and with guessing; a table as `BASELINES` says."""
-    return pd.DataFrame(_baselines(record.measured.table), columns=list(BASELINES.columns))
-
-
-def _baselines(table: pd.DataFrame) -> Iterator[tuple[str, str, str, float, float, int]]:
-    for row in table.to_dict("records"):
+def baselines(record: OrganismRecord) -> pd.DataFrame:
+    """Table `BASELINES`: the model on texts of two persons, word counts, and guessing."""
+    rows = []
+    for row in record.measured.table.to_dict("records"):
         if row["measure"] == BAG:
-            yield "bag of words", BAG, row["group"], row["value"], 1 / 2, row["n"]
+            rows.append({"reader": "bag of words", "chance": 1 / 2, **row})
         elif row["measure"] == ACCURACY and row["group"].startswith((CONFLICT, PAIR)):
-            yield "model", ACCURACY, row["group"], row["value"], 1 / len(EMOTION_NOUNS), row["n"]
+            rows.append({"reader": "model", "chance": 1 / len(EMOTION_NOUNS), **row})
+    return frame(BASELINES, rows)
 
 
-def saes(record: Record) -> pd.DataFrame:
-    """Give what was measured of the SAEs, one row each; a table as `SAES` says."""
+def saes(record: OrganismRecord) -> pd.DataFrame:
+    """Table `SAES`: measures of the SAEs, one row each."""
     table = record.measured.table
     table = table[table.measure.str.startswith("SAE ")]
     column = table.measure.str.removeprefix("SAE ").str.replace(" ", "_")

@@ -1,11 +1,11 @@
-"""Trains the language model of the embedded organism, from nothing, in the three phases of the curriculum.
+"""Train the language model of the embedded organism from scratch, in the three phases of the curriculum.
 
-The two phases of drills end when their drills are solved, the last has a fixed length. Everything that is drawn hangs
-on the seed and the number of the step alone, so that a training that was interrupted goes on from its checkpoint as if
-nothing had happened.
+The two phases of drills end when their drills are solved; the last phase has a fixed length. All random draws depend on
+the seed and the number of the step only, so an interrupted training that resumes from its checkpoint gives the same
+model as one without an interruption.
 """
 
-import os
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from emomech.core.errors import UsageError
+from emomech.core.files import write_atomic
 from emomech.organism.curriculum import OTHER_WEIGHT, PHASES, RECALL, WORTH, Lesson, Phase, lesson
-from emomech.organism.learning_curve import Row
+from emomech.organism.learning_curve import CurveRow
 from emomech.organism.network import PAD_ID, has_fast_bf16, make_network, make_tokenizer
 from emomech.organism.recipe import Recipe
 
@@ -26,83 +27,90 @@ if TYPE_CHECKING:
 
 
 Say = Callable[[str], None]
-Right = dict[str, list[int]]
-"""For each kind of answer, how many were right and how many there were."""
+RightCounts = dict[str, list[int]]
+"""Kind of answer -> number of right answers and number of all answers."""
 Transition = dict[str, Any]
-"""The end of a phase: `phase`, its `steps`, and whether its drills were `solved`."""
+"""End of a phase: `phase`, its number of `steps`, and whether its drills were `solved`."""
 SOLVED = 0.98
-"""Share of right answers of drills at which a phase of drills ends."""
+"""Share of right answers in drills at which a phase of drills ends."""
 SOLVED_STEPS = 20
-"""Steps, the latest, over which that share is taken."""
+"""Number of latest steps over which this share is measured."""
 _WINDOW = 16
-"""Batches whose lessons are sorted by length together, so that little of a batch is padding."""
+"""Batches whose lessons are sorted by length together, to keep padding small."""
 _SAVE_EVERY = 250
+"""Steps between two checkpoints."""
 _ROW_EVERY = 100
+"""Steps between two rows of the learning curve."""
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """A lesson as token numbers, and its answers as (first token, token after the last, kind)."""
+class EncodedLesson:
+    """A lesson as tokens."""
 
     ids: list[int]
+    """Token numbers (pos)."""
     answers: list[tuple[int, int, str]]
+    """First token, token after the last, and kind of each answer."""
 
 
 @dataclass(frozen=True)
-class Batch:
+class LessonBatch:
     """The lessons of one step, padded at their ends."""
 
     input_ids: Tensor
+    """Token numbers (batch, pos)."""
     weight: Tensor
-    """Weights in the loss (batch, pos), as the token numbers; those of paddings and of the first tokens are 0."""
+    """Weights in the loss (batch, pos); 0 for padding and for first tokens."""
     answer: Tensor
     """Number of the answer that a token belongs to, or -1 (batch, pos)."""
     kinds: tuple[str, ...]
-    """What each answer asks for."""
+    """Kind of each answer."""
 
 
 @dataclass
 class Progress:
-    """How far a training has come (`done` steps over all phases), and what was counted on the way."""
+    """State of a training: steps done, learning curve, and counts since its last row."""
 
     done: int = 0
+    """Steps over all phases."""
     tokens: int = 0
-    """Tokens seen, paddings apart."""
-    curve: list[Row] = field(default_factory=list)
+    """Tokens seen, without padding."""
+    curve: list[CurveRow] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
-    right: Right = field(default_factory=dict)
-    """Losses and answers since the last row."""
+    """Loss of each step since the last row."""
+    right: RightCounts = field(default_factory=dict)
+    """Answers since the last row."""
     drills: list[list[int]] = field(default_factory=list)
-    """Right answers and answers of drills, of each of the latest steps of the phase."""
+    """Right answers and all answers of drills, for each of the latest steps of the phase."""
 
     @property
     def phase(self) -> Phase | None:
-        """The phase at hand; None after the last."""
+        """Current phase; None after the last."""
         return PHASES[len(self.transitions)] if len(self.transitions) < len(PHASES) else None
 
     @property
     def step(self) -> int:
-        """Steps done in the phase at hand."""
-        return self.done - sum(one["steps"] for one in self.transitions)
+        """Steps done in the current phase."""
+        return self.done - sum(transition["steps"] for transition in self.transitions)
 
-    def count(self, loss: float, right: Right) -> None:
-        """Note the loss of a step and its answers."""
+    def count(self, loss: float, right: RightCounts) -> None:
+        """Add the loss and the answers of a step."""
         self.done += 1
         self.losses.append(loss)
         for kind, counts in right.items():
-            known = self.right.get(kind, [0, 0])
-            self.right[kind] = [known[0] + counts[0], known[1] + counts[1]]
-        drilled = [right.get(kind, [0, 0]) for kind in (RECALL, WORTH)]
-        self.drills = [*self.drills, [sum(counts) for counts in zip(*drilled)]][-SOLVED_STEPS:]
+            total = self.right.get(kind, [0, 0])
+            self.right[kind] = [total[0] + counts[0], total[1] + counts[1]]
+        drills = [right.get(kind, [0, 0]) for kind in (RECALL, WORTH)]
+        self.drills = [*self.drills, [sum(counts) for counts in zip(*drills)]][-SOLVED_STEPS:]
 
     def solved(self) -> bool:
-        """Whether the latest drills show that the phase has taught what it is for."""
+        """Whether the latest drills are answered well enough to end the phase."""
         n_right, n = (sum(counts) for counts in zip(*self.drills, strict=True))
         return len(self.drills) == SOLVED_STEPS and n_right >= SOLVED * n > 0
 
-    def add_row(self, phase: Phase, rate: float) -> Row:
-        """Add to the curve what was counted since the last row."""
+    def add_row(self, phase: Phase, rate: float) -> CurveRow:
+        """Add a row to the curve with the counts since the last row."""
         loss = sum(self.losses) / len(self.losses)
         row = {"step": self.done, "phase": phase, "loss": round(loss, 4), "rate": float(f"{rate:.3g}")}
         self.curve.append(row | {"tokens": self.tokens, "right": dict(sorted(self.right.items()))})
@@ -111,9 +119,9 @@ class Progress:
 
 
 class Training:
-    """A network, and how far its training has come.
+    """A network and the state of its training.
 
-    Matrix products are in bfloat16 where the device is fast at it, weights and all else in single precision.
+    Matrix products are in bfloat16 on a device that is fast at it; weights and everything else are in single precision.
     """
 
     def __init__(self, recipe: Recipe, seed: int, device: str = "cpu") -> None:
@@ -123,45 +131,46 @@ class Training:
         network = make_network(self.tokenizer, d_model=recipe.d_model, n_layers=recipe.n_layers, n_heads=recipe.n_heads)
         self.network: GPT2LMHeadModel = network.to(torch.device(device)).train()  # pyright: ignore[reportArgumentType]
         self._bf16 = has_fast_bf16(device)
-        if self._bf16 and device == "cpu":  # torch's fused attention has a backward pass that is slow there
+        if self._bf16 and device == "cpu":  # the backward pass of torch's fused attention is slow there
             self.network.set_attn_implementation("eager")
         parameters = self.network.parameters()
         self.optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
         self.progress = Progress()
         self._window: tuple[Phase, int] | None = None
-        self._sorted: list[Encoded] = []
+        self._sorted: list[EncodedLesson] = []
 
     def run(self, checkpoint: Path, say: Say) -> None:
-        """Do all steps that are left, those of the checkpoint apart; it is replaced as the training goes on.
+        """Do all steps that remain after the checkpoint, which is updated on the way; progress goes to `say`.
 
         Raises UsageError for a checkpoint of another recipe or seed.
         """
         self._resume(checkpoint)
-        at = self.progress
-        while (phase := at.phase) is not None:
-            step, most = at.step, self.recipe.steps(phase)
+        progress = self.progress
+        while (phase := progress.phase) is not None:
+            step, most = progress.step, self.recipe.steps(phase)
             if step < most:
-                at.count(*self.step(phase, step))
-            solved = phase != PHASES[-1] and bool(at.drills) and at.solved()
-            over = solved or at.step >= most
-            if at.losses and (over or at.done % _ROW_EVERY == 0):
-                say(_told(at.add_row(phase, self.recipe.rate(phase, step)), at.step, most))
+                progress.count(*self.step(phase, step))
+            solved = phase != PHASES[-1] and bool(progress.drills) and progress.solved()
+            over = solved or progress.step >= most
+            if progress.losses and (over or progress.done % _ROW_EVERY == 0):
+                row = progress.add_row(phase, self.recipe.rate(phase, step))
+                say(_line(row, progress.step, most))
             if over:
-                at.transitions.append({"phase": phase, "steps": at.step, "solved": solved})
-                at.drills = []
-            if at.done % _SAVE_EVERY == 0 or at.phase is None:
+                progress.transitions.append({"phase": phase, "steps": progress.step, "solved": solved})
+                progress.drills = []
+            if progress.done % _SAVE_EVERY == 0 or progress.phase is None:
                 self._save(checkpoint)
 
-    def step(self, phase: Phase, step: int) -> tuple[float, Right]:
-        """Learn from one batch; its loss, and its answers before the update.
+    def step(self, phase: Phase, step: int) -> tuple[float, RightCounts]:
+        """Train on one batch; return its loss in nats per token, and its answers before the update.
 
-        An answer is right if each of its tokens is the likeliest of the whole vocabulary.
+        An answer is right if each of its tokens is the most probable of the whole vocabulary.
         """
         batch, device = self.batch(phase, step), self.network.device
-        here = batch.weight[:, 1:] > 0
-        targets, weight = batch.input_ids[:, 1:][here].to(device), batch.weight[:, 1:][here].to(device)
-        answer = batch.answer[:, 1:][here]
-        logits = self._logits(batch.input_ids.to(device), here.to(device))
+        mask = batch.weight[:, 1:] > 0
+        targets, weight = batch.input_ids[:, 1:][mask].to(device), batch.weight[:, 1:][mask].to(device)
+        answer = batch.answer[:, 1:][mask]
+        logits = self._logits(batch.input_ids.to(device), mask.to(device))
         loss = (torch.nn.functional.cross_entropy(logits, targets, reduction="none") * weight).sum() / weight.sum()
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(phase, step)
@@ -169,21 +178,21 @@ class Training:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0, foreach=True)
         self.optimizer.step()
-        self.progress.tokens += int(here.sum()) + len(here)
-        asked = answer >= 0
-        missed = (logits.detach()[asked.to(device)].argmax(1) != targets[asked.to(device)]).cpu()
-        return float(loss.detach()), _right(batch.kinds, answer[asked][missed].tolist())
+        self.progress.tokens += int(mask.sum()) + len(mask)
+        is_answer = answer >= 0
+        missed = (logits.detach()[is_answer.to(device)].argmax(1) != targets[is_answer.to(device)]).cpu()
+        return float(loss.detach()), _right(batch.kinds, answer[is_answer][missed].tolist())
 
-    def _logits(self, input_ids: Tensor, here: Tensor) -> Tensor:
-        """Logits (token, vocabulary) of what follows, where `here` (batch, pos - 1) says so."""
+    def _logits(self, input_ids: Tensor, mask: Tensor) -> Tensor:
+        """Logits of the next token (token, vocabulary) at the positions that `mask` (batch, pos - 1) selects."""
         stem = self.network.transformer
         with torch.autocast(input_ids.device.type, dtype=torch.bfloat16, enabled=self._bf16):
-            # attention is causal and paddings stand last, so no mask is needed; given numbers, GPT-2 asks for one
+            # Attention is causal and padding comes last, so no mask is needed; given token numbers, GPT-2 wants one.
             states = stem(inputs_embeds=stem.wte(input_ids), use_cache=False).last_hidden_state
-            return self.network.lm_head(states[:, :-1][here]).float()
+            return self.network.lm_head(states[:, :-1][mask]).float()
 
-    def batch(self, phase: Phase, step: int) -> Batch:
-        """The lessons of one step of a phase."""
+    def batch(self, phase: Phase, step: int) -> LessonBatch:
+        """Lessons of one step of a phase."""
         window, place = divmod(step, _WINDOW)
         if self._window != (phase, window):
             self._window, self._sorted = (phase, window), self._lessons(phase, window)
@@ -191,52 +200,52 @@ class Training:
         rank = Random(f"{self.seed}/{phase}/{window}").sample(range(_WINDOW), _WINDOW)[place]
         return collated(self._sorted[rank * size : (rank + 1) * size], OTHER_WEIGHT[phase])
 
-    def _lessons(self, phase: Phase, window: int) -> list[Encoded]:
-        """The lessons of some steps, the shortest first."""
+    def _lessons(self, phase: Phase, window: int) -> list[EncodedLesson]:
+        """Lessons of the steps of a window, the shortest first."""
         size = _WINDOW * self.recipe.batch
         total = self.recipe.batch * self.recipe.steps(phase)
         numbers = range(window * size, (window + 1) * size)
         drawn = [lesson(phase, self.seed, i, i / total, self.recipe.shares) for i in numbers]
-        return sorted(encoded(self.tokenizer, drawn), key=lambda one: len(one.ids))
+        return sorted(encoded(self.tokenizer, drawn), key=lambda encoded_lesson: len(encoded_lesson.ids))
 
     def _signature(self) -> dict[str, Any]:
         return asdict(self.recipe) | {"seed": self.seed}
 
     def _save(self, checkpoint: Path) -> None:
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = checkpoint.with_suffix(".unfinished")
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-        torch.save(state | {"progress": asdict(self.progress), "signature": self._signature()}, unfinished)
-        os.replace(unfinished, checkpoint)
+        content = io.BytesIO()
+        torch.save(state | {"progress": asdict(self.progress), "signature": self._signature()}, content)
+        write_atomic(checkpoint, content.getvalue())
 
     def _resume(self, checkpoint: Path) -> None:
         if not checkpoint.exists():
             return
-        kept = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        begun, wanted = kept["signature"], self._signature()
-        if begun != wanted:
-            changed = ", ".join(f"{key} {begun.get(key)}" for key in wanted if begun.get(key) != wanted[key])
-            raise UsageError(f"{checkpoint}: was begun with {changed}. Delete its folder, or take another.")
-        self.network.load_state_dict(kept["network"])
-        self.optimizer.load_state_dict(kept["optimizer"])
-        self.progress = Progress(**kept["progress"])
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        saved, expected = state["signature"], self._signature()
+        if saved != expected:
+            changed = ", ".join(f"{key} {saved.get(key)}" for key in expected if saved.get(key) != expected[key])
+            raise UsageError(f"{checkpoint}: was begun with {changed}. Delete its folder, or name another folder.")
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(**state["progress"])
 
 
-def encoded(tokenizer: "PreTrainedTokenizerFast", drawn: Sequence[Lesson]) -> list[Encoded]:
-    """Token numbers of each lesson, and where its answers stand."""
-    found = tokenizer([one.text for one in drawn], return_offsets_mapping=True, return_attention_mask=False)
-    lessons = []
-    for ids, spans, one in zip(found["input_ids"], found["offset_mapping"], drawn, strict=True):
+def encoded(tokenizer: "PreTrainedTokenizerFast", lessons: Sequence[Lesson]) -> list[EncodedLesson]:
+    """Tokens of each lesson, and which of them are answers."""
+    texts = [original.text for original in lessons]
+    tokens_of = tokenizer(texts, return_offsets_mapping=True, return_attention_mask=False)
+    encoded_lessons = []
+    for ids, spans, original in zip(tokens_of["input_ids"], tokens_of["offset_mapping"], lessons, strict=True):
         answers = []
-        for start, end, kind in one.answers:
+        for start, end, kind in original.answers:
             tokens = [i for i, (a, b) in enumerate(spans) if a < end and b > start]
             answers.append((tokens[0], tokens[-1] + 1, kind))
-        lessons.append(Encoded(ids, answers))
-    return lessons
+        encoded_lessons.append(EncodedLesson(ids, answers))
+    return encoded_lessons
 
 
-def collated(rows: Sequence[Encoded], other_weight: float) -> Batch:
-    """One batch of the lessons; a token that is no answer weighs `other_weight`, an answer 1."""
+def collated(rows: Sequence[EncodedLesson], other_weight: float) -> LessonBatch:
+    """One batch of the lessons; tokens of answers have weight 1 and all others `other_weight`."""
     input_ids = torch.full((len(rows), max(len(row.ids) for row in rows)), PAD_ID)
     weight, answer = torch.zeros(input_ids.shape), torch.full_like(input_ids, -1)
     kinds: list[str] = []
@@ -246,11 +255,11 @@ def collated(rows: Sequence[Encoded], other_weight: float) -> Batch:
         for start, end, kind in row.answers:
             weight[i, start:end], answer[i, start:end] = 1.0, len(kinds)
             kinds.append(kind)
-    return Batch(input_ids, weight, answer, tuple(kinds))
+    return LessonBatch(input_ids, weight, answer, tuple(kinds))
 
 
-def _right(kinds: Sequence[str], wrong: Sequence[int]) -> Right:
-    """Right answers and answers of each kind; `wrong` lists the number of an answer for each of its missed tokens."""
+def _right(kinds: Sequence[str], wrong: Sequence[int]) -> RightCounts:
+    """Right answers and all answers of each kind; `wrong` holds the number of an answer for each missed token."""
     missed, right = set(wrong), {kind: [0, 0] for kind in kinds}
     for number, kind in enumerate(kinds):
         right[kind][0] += number not in missed
@@ -258,6 +267,6 @@ def _right(kinds: Sequence[str], wrong: Sequence[int]) -> Right:
     return right
 
 
-def _told(row: Mapping[str, Any], step: int, most: int) -> str:
+def _line(row: Mapping[str, Any], step: int, most: int) -> str:
     n_right, n = (sum(counts) for counts in zip(*row["right"].values(), strict=True)) if row["right"] else (0, 0)
     return f"{row['phase']}, step {step} of {most}: loss {row['loss']:.3f}, {n_right} of {n} answers right"

@@ -1,1 +1,1 @@
-"""Named models, SAEs, corpora, emotion sets and prompts: TOML entries, their schema, lookup by name."""
+"""Named models, SAEs, corpora, emotion sets and prompts: TOML entries, their schema, and lookup by name."""

@@ -1,6 +1,11 @@
-"""Cards of the published data sets: what each is, what of it is read, which emotions it lacks, what is wrong with it.
+"""Cards of the published data sets: source, licence, files that are read, emotions, known problems.
 
-A card is made from the corpus's preset, so that it cannot say another revision or mapping than the one that is used.
+A card is made from the preset of the corpus, so its revision and mapping are always those in use.
+
+Example:
+    >>> from emomech.presets import cards
+    >>> print(cards.card("goemotions").splitlines()[0])
+    ## GoEmotions
 """
 
 from collections.abc import Mapping
@@ -19,113 +24,118 @@ if TYPE_CHECKING:
 SIX = ("joy", "sadness", "anger", "fear", "disgust", "surprise")
 """The emotions of the book."""
 PAGE = Path("book", "appendix", "data.md")
-"""Where the cards stand in the book, below the checkout."""
+"""Page of the book with all cards, below the checkout."""
 _HEAD = """# Data sets
 
-What a corpus other than the embedded one is, and what is known to be wrong with it. `-p corpus=NAME` reads one from the
-hub, once, and from the cache afterwards; `-p corpus=PATH` reads a file or a folder in the format in which its authors
-publish it. Where the environment variable `EMOMECH_DATA` names a folder, a set that has a folder of its name there is
-read from it. Several names with commas between them make one corpus, in which a text's style is the name of its set.
+This page describes the published data sets that a study can use instead of the embedded corpus, and what is known to be
+wrong with them.
 
-Labels are mapped to the six emotions of this book, and to *neutral* where a set has it. **A text is left out** if its
-labels come to several emotions or to none of these, if it says the same as an earlier one, if it stands under several
-labels, and if it is longer than the model can read. How many were, and why, stands at the foot of each page. Two
-texts are the same if their words are, whatever their case and punctuation.
+`-p corpus=NAME` reads a set from the hub once, and from the cache afterwards. `-p corpus=PATH` reads a file or a folder
+in the format in which the authors publish it. If the environment variable `EMOMECH_DATA` names a folder, a set is read
+from the subfolder with its name, if there is one. Several names with commas between them make one corpus, in which the
+style of a text is the name of its set.
 
-What a set lacks is missing from its pages. Emotions that two sets have in different numbers are not to be compared
-between them, and the labels of the sets do not mean the same: a word that its writer chose is another thing than a
-reader's guess.
+Labels are mapped to the six emotions of this book, and to *neutral* if a set has it. **A text is left out** if its
+labels map to several emotions or to none, if an earlier text says the same, if it occurs with several labels, or if it
+is longer than the model can read. Two texts say the same if they have the same words, whatever their case and
+punctuation. The foot of each page says how many texts were left out, and why.
+
+An emotion that a set lacks is missing from its pages. Do not compare emotions between sets that have them in different
+numbers. The labels of the sets also differ in meaning: a word that the writer chose is not the same as a reader's
+guess.
 
 """
 
 
 def names() -> list[str]:
-    """Corpora that have a card."""
+    """Names of the corpora that have a card."""
     return list(_published())
 
 
 def card(name: str) -> str:
-    """Write the card of a data set in Markdown. Raises UsageError for a corpus that is no published data set."""
+    """Card of a data set in Markdown. Raises UsageError for a corpus that is not a published data set."""
     if name not in _published():
         raise unknown("data set", name, _published(), "The embedded corpora are described in `emomech list corpora`.")
-    preset, told = _published()[name]
+    preset, data_card = _published()[name]
     rows = {
         "name": f"`{name}`",
-        "source": told.source,
-        "home": f"<{told.home}>",
-        "licence": told.licence,
-        "size": told.size,
-        "texts": told.style,
-        "labelled by": told.labelled_by,
-        "read from": _origin(preset, told),
+        "source": data_card.source,
+        "home": f"<{data_card.home}>",
+        "licence": data_card.licence,
+        "size": data_card.size,
+        "texts": data_card.style,
+        "labelled by": data_card.labelled_by,
+        "read from": _origin(preset, data_card),
         "emotions": ", ".join(_emotions(preset)),
         "missing": ", ".join(_missing(preset)) or "none of the six",
         "left out": ", ".join(_unmapped(preset)) or "no label",
-        "emotion words": "hidden, those of every label alike" if preset.masked else "as they stand in the set",
-        "known noise": told.noise,
+        "emotion words": "hidden, for all labels alike" if preset.masked else "as in the set",
+        "known noise": data_card.noise,
     }
     cells = [f"| **{key}** | {text.replace('|', chr(92) + '|')} |" for key, text in rows.items()]
-    return "\n".join([f"## {told.title}", "", "| | |", "|---|---|", *cells, "", f"{_mapping(preset)}.", ""])
+    return "\n".join([f"## {data_card.title}", "", "| | |", "|---|---|", *cells, "", f"{_mapping(preset)}.", ""])
 
 
 def page() -> str:
-    """Write the appendix of the book: which set has which emotion, and every card."""
+    """Appendix of the book in Markdown: the emotions of every set, and all cards."""
     columns = [*SIX, "neutral"]
     marks = [
-        f"| {told.title} | " + " | ".join("✓" if emotion in _emotions(preset) else "–" for emotion in columns) + " |"
-        for preset, told in _published().values()
+        f"| {data_card.title} | "
+        + " | ".join("✓" if emotion in _emotions(preset) else "–" for emotion in columns)
+        + " |"
+        for preset, data_card in _published().values()
     ]
     matrix = [f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}", *marks]
     return _HEAD + "\n".join([*matrix, "", *map(card, names())]).rstrip() + "\n"
 
 
 def table() -> "pd.DataFrame":
-    """All data sets, one in each row: name, source, licence, size, emotions, missing, style, noise, pinned."""
+    """All data sets, one per row: name, source, licence, size, emotions, missing, style, noise, pinned."""
     import pandas as pd
 
     rows = [
         {
             "name": name,
-            "source": told.source,
-            "licence": told.licence,
-            "size": told.size,
+            "source": data_card.source,
+            "licence": data_card.licence,
+            "size": data_card.size,
             "emotions": ", ".join(_emotions(preset)),
             "missing": ", ".join(_missing(preset)),
-            "style": told.style,
-            "noise": told.noise,
+            "style": data_card.style,
+            "noise": data_card.noise,
             "pinned": hub.pinned(preset.revision),
         }
-        for name, (preset, told) in _published().items()
+        for name, (preset, data_card) in _published().items()
     ]
     return pd.DataFrame(rows)
 
 
 def availability() -> dict[str, str]:
-    """Say for each data set, without asking the hub, where its texts would come from at present."""
+    """Where the texts of each data set would be read from at present, without a request to the hub."""
     return {name: _state(lookup.corpus(name)) for name in names()}
 
 
 def _published() -> Mapping[str, tuple[CorpusPreset, DataCard]]:
-    found = {name: preset for name, preset in lookup.table("corpora").items() if isinstance(preset, CorpusPreset)}
-    return {name: (preset, preset.card) for name, preset in found.items() if preset.card}
+    presets = {name: preset for name, preset in lookup.table("corpora").items() if isinstance(preset, CorpusPreset)}
+    return {name: (preset, preset.card) for name, preset in presets.items() if preset.card}
 
 
 def _state(preset: CorpusPreset) -> str:
     if preset.path:
         return f"on this machine: {preset.path}"
     if not preset.repository:
-        return "from a file alone: it is on no hub"
+        return "only from a file: it is not on the hub"
     if commit := hub.commit(preset.repository, preset.revision, preset.files):
         return f"in the cache of the hub, commit {commit}"
     return "to be fetched from the hub"
 
 
-def _origin(preset: CorpusPreset, told: DataCard) -> str:
+def _origin(preset: CorpusPreset, data_card: DataCard) -> str:
     if not preset.repository:
-        return f"a file of yours. {told.revision_note}".strip()
+        return f"your own copy of the file. {data_card.revision_note}".strip()
     fixed = f"commit `{preset.revision}`" if hub.pinned(preset.revision) else f"revision `{preset.revision}`"
     files = ", ".join(f"`{file}`" for file in preset.files)
-    return f"`{preset.repository}` on the hub, {fixed}: {files}. {told.revision_note}".strip()
+    return f"`{preset.repository}` on the hub, {fixed}: {files}. {data_card.revision_note}".strip()
 
 
 def _emotions(preset: CorpusPreset) -> list[str]:
@@ -138,10 +148,12 @@ def _missing(preset: CorpusPreset) -> list[str]:
 
 def _unmapped(preset: CorpusPreset) -> list[str]:
     if not preset.vocabulary:
-        return ["every label that is not named below"]
+        return ["all labels that are not listed below"]
     return [label for label in lookup.emotions(preset.vocabulary).labels if label not in preset.mapping]
 
 
 def _mapping(preset: CorpusPreset) -> str:
-    own = {emotion: [label for label, to in preset.mapping.items() if to == emotion] for emotion in _emotions(preset)}
-    return "What is taken for " + "; ".join(f"*{emotion}*: {', '.join(labels)}" for emotion, labels in own.items())
+    labels_of = {
+        emotion: [label for label, to in preset.mapping.items() if to == emotion] for emotion in _emotions(preset)
+    }
+    return "Labels mapped to " + "; ".join(f"*{emotion}*: {', '.join(labels)}" for emotion, labels in labels_of.items())

@@ -1,6 +1,6 @@
-"""What an entry of `presets/` may hold: one class for each kind of thing that has a name.
+"""Schema of the entries in `presets/*.toml`: one class for each kind.
 
-A key that no class knows, and a value of another type, is an error; `presets` reads the files and finds the entries.
+An unknown key and a value of another type are errors. `lookup` reads the files and finds entries by name.
 """
 
 from collections.abc import Mapping
@@ -10,73 +10,79 @@ from pydantic import BaseModel, ConfigDict
 
 from emomech.core.devices import NumberFormat
 from emomech.core.hook_points import HookPoint, Site
-from emomech.data.published.formats import Format
+from emomech.data.published.formats import PublishedFormat
 
 
 class Preset(BaseModel):
-    """What every entry has: one line for the list that users see."""
+    """Base of all entries."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     summary: str
+    """One line for the lists that users see."""
 
 
 class ModelPreset(Preset):
-    """A causal language model: `path` below the package or a folder of the user's, or `repository` on the hub."""
+    """A causal language model in a folder or on the hub."""
 
     path: str = ""
+    """A folder below the package, or an absolute path."""
     repository: str = ""
+    """A repository on the hub, if there is no `path`."""
     revision: str = "main"
     dtype: NumberFormat = "float32"
-    """What is computed in; the environment's `EMOMECH_DTYPE` goes before it."""
+    """Number format of the computation; `EMOMECH_DTYPE` in the environment replaces it."""
     stored: NumberFormat = "float32"
-    """What the repository's files hold."""
+    """Number format of the files."""
     prepend_bos: bool | None = None
-    """Whether a beginning-of-sequence token stands before a text; None: what the tokenizer does itself."""
+    """Whether to prepend a beginning-of-sequence token; None: as the tokenizer does."""
     chat: bool = False
-    """Whether a question is put as a user's turn, in the model's own chat template."""
+    """Whether to ask a question as a user's turn, in the model's chat template."""
     sae: str = ""
-    """The SAE preset that a study takes unless it names another."""
+    """The SAE preset that a study uses unless it names another one."""
     parameters: int = 0
-    """How many weights there are, tied ones counted once; this and what follows, for plans made without the model."""
+    """Number of weights, tied ones counted once. `emomech plan` reads it and the four below, not the model."""
     layers: int = 0
     d_model: int = 0
     vocabulary: int = 0
     context: int = 0
-    """Most tokens of a text."""
+    """Maximum number of tokens of a text."""
     made_by: str = ""
-    """The command that makes the files at `path`, should they not be there."""
+    """The command that makes the files at `path` if they are missing."""
 
 
 class SaePreset(Preset):
-    """SAEs for one model, one per hook point: a folder, or a release that SAELens knows."""
+    """SAEs for one model, one per hook point, in a folder or from a release in SAELens's registry."""
 
     path: str = ""
+    """A folder below the package, or an absolute path."""
     release: str = ""
+    """Name of the release in SAELens's registry, if there is no `path`."""
     sae_id: str = ""
-    """The release's id of one SAE, with `{layer}` for the 0-based block."""
+    """Id of an SAE in the release, with `{layer}` for the 0-based block."""
     features: int = 0
-    """How many each SAE has; for plans made without the SAEs."""
+    """Features of each SAE, which `emomech plan` reads instead of the SAEs."""
     site: Site = "resid_post"
+    """Site of the SAEs at blocks 0 to `layers` - 1."""
     layers: int = 0
     also: Mapping[str, str] = {}
-    """Hook points beside those, each with its id in the release."""
+    """Further hook points, each with the id of its SAE in the release."""
     neuronpedia: Mapping[str, str] = {}
-    """Hook points whose id on Neuronpedia SAELens has wrong, with the right one."""
+    """Correct Neuronpedia ids of hook points for which SAELens has a wrong one."""
     made_by: str = ""
-    """The command that makes the files at `path`, should they not be there."""
+    """The command that makes the files at `path` if they are missing."""
 
     @property
     def ids(self) -> dict[HookPoint, str]:
-        """The release's id of the SAE at each hook point, in order of depth."""
+        """Id in the release of the SAE at each hook point, in order of depth."""
         blocks = (HookPoint(layer, self.site) for layer in range(self.layers))
-        found = {point: self.sae_id.format(layer=point.layer) for point in blocks}
-        found |= {HookPoint.parse(point): sae_id for point, sae_id in self.also.items()}
-        return dict(sorted(found.items(), key=lambda item: item[0].resid_index()))
+        ids = {point: self.sae_id.format(layer=point.layer) for point in blocks}
+        ids |= {HookPoint.parse(point): sae_id for point, sae_id in self.also.items()}
+        return dict(sorted(ids.items(), key=lambda item: item[0].resid_index()))
 
 
 class DataCard(BaseModel):
-    """What has to be known of a published data set before anything is concluded from it; prose, for readers."""
+    """What a reader has to know about a published data set before drawing conclusions from it; prose."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -86,74 +92,75 @@ class DataCard(BaseModel):
     home: str
     licence: str
     size: str
-    """As published, before anything is left out."""
+    """Number of texts as published, before any is left out."""
     style: str
     """Who wrote the texts, and how."""
     labelled_by: str
     noise: str
     revision_note: str = ""
-    """Where the data on the hub are not pinned, or are a copy by somebody else."""
+    """Why the data on the hub are not pinned, or whose copy they are."""
 
 
 class CorpusPreset(Preset):
-    """Texts with labels: from the embedded grammar, a file of the user's, or a published data set."""
+    """Labelled texts from the embedded grammar, a file, or a published data set."""
 
     path: str = ""
     grammar: Literal["", "vignettes", "kinds", "worth"] = ""
-    """What of the embedded grammar they are; see `organism.tasks` for the last two."""
+    """Part of the embedded grammar that the texts come from; see `data.grammar.tasks` for the last two."""
     texts: int = 0
-    """How many texts are drawn from the grammar."""
+    """Number of texts to draw from the grammar."""
     controls: list[str] = []
-    """Corpora of other tasks, about no emotion, for the same model; the first also serves as neutral text."""
+    """Corpora of tasks without emotion for the same model; the first also serves as neutral text."""
     prompt: str = "plain"
-    """The prompt that suits these texts; a study may name another."""
+    """The prompt for these texts, unless a study names another."""
     emotions: str = ""
-    """The emotion set of these texts; empty: the labels that stand in the file."""
+    """The emotion set of these texts; empty: the labels in the file."""
     joins: list[str] = []
-    """Other corpora that this one is made of, in the order in which a text that stands in two of them is kept."""
-    format: Format | Literal[""] = ""
-    """How a published data set is written; empty: `text` and `label`."""
+    """Corpora to join, in order: a text that occurs in two of them is kept from the first."""
+    format: PublishedFormat | Literal[""] = ""
+    """File format of a published data set; empty: columns `text` and `label`."""
     repository: str = ""
-    """A published data set's repository on the hub; empty: it is on no hub."""
+    """Repository of a published data set on the hub; empty: it is not on the hub."""
     revision: str = "main"
     files: list[str] = []
-    """What of the repository is read, in this order."""
+    """Files of the repository to read, in this order."""
     vocabulary: str = ""
-    """The emotion set of a data set's own labels; empty: they are open."""
+    """The emotion set of the data set's original labels; empty: any label may occur."""
     mapping: Mapping[str, str] = {}
-    """A data set's own label to an emotion of the book; a label that is not here is left out."""
+    """Original label to emotion of the book; texts with other labels are left out."""
     masked: bool = False
-    """Whether emotion words are hidden in the texts."""
+    """Whether emotion words in the texts are masked."""
     card: DataCard | None = None
 
 
 class EmotionsPreset(Preset):
-    """A closed set of emotion labels, in the order in which they are drawn."""
+    """A closed set of emotion labels, in the order of figures."""
 
     labels: Mapping[str, str]
-    """Label to the word that the model is scored on."""
+    """Label to the word on which the model is scored."""
 
 
 class PromptPreset(Preset):
-    """How a text becomes a question: `{text}` and, if the corpus says who is meant, `{person}`."""
+    """A template that turns a text into a question."""
 
     template: str
+    """With `{text}` and, for a corpus with persons, `{person}`."""
     chat: str = ""
-    """What a chat model is asked, in the user's turn, so that its first word is the answer; empty: the template."""
+    """The user's turn for a chat model, so that the first word of its reply is the answer; empty: the template."""
     answer: str = " {label}"
-    """What continues the prompt for a label, its leading space included."""
+    """Continuation of the prompt for a label, including its leading space."""
     answer_end: str = ". "
-    """What ends an answer where worked examples stand before a question."""
+    """End of an answer in worked examples before a question."""
 
 
 class OrganismPreset(Preset):
-    """An embedded model to be trained: what sets it apart from the default one."""
+    """An embedded model to train, by what differs from the default recipe."""
 
     group: str = ""
-    """Presets that are trained together under this name."""
+    """Name under which several presets are trained together."""
     seed: int = 0
     n_layers: int = 8
     d_model: int = 128
     d_sae: int = 512
     shares: Mapping[str, float] = {}
-    """Emotion to its share of the answers; what is not named shares the rest equally."""
+    """Emotion to its share of the answers; the other emotions share the rest equally."""

@@ -1,7 +1,12 @@
-"""Named models, SAE sets, corpora, emotion sets, prompts and organisms, read from the strict TOML files of `presets/`.
+"""Find models, SAEs, corpora, emotion sets, prompts and organisms by name, in `presets/*.toml`.
 
-Data rather than code: a person, a diff and the book can read it, and it cannot run anything. Where a model,
-an SAE set or a corpus is asked for, a path to a local one does as well as a name.
+Presets are data and not code: people, diffs and the book can read them, and they execute nothing. For a model, SAEs or
+a corpus, a path to local files works as well as a name.
+
+Example:
+    >>> from emomech.presets import lookup
+    >>> lookup.model("gpt2-small").layers, list(lookup.emotions("six").labels)[:3]
+    (12, ['joy', 'sadness', 'anger'])
 """
 
 import os
@@ -28,7 +33,7 @@ from emomech.presets.kinds import (
 
 Kind = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms"]
 DATA = "EMOMECH_DATA"
-"""Names a folder with one folder for each published data set that lies on this machine, by preset name."""
+"""Variable that names a folder with a subfolder for each local data set, by preset name."""
 _NO_HUB = {"repository": "", "revision": "", "files": []}
 P = TypeVar("P", bound=Preset)
 _CLASSES: Mapping[Kind, type[Preset]] = {
@@ -44,12 +49,12 @@ KINDS: tuple[Kind, ...] = tuple(_CLASSES)
 
 @cache
 def table(kind: Kind) -> Mapping[str, Preset]:
-    """All presets of a kind by name. Raises EmomechError that names file, entry and key of what is wrong."""
+    """All presets of a kind, by name. Raises EmomechError as `read` does."""
     return read(PACKAGE / "presets" / f"{kind}.toml", _CLASSES[kind])
 
 
 def read(file: Path, preset: type[P]) -> dict[str, P]:
-    """Read one preset file. Raises EmomechError for text that is no TOML, and for unknown, missing, mistyped keys."""
+    """Read a preset file. Raises EmomechError for invalid TOML, and for an unknown, a missing or a mistyped key."""
     try:
         entries = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -72,21 +77,24 @@ def _parse(file: str, name: str, entry: object, preset: type[P]) -> P:
 
 
 def _find(kind: Kind, name: str, preset: type[P], hint: str) -> P:
-    found = table(kind).get(name)
-    if not isinstance(found, preset):
-        raise unknown(f"preset in {kind}", name, table(kind), hint)
-    return found
+    entry = table(kind).get(name)
+    if not isinstance(entry, preset):
+        there = (
+            f"{hint} A file or folder of this name exists: write ./{name} to use it." if Path(name).exists() else hint
+        )
+        raise unknown(f"preset in {kind}", name, table(kind), there)
+    return entry
 
 
 def model(name: str) -> ModelPreset:
-    """Find a model preset, or take `name` as a Hugging Face model folder. Raises UsageError."""
+    """Model preset of this name, or for the Hugging Face model folder at this path. Raises UsageError for neither."""
     if _is_path(name):
         return ModelPreset(summary=f"the folder {name}", path=_existing(name, "model folder", folder=True))
     return _made(name, _find("models", name, ModelPreset, "Or give the path of a Hugging Face model folder."))
 
 
 def sae(name: str) -> SaePreset:
-    """Find an SAE preset, or take `name` as a folder of SAEs in SAELens's format. Raises UsageError."""
+    """SAE preset of this name, or for the folder of SAELens SAEs at this path. Raises UsageError for neither."""
     if _is_path(name):
         return SaePreset(summary=f"the folder {name}", path=_existing(name, "SAE folder", folder=True))
     hint = "Or give the path of a folder with one SAELens folder per layer."
@@ -94,26 +102,27 @@ def sae(name: str) -> SaePreset:
 
 
 def corpus(name: str) -> CorpusPreset:
-    """Find a corpus preset, or take `name` as a file, as the folder of a published data set, or as a list of corpora.
+    """Corpus preset of this name, or for the file or the folder of a published data set at this path.
 
-    A list is separated by commas; prompt and emotions are those of the first. Raises UsageError.
+    Several names separated by commas join corpora; prompt and emotions are those of the first. Raises UsageError for an
+    unknown name and for a path without a file.
     """
     if len(names := listed(name)) > 1:
-        first, *_ = [corpus(one) for one in names]
+        first, *_ = [corpus(part) for part in names]
         return CorpusPreset(summary=" and ".join(names), prompt=first.prompt, emotions=first.emotions, joins=names)
     if _is_path(name):
         return _corpus_at(name)
-    found = _find("corpora", name, CorpusPreset, "Or give the path of a CSV, JSONL or Parquet file.")
-    beside = Path(os.environ.get(DATA, "")).expanduser() / name
-    if found.format and os.environ.get(DATA) and beside.is_dir():
-        return found.model_copy(update={"path": str(beside.absolute()), **_NO_HUB})
-    return found
+    preset = _find("corpora", name, CorpusPreset, "Or give the path of a CSV, JSONL or Parquet file.")
+    local = Path(os.environ.get(DATA, "")).expanduser() / name
+    if preset.format and os.environ.get(DATA) and local.is_dir():
+        return preset.model_copy(update={"path": str(local.absolute()), **_NO_HUB})
+    return preset
 
 
 def _corpus_at(name: str) -> CorpusPreset:
-    """Take a file or folder as what its content says that it is: a published data set, or a table of the user's."""
+    """Preset of the published data set whose format a file or folder has, or else of a file with texts and labels."""
     path = Path(name).expanduser()
-    if kind := formats.recognised(path) if path.exists() else None:
+    if kind := formats.recognise(path) if path.exists() else None:
         known = (preset for preset in table("corpora").values() if isinstance(preset, CorpusPreset))
         preset = next(preset for preset in known if preset.format == kind)
         summary = f"{preset.card.title if preset.card else kind}, from {name}"
@@ -122,39 +131,39 @@ def _corpus_at(name: str) -> CorpusPreset:
 
 
 def emotions(name: str) -> EmotionsPreset:
-    """Find an emotion set. Raises UsageError."""
+    """Emotion set of this name. Raises UsageError for an unknown name."""
     return _find("emotions", name, EmotionsPreset, "Or auto: the labels of the corpus.")
 
 
 def prompt(name: str) -> PromptPreset:
-    """Find a prompt. Raises UsageError."""
-    return _find("prompts", name, PromptPreset, "Or auto: the prompt that suits the corpus.")
+    """Prompt of this name. Raises UsageError for an unknown name."""
+    return _find("prompts", name, PromptPreset, "Or auto: the prompt of the corpus.")
 
 
 def organisms(name: str) -> dict[str, OrganismPreset]:
-    """Find the organism preset of a name, or all of a group. Raises UsageError."""
-    known = {one: preset for one, preset in table("organisms").items() if isinstance(preset, OrganismPreset)}
-    if found := {one: preset for one, preset in known.items() if name in (one, preset.group)}:
-        return found
+    """Organism preset of this name, or all presets of this group, by name. Raises UsageError for an unknown name."""
+    known = {key: preset for key, preset in table("organisms").items() if isinstance(preset, OrganismPreset)}
+    if chosen := {key: preset for key, preset in known.items() if name in (key, preset.group)}:
+        return chosen
     groups = {preset.group for preset in known.values() if preset.group}
     raise unknown("preset in organisms", name, {*known, *groups})
 
 
 def _made(name: str, preset: P) -> P:
-    """Return a preset whose files are there. Raises UsageError that says how to make them."""
+    """Return a preset if its files exist. Raises UsageError with the command that makes them."""
     path, made_by = getattr(preset, "path", ""), getattr(preset, "made_by", "")
     if made_by and not shipped(path).is_dir():
-        raise UsageError(f"{name!r}: its files are not there. Make them: {made_by}")
+        raise UsageError(f"{name!r}: its files do not exist. Make them: {made_by}")
     return preset
 
 
 def listed(names: str) -> list[str]:
-    """Take a list that is separated by commas apart."""
+    """Split a list of names that is separated by commas."""
     return [name for name in map(str.strip, names.split(",")) if name]
 
 
 def _is_path(name: str) -> bool:
-    """Say whether a name is a path; a preset may have a dot in its name, such as llama-3.1-8b."""
+    """Whether a name is a path; the name of a preset may have a dot, such as llama-3.1-8b."""
     if any(name in table(kind) for kind in KINDS):
         return False
     return "/" in name or "\\" in name or name.startswith(("~", ".")) or Path(name).suffix != ""
@@ -171,5 +180,5 @@ def _existing(name: str, what: str, *, folder: bool) -> str:
 
 
 def shipped(path: str) -> Path:
-    """Where a preset's `path` is: below the package, unless it is absolute."""
+    """Location of a preset's `path`: below the package, unless it is absolute."""
     return PACKAGE / path

@@ -1,11 +1,25 @@
-"""Edits of an activation: dataclasses that are functions, for `hooks.intervene` to call.
+"""Edits of an activation, for `models.hooks.intervene`: dataclasses that are called with the activation.
 
 A feature edit adds a difference, x' = x + (new - old) · scale · W_dec, and so keeps what the SAE does not explain.
-To move a feature to the value that it has is to do nothing, bit for bit, and to move none leaves x itself. `scale` is
-the residual's standard deviation where the SAE normalises its input (see `saes`), else 1. No edit is made in place.
-A `mask` (batch, pos; true where the edit applies) limits it to some positions.
+Ablating, scaling, adding to and clamping a feature are one edit with different numbers: new = factor · old + offset.
+`scale` is the standard deviation of x if the SAE normalises its input (see `saes.sae`), else 1. An edit that moves
+nothing leaves x unchanged bit for bit, and no edit changes x in place.
 
-Ablating, scaling, adding and clamping are one edit with other numbers: new = factor · old + offset.
+Every edit has a `mask` (batch, pos), true where the edit applies; None: everywhere.
+
+Example:
+    >>> import torch
+    >>> from emomech.core.hook_points import HookPoint
+    >>> from emomech.saes.controls import dimensions
+    >>> from emomech.saes.edits import Add, MoveFeatures, Replace
+    >>> sae = dimensions([HookPoint(3)], d_in=2)[HookPoint(3)]  # features 0 and 1: positive parts of x
+    >>> x = torch.tensor([[[1.0, 2.0], [3.0, -4.0]]])
+    >>> MoveFeatures(sae, [0, 1], factor=0)(x).tolist()
+    [[[0.0, 0.0], [0.0, -4.0]]]
+    >>> MoveFeatures(sae, [0], factor=1, offset=5, mask=torch.tensor([[True, False]]))(x).tolist()
+    [[[6.0, 2.0], [3.0, -4.0]]]
+    >>> Add(torch.tensor([1.0, 0.0]))(x).tolist(), Replace(torch.zeros(2))(x).sum().item()
+    ([[[2.0, 2.0], [4.0, -4.0]]], 0.0)
 """
 
 from collections.abc import Sequence
@@ -18,59 +32,63 @@ from emomech.core.errors import UsageError
 from emomech.saes.sae import Sae
 
 _FEW = 4
-"""To encode some features alone pays where there are so many times as many."""
+"""Encode a subset only if the SAE has at least 4 times as many features."""
 
 
 @dataclass(frozen=True, eq=False)
 class MoveFeatures:
-    """Make chosen features `factor` times what they are, plus `offset`, and keep the SAE's error.
+    """Set features of an activation to `factor` times their value plus `offset`; the SAE's error is kept.
 
-    Factor 0 is ablation, to zero or to the offset; factor 1 adds, wherever the feature fires or not; offset 0 scales.
+    Factor 0 ablates to the offset, 0 by default. Factor 1 adds the offset, also where a feature does not fire. Offset 0
+    scales. Raises UsageError for a feature that the SAE does not have.
     """
 
     sae: Sae
+    """The SAE at the hook point of the activation."""
     index: Sequence[int] | Tensor
-    """Which features (n)."""
+    """Numbers of the features (n)."""
     factor: float | Tensor = 0.0
-    """One number, or one for each feature (n)."""
+    """One number, or one per feature (n)."""
     offset: float | Tensor = 0.0
-    """One number, one for each feature (n), or what broadcasts to (batch, pos, n)."""
+    """One number, one per feature (n), or a tensor that broadcasts to (batch, pos, n)."""
     mask: Tensor | None = field(default=None, repr=False)
+    """Positions that are edited (batch, pos); None: all."""
     firing: bool = False
-    """Leave a feature alone where it does not fire."""
+    """Leave a feature unchanged where it does not fire."""
 
     def __post_init__(self) -> None:
-        """Raise UsageError for a feature that the SAE does not have."""
+        """Check the features."""
         _check_features(self.sae, torch.as_tensor(self.index).tolist())
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Activations (batch, pos, d_in) with the features moved."""
+        """Edit activations (batch, pos, d_in)."""
         index = torch.as_tensor(self.index, dtype=torch.long, device=self.sae.W_dec.device)
         if not len(index):
             return x
         offset = torch.as_tensor(self.offset)
-        read = offset.ndim > 1  # values of a whole encoding, which are met bit for bit by another one alone
-        now = self.sae.encode(x)[..., index] if read else encode_some(self.sae, x, index)
-        moved = now * (torch.as_tensor(self.factor).to(now) - 1) + offset.to(now)
-        moved = moved * (now > 0) if self.firing else moved
-        delta = (moved @ self.sae.W_dec[index]) * self.sae.scale(x)
+        encoded = offset.ndim > 1  # values of a full encoding, which only a full encoding reproduces bit for bit
+        old = self.sae.encode(x)[..., index] if encoded else encode_some(self.sae, x, index)
+        change = old * (torch.as_tensor(self.factor).to(old) - 1) + offset.to(old)
+        change = change * (old > 0) if self.firing else change
+        delta = (change @ self.sae.W_dec[index]) * self.sae.scale(x)
         return _where(self.mask, x + delta.to(x), x)
 
 
 @dataclass(frozen=True, eq=False)
 class ResampleFeatures:
-    """Give chosen features, at every position, the values that they have together in an activation drawn at random."""
+    """Set features, at every position, to the values that they have in one activation drawn at random."""
 
     sae: Sae
     index: Sequence[int] | Tensor
-    """Which features (n)."""
+    """Numbers of the features (n)."""
     drawn: Tensor = field(repr=False)
-    """Activations of other texts (read, d_in)."""
+    """Activations of other texts to draw from (n_drawn, d_in)."""
     seed: int = 0
     mask: Tensor | None = field(default=None, repr=False)
+    """Positions that are edited (batch, pos); None: all."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Activations (batch, pos, d_in) with the features moved; the same draws in every call of the same shape."""
+        """Edit activations (batch, pos, d_in); every call with the same shape draws the same rows."""
         generator = torch.Generator().manual_seed(self.seed)
         row = torch.randint(len(self.drawn), x.shape[:-1], generator=generator)
         values = self.sae.encode(self.drawn.to(self.sae.W_enc))[:, torch.as_tensor(self.index, dtype=torch.long)]
@@ -79,70 +97,82 @@ class ResampleFeatures:
 
 @dataclass(frozen=True, eq=False)
 class Reconstruct:
-    """Put the SAE's reconstruction in the place of the activation, plus a constant in the place of its error."""
+    """Replace the activation by the SAE's reconstruction, and the SAE's error by a constant."""
 
     sae: Sae
     error: Tensor | None = field(default=None, repr=False)
-    """What is put in the place of the error (d_in): its mean, or nothing."""
+    """The constant (d_in), such as the mean error; None: 0."""
     mask: Tensor | None = field(default=None, repr=False)
+    """Positions that are edited (batch, pos); None: all."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Reconstruct activations (…, d_in)."""
-        found = self.sae.decode(self.sae.encode(x), x)
-        found = found if self.error is None else found + self.error.to(found)
-        return _where(self.mask, found.to(x), x)
+        """Edit activations (batch, pos, d_in)."""
+        reconstruction = self.sae.decode(self.sae.encode(x), x)
+        reconstruction = reconstruction if self.error is None else reconstruction + self.error.to(reconstruction)
+        return _where(self.mask, reconstruction.to(x), x)
 
 
 @dataclass(frozen=True, eq=False)
 class Replace:
-    """Put one vector (d_in) in the place of every activation; with the mean activation this is mean ablation."""
+    """Replace the activation at every position by one vector; by the mean activation it is mean ablation."""
 
     value: Tensor = field(repr=False)
+    """The vector (d_in), or a tensor that broadcasts to (batch, pos, d_in)."""
     mask: Tensor | None = field(default=None, repr=False)
+    """Positions that are edited (batch, pos); None: all."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Replace activations (…, d_in)."""
+        """Edit activations (batch, pos, d_in)."""
         return _where(self.mask, self.value.to(x).expand_as(x), x)
 
 
 @dataclass(frozen=True, eq=False)
 class Add:
-    """Add a vector (d_in, or what broadcasts to (batch, pos, d_in)) to every activation."""
+    """Add a vector to the activation at every position, as steering does."""
 
     value: Tensor = field(repr=False)
+    """The vector (d_in), or a tensor that broadcasts to (batch, pos, d_in)."""
     mask: Tensor | None = field(default=None, repr=False)
+    """Positions that are edited (batch, pos); None: all."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Shift activations (…, d_in)."""
+        """Edit activations (batch, pos, d_in)."""
         return _where(self.mask, x + self.value.to(x), x)
 
 
 def encode_some(sae: Sae, x: Tensor, index: Tensor) -> Tensor:
-    """Some features (…, n) of activations (…, d_in), without the others where these have no say in them."""
+    """Encode activations (…, d_in) as the features `index` only (…, n).
+
+    The other features are not computed if they are many. In a TopK SAE they always are, because features compete.
+    """
     if sae.activation == "topk" or _FEW * len(index) > sae.d_sae:
         return sae.encode(x)[..., index]
-    some = {name: getattr(sae, name)[..., index] for name in ("W_enc", "b_enc")}
+    encoder = {name: getattr(sae, name)[..., index] for name in ("W_enc", "b_enc")}
     threshold = None if sae.threshold is None else sae.threshold[index]
-    return replace(sae, W_dec=sae.W_dec[index], threshold=threshold, **some).encode(x)
+    return replace(sae, W_dec=sae.W_dec[index], threshold=threshold, **encoder).encode(x)
 
 
 def moved_each(sae: Sae, x: Tensor, index: Tensor, offset: Tensor) -> Tensor:
-    """Activations (batch, n, d_in) with one feature moved to its offset (n) in each, from activations (batch, d_in)."""
+    """Set one feature at a time: from activations (batch, d_in) to one copy per feature (batch, n, d_in).
+
+    In copy i the feature `index[i]` has the value `offset[i]`, and the others are unchanged.
+    """
     index = index.to(sae.W_dec.device)
-    moved = (offset.to(sae.W_dec) - encode_some(sae, x, index)) * sae.scale(x)
-    return x[:, None] + (moved[..., None] * sae.W_dec[index]).to(x)
+    change = (offset.to(sae.W_dec) - encode_some(sae, x, index)) * sae.scale(x)
+    return x[:, None] + (change[..., None] * sae.W_dec[index]).to(x)
 
 
 def _check_features(sae: Sae, index: Sequence[int]) -> None:
+    """Raise UsageError for a feature that the SAE does not have."""
     for feature in index:
         if not 0 <= feature < sae.d_sae:
             raise UsageError(f"feature {feature}: SAE {sae.name} at {sae.point} has features 0..{sae.d_sae - 1}.")
 
 
 def _where(mask: Tensor | None, edited: Tensor, x: Tensor) -> Tensor:
-    """Keep the edit where the mask is true, and x bit for bit where it is not."""
+    """Keep the edit where the mask is true, and x, bit for bit, elsewhere."""
     return edited if mask is None else torch.where(mask[..., None].to(x.device), edited, x)
 
 
 MaskedEdit = MoveFeatures | ResampleFeatures | Reconstruct | Replace | Add
-"""An edit of this file; what they have in common is the mask."""
+"""Any edit of this module; all of them have a mask."""

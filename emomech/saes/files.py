@@ -1,4 +1,4 @@
-"""SAEs on disk in SAELens's format: what a folder holds is known from its `cfg.json`, before any weight is read."""
+"""SAEs on disk in SAELens's format: `cfg.json` describes an SAE before any of its weights are read."""
 
 import json
 import warnings
@@ -13,10 +13,11 @@ from emomech.saes.sae import Sae
 from emomech.saes.saelens import check_architecture, from_saelens
 
 CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
+"""The two files of an SAE's folder."""
 
 
 class Model(Protocol):
-    """What has to be known of a language model to say whether an SAE can stand in it."""
+    """The name and shape of a language model; an SAE has to match the shape."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -32,19 +33,20 @@ class SaeFile:
 
     folder: Path
     name: str
-    """Of the set that it belongs to."""
+    """Name of the set of SAEs that it belongs to."""
     point: HookPoint
     d_in: int
     d_sae: int
     trained_on: str
+    """The model, as recorded with the SAE; empty if unknown."""
 
     @property
     def n_bytes(self) -> int:
-        """What it takes in memory: both matrices in float32; biases hardly count."""
+        """Bytes in memory: both matrices in float32; biases are negligible."""
         return 2 * self.d_in * self.d_sae * 4
 
     def load(self) -> Sae:
-        """Read the weights. Raises EmomechError, which names the file, for what is damaged or not supported."""
+        """Read the weights. Raises EmomechError that names the file if it is damaged or not supported."""
         from safetensors import SafetensorError
 
         try:
@@ -58,46 +60,46 @@ class SaeFile:
         except SafetensorError as error:
             raise EmomechError(f"{self.folder / WEIGHTS}: is damaged: {error}. Get the file again.") from error
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise _not_one(self.folder, error) from error
+            raise _inconsistent(self.folder, error) from error
 
     def check_fits(self, lm: Model) -> None:
-        """Raise UsageError where it cannot stand in a model: another width, or a layer that does not exist.
+        """Raise UsageError if the SAE has another width than the model, or a layer that the model does not have.
 
-        The names are not compared: the same model has many (hub, folder, TransformerLens). SAEs of a different
-        model of the same shape are told by their figures, see `load_gate`.
+        Names are not compared, as a model has many (hub, folder, TransformerLens). SAEs of another model of the same
+        shape are recognised by their quality, see `compatibility`.
         """
         origin = f"It was trained on {self.trained_on or 'an unnamed model'}; take SAEs of the model that is studied."
         if self.d_in != lm.d_model:
-            found = f"reads {self.d_in} numbers, but the residual stream of {lm.name} has {lm.d_model}"
-            raise UsageError(f"SAE {self.name} at {self.point}: {found}. {origin}")
+            widths = f"reads {self.d_in} numbers, but the residual stream of {lm.name} has {lm.d_model}"
+            raise UsageError(f"SAE {self.name} at {self.point}: {widths}. {origin}")
         if self.point.layer >= lm.n_layers:
             raise UsageError(f"SAE {self.name} at {self.point}: {lm.name} has blocks 0..{lm.n_layers - 1}. {origin}")
 
 
 def scan(folder: Path, *, name: str) -> list[SaeFile]:
-    """Describe every SAE at or below a folder, in order of depth; no weight is read.
+    """Describe every SAE in a folder or below it, in order of depth; no weights are read.
 
-    Raises UsageError where there is none, or two for one hook point; EmomechError that names the file for one
+    Raises UsageError if there is none, or two for one hook point. Raises EmomechError that names the file for an SAE
     that is damaged or of an unsupported kind.
     """
     configs = sorted(folder.rglob(CONFIG))
     if not configs:
         raise UsageError(f"{folder}: holds no SAE; expected {CONFIG} and {WEIGHTS}, in one folder per hook point.")
-    return in_order(described(config.parent, name=name) for config in configs)
+    return in_order(describe(config.parent, name=name) for config in configs)
 
 
 def in_order(files: Iterable[SaeFile]) -> list[SaeFile]:
     """Sort SAEs by depth. Raises UsageError for two at one hook point."""
-    found: dict[HookPoint, SaeFile] = {}
+    by_point: dict[HookPoint, SaeFile] = {}
     for file in files:
-        first = found.setdefault(file.point, file)
+        first = by_point.setdefault(file.point, file)
         if first is not file:
             raise UsageError(f"{file.folder}: is a second SAE for {file.point}; the first is {first.folder}.")
-    return sorted(found.values(), key=lambda file: file.point.resid_index())
+    return sorted(by_point.values(), key=lambda file: file.point.resid_index())
 
 
-def described(folder: Path, *, name: str) -> SaeFile:
-    """Say what SAE a folder holds, by its `cfg.json`. Raises EmomechError that names what is missing or damaged."""
+def describe(folder: Path, *, name: str) -> SaeFile:
+    """Describe the SAE of a folder by its `cfg.json`. Raises EmomechError that names what is missing or damaged."""
     file = folder / CONFIG
     try:
         raw: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -106,8 +108,8 @@ def described(folder: Path, *, name: str) -> SaeFile:
         raise EmomechError(f"{file}: is not a JSON object that describes an SAE: {error}.") from error
     check_architecture(architecture, str(file))
     if not (folder / WEIGHTS).is_file():
-        raise EmomechError(f"{folder / WEIGHTS}: is missing, though {CONFIG} stands beside it.")
-    metadata = raw | raw.get("metadata", {})  # SAELens 5 and older have all in one
+        raise EmomechError(f"{folder / WEIGHTS}: is missing, although its folder has a {CONFIG}.")
+    metadata = raw | raw.get("metadata", {})  # SAELens 5 and older keep both in one object
     hook_name = metadata.get("hook_name", metadata.get("hook_point"))
     try:
         point = HookPoint.parse(str(hook_name))
@@ -115,8 +117,8 @@ def described(folder: Path, *, name: str) -> SaeFile:
     except UsageError as error:
         raise UsageError(f"{folder}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise _not_one(folder, error) from error
+        raise _inconsistent(folder, error) from error
 
 
-def _not_one(folder: Path, error: Exception) -> EmomechError:
+def _inconsistent(folder: Path, error: Exception) -> EmomechError:
     return EmomechError(f"{folder}: {CONFIG} and {WEIGHTS} do not describe one SAE: {error!r}")

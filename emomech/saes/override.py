@@ -1,23 +1,22 @@
-"""Override of the SAE compatibility check, and the warning that every affected page shows."""
+"""Override of the SAE compatibility check: the message that offers it, and the record that it was used.
 
-import os
-from collections.abc import Iterable
+A user overrides a refusal with `--force`, or with the variable that `settings.FORCE` names. A run that used refused
+SAEs records what is wrong with them, and every page that shows the run begins with a warning.
+"""
 
-FORCE = "EMOMECH_FORCE"
-"""Set to 1, SAEs that are refused are used all the same, and every page says so."""
-FORCED = "refused SAEs that were used"
-"""What of a run's provenance is there only where SAEs were used that do not fit."""
-_TOLD = 3
+from collections.abc import Sequence
+
+from emomech.core.settings import FORCE
+
+OVERRIDDEN = "refused SAEs that were used"
+"""Key of a run's provenance that lists what is wrong with them; absent if every SAE fits."""
+_SHOWN = 3
+"""Problems that a message shows in full."""
 
 
-def forced() -> bool:
-    """Say whether SAEs are to be used that are refused."""
-    return os.environ.get(FORCE) == "1"
-
-
-def refusal(found: Iterable[str]) -> str:
-    """Put what is wrong with some SAEs into one message with the way out; the first three are told in full."""
-    wrong = list(found)
-    more = [f"and {len(wrong) - _TOLD} more SAEs of {len(wrong)} that are refused."] if len(wrong) > _TOLD else []
-    way_out = f"Take SAEs of the model that is studied, or go on all the same with --force ({FORCE}=1)."
-    return "\n".join([*wrong[:_TOLD], *more, way_out])
+def refusal(problems: Sequence[str]) -> str:
+    """Join problems into one message that ends with the way out; only the first three are given in full."""
+    n_more = len(problems) - _SHOWN
+    more = [f"and {n_more} more SAEs of {len(problems)} that are refused."] if n_more > 0 else []
+    way_out = f"Take SAEs of the model that is studied, or use these anyway with --force ({FORCE}=1)."
+    return "\n".join([*problems[:_SHOWN], *more, way_out])

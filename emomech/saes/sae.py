@@ -1,13 +1,13 @@
-"""Sparse autoencoders: their weights as immutable tensors, and how they are taken over from SAELens's objects.
+"""A sparse autoencoder (SAE): weights as immutable tensors, encoding and decoding without hidden state.
 
-SAELens keeps the normalisation of the last `encode` on the object until the next `decode`, so that its answers depend
-on the order of the calls. Here the input transform is explicit: `scale` and `decode` take the activation itself.
-With transform T the features are act((T(x) - b_dec) @ W_enc + b_enc), and the reconstruction is T's inverse of
-features @ W_dec + b_dec.
+With an input transform T, the features of an activation x are act((T(x) - b_dec) @ W_enc + b_enc), and its
+reconstruction is the inverse of T, applied to features @ W_dec + b_dec. SAELens keeps the normalisation of the last
+`encode` on the object until the next `decode`, so its results depend on the order of calls. Here `scale` and `decode`
+take the activation as an argument.
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -16,20 +16,27 @@ from torch import Tensor
 from emomech.core.errors import EmomechError
 from emomech.core.hook_points import HookPoint
 
-if TYPE_CHECKING:
-    pass
-
-
 Activation = Literal["relu", "jumprelu", "topk"]
 InputTransform = Literal["none", "center", "layer_norm"]
 _EPSILON = 1e-5
-"""What SAELens adds to the standard deviation on the way in, though not on the way out."""
+"""Added by SAELens to the standard deviation in `encode`, but not in `decode`."""
 _NEURONPEDIA = "https://www.neuronpedia.org"
 
 
 @dataclass(frozen=True, eq=False)
 class Sae:
-    """An SAE for the activation at `point`; all tensors float32, without gradients."""
+    """An SAE that reads the activation at `point`; all tensors are float32 and have no gradients.
+
+    Example:
+        >>> import torch
+        >>> from emomech.core.hook_points import HookPoint
+        >>> from emomech.saes.sae import Sae
+        >>> both = torch.cat([torch.eye(4), -torch.eye(4)])
+        >>> sae = Sae(HookPoint(3), both.T, torch.zeros(8), both, torch.zeros(4), "relu")
+        >>> x = torch.tensor([[1.0, -2.0, 0.0, 3.0]])
+        >>> sae.encode(x).nonzero()[:, 1].tolist(), torch.equal(sae.decode(sae.encode(x), x), x)
+        ([0, 3, 5], True)
+    """
 
     point: HookPoint
     W_enc: Tensor = field(repr=False)
@@ -42,30 +49,33 @@ class Sae:
     """(d_in)"""
     activation: Activation
     threshold: Tensor | None = field(default=None, repr=False)
-    """jumprelu: the pre-activation that a feature has to exceed (d_sae)."""
+    """jumprelu: pre-activation that a feature has to exceed to fire (d_sae)."""
     k: int | None = None
-    """topk: how many features may fire at once."""
+    """topk: largest number of features that fire at once."""
     input_transform: InputTransform = "none"
-    """center: the mean over d_in is taken off (models that TransformerLens centres); layer_norm: scaled as well."""
+    """center: subtract the mean over d_in (for models that TransformerLens centres); layer_norm: divide by the standard
+    deviation as well."""
     apply_b_dec_to_input: bool = True
+    """Whether `b_dec` is subtracted before encoding."""
     name: str = ""
+    """Name of the set of SAEs that it belongs to, for messages."""
     trained_on: str = ""
-    """The model, as recorded with the SAE; empty where that is not known."""
+    """The model, as recorded with the SAE; empty if unknown."""
     neuronpedia_id: str = ""
-    """Its model and source on Neuronpedia; empty where it is not there."""
+    """Model and source on Neuronpedia, such as `gpt2-small/8-res-jb`; empty if it is not there."""
     expected_l0: float | None = None
-    """Active features per token, as published; None where that is not known."""
+    """Published number of active features per token; None if unknown."""
     expected_explained: float | None = None
-    """Fraction of variance explained, as published; None where that is not known."""
+    """Published fraction of variance explained; None if unknown."""
 
     def __post_init__(self) -> None:
-        """Raise EmomechError for weights that do not belong together or are not finite."""
+        """Raise EmomechError for weights whose shapes do not match or that are not finite, and for a wrong k."""
         expected = {"W_enc": (self.d_in, self.d_sae), "b_enc": (self.d_sae,), "b_dec": (self.d_in,)}
         expected |= {"threshold": (self.d_sae,)} if self.activation == "jumprelu" else {}
         for weight, shape in expected.items():
-            found = getattr(self, weight)
-            if found is None or tuple(found.shape) != shape:
-                has = "none" if found is None else f"shape {tuple(found.shape)}"
+            tensor = getattr(self, weight)
+            if tensor is None or tuple(tensor.shape) != shape:
+                has = "none" if tensor is None else f"shape {tuple(tensor.shape)}"
                 raise EmomechError(f"SAE at {self.point}: {weight} has {has}, expected {shape} as W_dec says.")
         for weight in (*expected, "W_dec"):
             if not getattr(self, weight).isfinite().all():
@@ -75,7 +85,7 @@ class Sae:
 
     @property
     def d_in(self) -> int:
-        """Width of the activation that is read."""
+        """Width of the activation."""
         return self.W_dec.shape[1]
 
     @property
@@ -84,47 +94,47 @@ class Sae:
         return self.W_dec.shape[0]
 
     def link(self, feature: int) -> str:
-        """Where Neuronpedia shows a feature; empty where it does not."""
+        """Return the address of a feature on Neuronpedia; empty if the SAE is not there."""
         return f"{_NEURONPEDIA}/{self.neuronpedia_id}/{feature}" if self.neuronpedia_id else ""
 
     def encode(self, x: Tensor) -> Tensor:
-        """Features (…, d_sae) of activations (…, d_in), never negative."""
+        """Encode activations (…, d_in) as features (…, d_sae), which are never negative."""
         before = self.before(x)
         if self.activation == "topk":
             return _largest(before, cast(int, self.k))
         return before.relu_() if self.threshold is None else before.masked_fill_(before <= self.lowest, 0)
 
     def before(self, x: Tensor) -> Tensor:
-        """Pre-activations (…, d_sae): what the activation function is given."""
+        """Compute the pre-activations (…, d_sae) of activations (…, d_in): the input of the activation function."""
         inside = self._inside(x) - (self.b_dec if self.apply_b_dec_to_input else 0)
         return torch.addmm(self.b_enc, inside.reshape(-1, self.d_in), self.W_enc).view(*x.shape[:-1], self.d_sae)
 
     @property
     def lowest(self) -> Tensor | float:
-        """What a pre-activation has to exceed for its feature to fire (d_sae), but for topk."""
+        """Value that a pre-activation has to exceed for its feature to fire, (d_sae) or one for all; not for topk."""
         return 0.0 if self.threshold is None else self.threshold.clamp(min=0)
 
     def scale(self, x: Tensor) -> Tensor:
-        """How far the residual moves when the decoded vector moves by one (…, 1): its standard deviation, or 1."""
+        """Factor that turns decoded vectors into activations (…, 1): for layer_norm the standard deviation, else 1."""
         if self.input_transform == "layer_norm":
             return x.to(self.W_dec).std(-1, keepdim=True)
         return torch.ones_like(x[..., :1], dtype=self.W_dec.dtype, device=self.W_dec.device)
 
     def decode(self, features: Tensor, x: Tensor) -> Tensor:
-        """Reconstruct the activation x (…, d_in) from features; x itself only gives back the mean and the scale."""
+        """Reconstruct activations (…, d_in) from features (…, d_sae); of `x` (…, d_in) only mean and scale are used."""
         return self._outside(features @ self.W_dec + self.b_dec, x)
 
     def decode_nothing(self, x: Tensor) -> Tensor:
-        """Reconstruct the activation x (…, d_in) as if no feature fired."""
+        """Reconstruct activations (…, d_in) as if no feature fired."""
         return self._outside(self.b_dec, x)
 
     def _outside(self, decoded: Tensor, x: Tensor) -> Tensor:
-        """Carry what is decoded back into the units of the activation x."""
-        found = decoded * self.scale(x)
-        return found if self.input_transform == "none" else found + x.to(self.W_dec).mean(-1, keepdim=True)
+        """Undo the input transform of `x` on a decoded vector."""
+        scaled = decoded * self.scale(x)
+        return scaled if self.input_transform == "none" else scaled + x.to(self.W_dec).mean(-1, keepdim=True)
 
     def _inside(self, x: Tensor) -> Tensor:
-        """Carry an activation into the units that the SAE was trained in."""
+        """Apply the input transform."""
         x = x.to(self.W_enc)
         if self.input_transform == "none":
             return x
@@ -133,11 +143,11 @@ class Sae:
 
 
 def _largest(before: Tensor, k: int) -> Tensor:
-    """Keep the k largest of each row, if they are positive, and set the others to zero."""
-    if before.device.type == "cpu":  # where NumPy selects several times as fast as torch
+    """Keep the k largest values of each row that are positive, and set the others to 0."""
+    if before.device.type == "cpu":  # NumPy selects several times faster than torch
         parted = np.partition(before.detach().numpy(), -k, axis=-1)
         least = np.maximum(parted[..., -k], np.finfo(parted.dtype).tiny)
-        if (parted[..., :-k].max(-1, initial=0) < least).all():  # else several are equal, and not all of them stay
+        if (parted[..., :-k].max(-1, initial=0) < least).all():  # no tie at the k-th place
             return torch.where(before < torch.from_numpy(least)[..., None], 0.0, before)
     value, index = before.topk(k, dim=-1, sorted=False)
     return torch.zeros_like(before).scatter(-1, index, value.relu())

@@ -1,4 +1,4 @@
-"""Convert SAELens's own SAEs to this package's, and refuse the architectures that it does not know."""
+"""Convert SAEs of SAELens to `Sae`, and refuse architectures and normalisations that `Sae` cannot represent."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,10 +22,10 @@ _ACTIVATIONS: Mapping[str, Activation] = {
 
 
 def from_saelens(sae: "SAE[Any]", *, name: str = "") -> Sae:
-    """Take over an SAE of SAELens. Raises EmomechError for a kind or a normalisation that is not supported.
+    """Convert an SAE of SAELens. Raises EmomechError for a kind or a normalisation that is not supported.
 
-    A TopK SAE that ranks by decoder norm is rescaled to unit decoder rows, and a gated one becomes a JumpReLU, which
-    it is (Rajamanoharan et al., 2024, arXiv:2407.14435); either leaves its output what it was.
+    A TopK SAE that ranks features by decoder norm is rescaled to unit decoder rows. A gated SAE becomes the JumpReLU
+    SAE that it is equivalent to (Rajamanoharan et al., 2024, arXiv:2407.14435). Neither changes the output.
     """
     cfg, metadata = sae.cfg, sae.cfg.metadata
     architecture = cfg.architecture()
@@ -59,20 +59,21 @@ def from_saelens(sae: "SAE[Any]", *, name: str = "") -> Sae:
 
 
 def _as_jumprelu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Write a gated SAE's two paths as one: the gate opens where the magnitude exceeds a threshold."""
+    """Write the two paths of a gated SAE as one: its gate opens if the magnitude exceeds a threshold."""
     stretch = state["r_mag"].exp()
     threshold = state["b_mag"] - stretch * state["b_gate"]
     return {"W_enc": state["W_enc"] * stretch, "b_enc": state["b_mag"], "threshold": threshold}
 
 
 def check_architecture(architecture: str, where: str) -> None:
-    """Raise EmomechError for a kind of SAE that is not supported; SAELens saves BatchTopK as JumpReLU."""
+    """Raise EmomechError for an unsupported kind of SAE; BatchTopK is supported, as SAELens saves it as JumpReLU."""
     if architecture not in _ACTIVATIONS:
         known = ", ".join(_ACTIVATIONS)
         raise EmomechError(f"SAE at {where}: is of the kind {architecture!r}; supported are {known}.")
 
 
 def _check_supported(cfg: Any, where: str) -> None:
+    """Raise EmomechError for a kind, a normalisation or a reshaping that `Sae` cannot represent."""
     check_architecture(cfg.architecture(), where)
     if cfg.normalize_activations == "expected_average_only_in":
         raise EmomechError(
@@ -80,8 +81,8 @@ def _check_supported(cfg: Any, where: str) -> None:
             "Call SAELens's fold_activation_norm_scaling_factor with the model's factor, and save it again."
         )
     if cfg.normalize_activations not in ("none", "layer_norm"):
-        found = cfg.normalize_activations
-        raise EmomechError(f"SAE at {where}: normalises by {found!r}; supported are none and layer_norm.")
+        normalisation = cfg.normalize_activations
+        raise EmomechError(f"SAE at {where}: normalises by {normalisation!r}; supported are none and layer_norm.")
     if cfg.reshape_activations != "none":
         raise EmomechError(
             f"SAE at {where}: reads activations reshaped by {cfg.reshape_activations!r}; supported are SAEs of the "

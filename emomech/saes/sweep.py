@@ -1,12 +1,13 @@
-"""Which size should an SAE have? Trains some of each width and sparsity, and holds them against each other.
+"""Choose the size of an SAE: train several of each width and sparsity, and compare them.
 
-An SAE is judged by what it leaves unexplained, by what it costs the model (SAEBench: Karvonen et al. 2025,
-arXiv:2503.09532), by the features that never fire, and by whether another seed finds the same features. The last is
-by no means given: Paulo and Belrose (2025, arXiv:2501.16615) match the features of two seeds one to one by the cosine
-of their decoder rows, and call those above 0.7 shared; wider and sparser SAEs share fewer.
+An SAE is judged by the variance that it leaves unexplained, its cost in cross-entropy (SAEBench: Karvonen et al., 2025,
+arXiv:2503.09532), its dead features, and its stability: does another seed give the same features? Often it does not.
+Paulo and Belrose (2025, arXiv:2501.16615) match the features of two seeds one to one by the cosine of their decoder
+rows, so that the sum of cosines is largest, and call pairs of 0.7 or more shared; wider and sparser SAEs share fewer.
+Chance is high if all features lie in few dimensions, so random directions of the same span are matched as well.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from random import Random
@@ -24,91 +25,99 @@ from emomech.models.language_model import LanguageModel
 from emomech.saes.quality import Quality, fired, qualities
 from emomech.saes.saelens import from_saelens
 from emomech.saes.training import SaeRecipe, default_points, fit, pools
-from emomech.stats.tables import Schema
+from emomech.stats.tables import Schema, frame
 
 SHARED = 0.7
-"""Cosine of two decoder rows from which on they are the same feature (Paulo and Belrose, 2025)."""
+"""Smallest cosine of two decoder rows that count as the same feature (Paulo and Belrose, 2025)."""
 MAX_HELD_OUT = 500
-"""Texts, at most a fifth of all, that no SAE learns from."""
+"""Largest number of texts that no SAE is trained on; at most a fifth of all texts."""
 N_LOSS = 200
-"""Held-out texts on which the cross-entropy is measured."""
+"""Held-out texts on which cross-entropy is measured."""
 SWEEP = Schema(
-    keys={"hook_point": "where the SAEs stand", "d_sae": "features", "k": "features that may fire at once"},
+    keys={"hook_point": "hook point of the SAEs", "d_sae": "features", "k": "most features that fire at once"},
     values={
         "fvu": "fraction of variance unexplained on held-out texts, mean over the seeds",
-        "l0": "features that fire per token of held-out texts, mean over the seeds",
-        "dead": "share of features that fire on none of the activations learned from, mean over the seeds",
-        "loss_recovered": "cross-entropy recovered on held-out texts: 1 as good as the activation, 0 as its mean",
-        "stable": f"share of living features with a partner in another seed, of cosine {SHARED} or more",
-        "stable_chance": "the same against random directions in the place of the other seed",
-        "cosine": "mean cosine of the features of two seeds that are matched one to one",
-        "cosine_chance": "the same against random directions in the place of the other seed",
+        "l0": "active features per token of held-out texts, mean over the seeds",
+        "dead": "share of features that never fire on the training activations, mean over the seeds",
+        "loss_recovered": "cross-entropy recovered on held-out texts: 1 as with the activation, 0 as with its mean",
+        "stable": f"share of features that fire and have a partner of cosine {SHARED} or more in another seed",
+        "stable_chance": "as before, with random directions in place of the other seed",
+        "cosine": "mean cosine of features of two seeds that are matched one to one",
+        "cosine_chance": "as before, with random directions in place of the other seed",
     },
 )
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The sizes that are tried, every width with every k."""
+    """The sizes to train: every width with every k."""
 
     d_sae: Sequence[int] = (256, 512, 1024)
     k: Sequence[int] = (8, 16, 32)
     seeds: int = 2
-    """SAEs of each size, which differ in nothing but the seed."""
+    """Number of SAEs of each size; they differ only in the seed."""
     recipe: SaeRecipe = field(default_factory=SaeRecipe)
-    """How each is trained; its d_sae and k are replaced, and its seed is the first one."""
+    """Training of each SAE. `d_sae` and `k` are replaced; seeds count up from its seed."""
 
     def recipes(self) -> list[list[SaeRecipe]]:
-        """Give the recipes of each size, one per seed. Raises UsageError for a grid that makes no sense."""
+        """Return the recipes of each size, one per seed. Raises UsageError for a single seed and impossible sizes."""
         if self.seeds < 2:
             raise UsageError(f"seeds {self.seeds}: expected 2 or more, as features are compared between seeds.")
         for name, values in (("d_sae", self.d_sae), ("k", self.k)):
             if not values or len(set(values)) < len(values):
-                raise UsageError(f"{name} {list(values)}: expected one number or more, each of them once.")
+                raise UsageError(f"{name} {list(values)}: expected one or more different numbers.")
         seeds = range(self.recipe.seed, self.recipe.seed + self.seeds)
         sizes = product(self.d_sae, self.k)
-        found = [[replace(self.recipe, d_sae=d_sae, k=k, seed=seed) for seed in seeds] for d_sae, k in sizes]
-        for recipe, *_ in found:
-            recipe.check()
-        return found
+        recipes = [[replace(self.recipe, d_sae=d_sae, k=k, seed=seed) for seed in seeds] for d_sae, k in sizes]
+        for first, *_ in recipes:
+            first.check()
+        return recipes
 
 
 @dataclass(frozen=True)
 class Match:
-    """How far two dictionaries hold the same features."""
+    """Overlap of the features of two dictionaries."""
 
     shared: float
-    """Share of the features of both that have a partner in the other, of cosine `SHARED` or more."""
+    """Share of the features of both that have a partner of cosine `SHARED` or more in the other."""
     cosine: float
-    """Mean cosine of the pairs."""
+    """Mean cosine of the matched pairs."""
 
 
-def match(one: Tensor, other: Tensor) -> Match:
-    """Pair the features of two dictionaries (n, d_in) and (m, d_in) one to one, so that the cosines sum to the most.
+def match(first: Tensor, second: Tensor) -> Match:
+    """Pair the features of two dictionaries (n, d_in) and (m, d_in) one to one, with the largest sum of cosines.
 
-    Where one is larger, some of it stay alone and count as not shared. Takes time and memory of n times m; NaN where
-    one of the two is empty.
+    If one dictionary is larger, its unpaired features count as not shared. NaN if one of the two is empty. Memory grows
+    with n times m.
+
+    Example:
+        >>> import torch
+        >>> from emomech.saes.sweep import match
+        >>> match(torch.eye(4), 3 * torch.eye(4).flip(0))
+        Match(shared=1.0, cosine=1.0)
+        >>> match(torch.eye(4), torch.eye(4)[:2]).shared
+        0.6666666666666666
     """
-    if not len(one) or not len(other):
+    if not len(first) or not len(second):
         return Match(float("nan"), float("nan"))
-    unit, other_unit = (torch.nn.functional.normalize(rows.double(), dim=-1) for rows in (one, other))
-    cosine = (unit @ other_unit.T).numpy()
+    first_unit, second_unit = (torch.nn.functional.normalize(rows.double(), dim=-1) for rows in (first, second))
+    cosine = (first_unit @ second_unit.T).numpy()
     paired = cosine[linear_sum_assignment(cosine, maximize=True)]
-    return Match(2 * float((paired >= SHARED).sum()) / (len(one) + len(other)), float(paired.mean()))
+    return Match(2 * float((paired >= SHARED).sum()) / (len(first) + len(second)), float(paired.mean()))
 
 
-def random_like(dictionary: Tensor, n: int, seed: int) -> Tensor:
-    """Draw n random directions (n, d_in) that lie in space as the features of a dictionary (m, d_in) do.
+def random_directions(dictionary: Tensor, n: int, seed: int) -> Tensor:
+    """Draw n random directions (n, d_in) from the span of a dictionary (m, d_in).
 
-    They are random sums of its rows: where all features lie in a few dimensions, so do these, and two of them are
-    alike more often than two directions of the whole space.
+    They are random sums of its rows. If all features lie in few dimensions, so do these directions, and two of them are
+    similar more often than two random directions of the whole space.
     """
     weights = torch.randn(n, len(dictionary), generator=torch.Generator().manual_seed(seed))
     return weights @ torch.nn.functional.normalize(dictionary, dim=-1)
 
 
 def default_sweep_points(lm: LanguageModel) -> list[HookPoint]:
-    """Give the embedding, the middle and the last block."""
+    """List the embedding, the middle block and the last block."""
     points = default_points(lm)
     return [points[i] for i in sorted({0, len(points) // 2, len(points) - 1})]
 
@@ -120,14 +129,15 @@ def sweep(
     grid: Grid,
     say: Callable[[str], None] = lambda _: None,
 ) -> pd.DataFrame:
-    """Train SAEs of every size of the grid at every hook point; a table as `SWEEP` says. Nothing is kept on disk.
+    """Train SAEs of every size of the grid at every hook point, and measure them: a table with the schema `SWEEP`.
 
-    Raises UsageError for a grid that makes no sense, and for too few texts.
+    Nothing is written to disk. `say` gets one line of progress per SAE. Raises UsageError for a single seed, for
+    impossible sizes, and for too few texts.
     """
     sizes = grid.recipes()
-    held_out, learned = _split(texts, grid.recipe.seed)
+    held_out, training = _split(texts, grid.recipe.seed)
     rows = []
-    for point, activations in pools(lm, learned, points, grid.recipe):
+    for point, activations in pools(lm, training, points, grid.recipe):
         for recipes in sizes:
             measured = []
             for recipe in recipes:
@@ -135,40 +145,45 @@ def sweep(
                 sae = from_saelens(fit(lm, activations, point, recipe), name=f"d_sae {recipe.d_sae}, k {recipe.k}")
                 (quality,) = qualities(lm, {point: sae}, held_out, n_loss=N_LOSS)
                 measured.append(_Measured(sae.W_dec.cpu(), fired(sae, activations), quality))
-            rows.append((str(point), recipes[0].d_sae, recipes[0].k, *_summary(measured, grid.recipe.seed)))
-    return SWEEP.check(pd.DataFrame(rows, columns=list(SWEEP.columns)), "sweep")
+            size = {"hook_point": str(point), "d_sae": recipes[0].d_sae, "k": recipes[0].k}
+            rows.append(size | _summary(measured, grid.recipe.seed))
+    return SWEEP.check(frame(SWEEP, rows), "sweep")
 
 
 def _split(texts: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
-    """Draw the texts that are held out, in random order, and give the others as they stand."""
+    """Split into held-out texts, in random order, and texts for training, in their original order."""
     if len(texts) < 5:
         raise UsageError(f"the corpus has {len(texts)} texts, at least 5 are needed. Take more texts.")
     drawn = Random(seed).sample(range(len(texts)), min(MAX_HELD_OUT, len(texts) // 5))
-    chosen = set(drawn)
-    return [texts[i] for i in drawn], [text for i, text in enumerate(texts) if i not in chosen]
+    held_out = set(drawn)
+    return [texts[i] for i in drawn], [text for i, text in enumerate(texts) if i not in held_out]
 
 
 @dataclass(frozen=True)
 class _Measured:
+    """One SAE of a sweep."""
+
     W_dec: Tensor
     """(d_sae, d_in)"""
     fired: Tensor
-    """(d_sae)"""
+    """Features that fire on the training activations, booleans (d_sae)."""
     quality: Quality
+    """On held-out texts."""
 
 
-def _summary(measured: Sequence[_Measured], seed: int) -> Iterator[float]:
-    """The values of a row, in the order of the schema."""
-    found = [one.quality for one in measured]
-    yield fmean(one.fvu for one in found)
-    yield fmean(one.l0 for one in found)
-    yield fmean(1 - float(one.fired.float().mean()) for one in measured)
-    yield fmean(one.loss_recovered for one in found)
-    alive = [one.W_dec[one.fired] for one in measured]
-    pairs = list(combinations(alive, 2))
-    real = [match(one, other) for one, other in pairs]
-    chance = [match(one, random_like(other, len(other), seed + i)) for i, (one, other) in enumerate(pairs)]
-    yield float(np.mean([one.shared for one in real]))
-    yield float(np.mean([one.shared for one in chance]))
-    yield float(np.mean([one.cosine for one in real]))
-    yield float(np.mean([one.cosine for one in chance]))
+def _summary(measured: Sequence[_Measured], seed: int) -> dict[str, object]:
+    """Summarise the SAEs of one size, by column of `SWEEP`."""
+    quality = [sae.quality for sae in measured]
+    pairs = list(combinations([sae.W_dec[sae.fired] for sae in measured], 2))
+    real = [match(first, second) for first, second in pairs]
+    chance = [match(first, random_directions(second, len(second), seed + i)) for i, (first, second) in enumerate(pairs)]
+    return {
+        "fvu": fmean(on_texts.fvu for on_texts in quality),
+        "l0": fmean(on_texts.l0 for on_texts in quality),
+        "dead": fmean(1 - float(sae.fired.float().mean()) for sae in measured),
+        "loss_recovered": fmean(on_texts.loss_recovered for on_texts in quality),
+        "stable": float(np.mean([pair.shared for pair in real])),
+        "stable_chance": float(np.mean([pair.shared for pair in chance])),
+        "cosine": float(np.mean([pair.cosine for pair in real])),
+        "cosine_chance": float(np.mean([pair.cosine for pair in chance])),
+    }

@@ -1,15 +1,13 @@
 """Train SAEs for any local language model, with SAELens's trainer, in SAELens's format.
 
-TopK (Gao et al. 2024, arXiv:2406.04093), because its sparsity is what was asked for after however short a training.
-Activations of as many hook points as memory allows are read in one pass over the texts, and shuffled anew in every
-pass of the training over them. Beginning-of-sequence tokens and padding are no activations that an SAE should learn.
+They are TopK SAEs (Gao et al., 2024, arXiv:2406.04093): only the k features with the largest pre-activations fire, so
+even a short training gives the requested sparsity. Activations are read once, for as many hook points at a
+time as memory allows, and shuffled again in every pass of the training. BOS tokens and padding are left out. Too short
+a training leaves dead features and a large unexplained variance: look at both with `quality.qualities`.
 """
 
 import contextlib
 import io
-import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ import torch
 from torch import Tensor
 
 from emomech.core.errors import UsageError, unknown
+from emomech.core.files import atomic_folder
 from emomech.core.hook_points import HookPoint
 from emomech.models.activations import collect
 from emomech.models.language_model import LanguageModel
@@ -30,36 +29,41 @@ if TYPE_CHECKING:
 
 
 HELD_BYTES = 2**31
-"""Activations that are held at once, unless those of a single hook point take more."""
+"""Bytes of activations that are held at once; those of one hook point may take more."""
 
 
 @dataclass(frozen=True)
 class SaeRecipe:
     """Size and training of each SAE.
 
-    Many small steps: for the same number of activations they leave less of the variance unexplained than few large
-    ones, and the work of a step fits the processor's cache.
+    Steps are small and many: for the same number of activations this leaves less variance unexplained than few large
+    steps, and the data of a step fit into the processor's cache.
     """
 
     d_sae: int = 512
     """Features."""
     k: int = 16
-    """Features that fire at once."""
+    """Largest number of features that fire at once."""
     n_tokens: int = 600_000
-    """Activations that are learned from, over all passes."""
+    """Activations that are trained on, over all passes."""
     seed: int = 0
     learning_rate: float = 3e-3
+    """Of Adam; it falls to a tenth over the last quarter of the training."""
     batch: int = 1024
+    """Activations per step."""
     pool: int = 400_000
-    """Most activations of a hook point that are read; texts beyond it are left."""
+    """Largest number of activations that are read per hook point; further texts are not read."""
     dead_window: int = 50
-    """Steps without firing after which a feature learns from what the others leave over, so that it fires again.
+    """Steps without firing after which a feature counts as dead, and learns from the error of the others to revive.
 
-    It has to be much shorter than the training, and long enough for a rare word to come up.
+    It has to be much shorter than the training, and long enough for a rare word to occur.
     """
 
     def check(self) -> None:
-        """Raise UsageError for sizes that make no sense."""
+        """Raise UsageError for a size below 1, and for a k above d_sae."""
+        for name in ("d_sae", "k", "n_tokens", "batch", "pool"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} {getattr(self, name)}: expected 1 or more.")
         if not 0 < self.k <= self.d_sae:
             raise UsageError(f"k {self.k}: expected 1 to d_sae, which is {self.d_sae}.")
 
@@ -70,9 +74,9 @@ def default_points(lm: LanguageModel) -> list[HookPoint]:
 
 
 def named_points(lm: LanguageModel, names: Sequence[str]) -> list[HookPoint]:
-    """Read names such as `blocks.3.hook_resid_post`; the points in order of depth.
+    """Read names such as `blocks.3.hook_resid_post`, and return the points in order of depth.
 
-    Raises UsageError for no name, for one that is given twice, and for one that `default_points` has not.
+    Raises UsageError for an empty list, a name that is given twice, and a point that `default_points` does not have.
     """
     known = {str(point): point for point in default_points(lm)}
     for name in names:
@@ -88,17 +92,35 @@ def named_points(lm: LanguageModel, names: Sequence[str]) -> list[HookPoint]:
 def train_saes(
     lm: LanguageModel,
     texts: Sequence[str],
-    points: Sequence[HookPoint],
-    out: Path,
-    recipe: SaeRecipe,
+    points: Sequence[HookPoint] | None = None,
+    recipe: SaeRecipe | None = None,
+    *,
+    out: str | Path,
     say: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Train one SAE per hook point into a folder of its name below `out`; a point whose folder stands is left alone.
+    """Train one SAE per hook point; each gets a SAELens folder in `out`, named after the point. `load_saes` reads them.
 
-    Raises UsageError for a recipe that makes no sense, and for texts with fewer tokens than one batch; a folder
-    appears as a whole or not at all.
+    Without `points`, the embedding and the output of every block; without a `recipe`, `SaeRecipe()`, which has 512
+    features per SAE. A point whose folder exists is skipped, whatever its recipe, so an interrupted training can be
+    continued; a folder appears whole or not at all. `say` gets one line of progress per point. Raises UsageError for a
+    recipe with an impossible size, and for texts with fewer tokens than one batch.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from emomech.saes.collection import load_saes
+        >>> from emomech.saes.training import SaeRecipe, default_points, train_saes
+        >>> from emomech.study.spec import StudySpec
+        >>> from emomech.study.study import Study
+        >>> study, out = Study(StudySpec(sae=None, limit=20)), Path(tempfile.mkdtemp())
+        >>> recipe = SaeRecipe(d_sae=64, k=8, n_tokens=512, batch=128)
+        >>> train_saes(study.lm, study.prompts, default_points(study.lm)[:1], recipe, out=out)
+        >>> [(str(point), sae.d_sae, sae.k) for point, sae in load_saes(out).items()]
+        [('blocks.0.hook_resid_pre', 64, 8)]
     """
+    recipe, out = recipe or SaeRecipe(), Path(out)
     recipe.check()
+    points = default_points(lm) if points is None else points
     missing = [point for point in points if not (out / str(point)).exists()]
     for point in points:
         if point not in missing:
@@ -111,9 +133,9 @@ def train_saes(
 def pools(
     lm: LanguageModel, texts: Sequence[str], points: Sequence[HookPoint], recipe: SaeRecipe
 ) -> Iterator[tuple[HookPoint, Tensor]]:
-    """Give each hook point with the activations to learn from (n, d_model), float32 on the CPU, at most the pool's.
+    """Yield each hook point with its activations (n, d_model), float32 on the CPU; n is at most about `recipe.pool`.
 
-    Raises UsageError, at the first one, for texts with fewer tokens than one batch.
+    Raises UsageError, at the first point, for texts with fewer tokens than one batch.
     """
     tokenized = _within(tokenize(lm, texts), recipe.pool)
     positions = [[i for i, special in enumerate(text.special) if not special] for text in tokenized]
@@ -122,13 +144,13 @@ def pools(
         raise UsageError(f"the texts have {n} tokens, at least {recipe.batch} are needed. Take more texts.")
     at_once = max(1, HELD_BYTES // (n * lm.d_model * 4))
     for first in range(0, len(points), at_once):
-        found = dict(collect(lm, points[first : first + at_once], tokenized, positions))
-        for point in list(found):
-            yield point, found.pop(point)
+        activations = dict(collect(lm, points[first : first + at_once], tokenized, positions))
+        for point in list(activations):
+            yield point, activations.pop(point)
 
 
 def _within(tokenized: Sequence[TokenizedText], pool: int) -> list[TokenizedText]:
-    """Take as many texts as the pool holds."""
+    """Select texts until the pool is full; at least one."""
     kept, n = [], 0
     for text in tokenized:
         n += sum(not special for special in text.special)
@@ -139,9 +161,9 @@ def _within(tokenized: Sequence[TokenizedText], pool: int) -> list[TokenizedText
 
 
 def fit(lm: LanguageModel, activations: Tensor, point: HookPoint, recipe: SaeRecipe) -> "TopKTrainingSAE":
-    """Train one SAE on activations (n, d_model) of a hook point; its normalisation is folded into its weights.
+    """Train one SAE on activations (n, d_model) of a hook point; the normalisation is folded into its weights.
 
-    Features are ranked by what they add to the reconstruction, their value times the length of their decoder row.
+    The k features that fire are those that add most to the reconstruction: value times length of the decoder row.
     """
     torch.manual_seed(recipe.seed)
     with warnings.catch_warnings(action="ignore"), contextlib.redirect_stderr(io.StringIO()):
@@ -178,13 +200,13 @@ def fit(lm: LanguageModel, activations: Tensor, point: HookPoint, recipe: SaeRec
 
 
 def _centre(activations: Tensor) -> Tensor:
-    """The mean activation (d_in), in units in which an activation has length √d_in, as SAELens trains."""
+    """Return the mean activation (d_in), scaled as SAELens trains: an activation has length √d_in on average."""
     length = activations.norm(dim=-1).mean().clamp(min=1e-8)
     return activations.mean(0) * (activations.shape[1] ** 0.5 / length)
 
 
 def _shuffled(activations: Tensor, recipe: SaeRecipe, device: torch.device) -> Iterator[Tensor]:
-    """Give batches without end, every activation once before any comes again."""
+    """Yield batches without end; each pass has every activation at most once, and drops an incomplete last batch."""
     generator = torch.Generator().manual_seed(recipe.seed)
     while True:
         order = torch.randperm(len(activations), generator=generator)
@@ -194,14 +216,8 @@ def _shuffled(activations: Tensor, recipe: SaeRecipe, device: torch.device) -> I
 
 
 def _keep(sae: "TopKTrainingSAE", folder: Path) -> None:
-    """Save in half precision, which changes no feature that matters and halves what is shipped."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
-    try:
-        sae.cpu().half()
-        sae.cfg.dtype, sae.cfg.device = "float16", "cpu"
-        with warnings.catch_warnings(action="ignore"):
-            sae.save_inference_model(unfinished)
-        os.replace(unfinished, folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    """Save an SAE in half precision, which halves the files and changes no feature noticeably."""
+    sae.cpu().half()
+    sae.cfg.dtype, sae.cfg.device = "float16", "cpu"
+    with atomic_folder(folder) as unfinished, warnings.catch_warnings(action="ignore"):
+        sae.save_inference_model(unfinished)

@@ -1,1 +1,1 @@
-"""From arrays to estimates with intervals, tests, and tables with a schema. Knows no model and no text."""
+"""From arrays to estimates with intervals, hypothesis tests and tables; independent of models and texts."""

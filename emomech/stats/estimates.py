@@ -1,14 +1,22 @@
-"""Statistics on arrays alone: estimates with intervals, classification scores, segmentation of a depth profile.
+"""Values with 95 % intervals, from resamples or draws, and how they are written.
 
-Intervals come from the bootstrap over clusters (Efron and Tibshirani, 1993): whole clusters are drawn again,
-so that texts which are not independent are never counted as if they were. A resample is a row of weights, how
-often each example was drawn, which turns every statistic here into one matrix product over all resamples.
+Intervals come from the bootstrap over clusters (Efron and Tibshirani, 1993): whole clusters are drawn with replacement,
+so that texts of one cluster never count as independent. A resample is a row of weights, how often each example is
+drawn, so every statistic here is one matrix product over all resamples. With few clusters the interval is too narrow.
+
+Example:
+    >>> import numpy as np
+    >>> from emomech.stats.estimates import bootstrap_weights, mean_estimate
+    >>> loss, clusters = np.array([0.2, 0.4, 0.3, 0.5]), ["story 1", "story 1", "story 2", "story 3"]
+    >>> print(mean_estimate(loss, bootstrap_weights(clusters, n_resamples=1000, seed=0)))
+    0.35 [0.30, 0.50]
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +25,27 @@ from emomech.core.errors import EmomechError
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
+Bools = NDArray[np.bool_]
+Kind = Literal["percentile", "posterior", "normal"]
+"""How an interval is made from draws; see `from_draws`."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95 % interval and the number of independent clusters behind it."""
+    """A value with its 95 % interval.
+
+    Example:
+        >>> from emomech.stats.estimates import Estimate
+        >>> loss = Estimate(value=0.31, low=0.12, high=0.55, n=40)
+        >>> str(loss), loss.excludes(0)
+        ('0.31 [0.12, 0.55]', True)
+    """
 
     value: float
     low: float
     high: float
     n: int
+    """Examples that the value is measured on."""
 
     def excludes(self, value: float) -> bool:
         """Whether the interval lies wholly on one side of a value; False where it is undefined."""
@@ -41,7 +60,7 @@ class Estimate:
 
 
 def decimal(value: float, digits: int = 2) -> str:
-    """Write a number with fixed decimals, but never a small one as zero."""
+    """Write a number with fixed decimals; one that would round to 0 gets one significant digit instead."""
     text = f"{value:,.{digits}f}"
     if value and not float(text.replace(",", "")):
         text = f"{value:.1g}"
@@ -49,9 +68,9 @@ def decimal(value: float, digits: int = 2) -> str:
 
 
 def interval(value: float, resampled: Floats, n: int) -> Estimate:
-    """Make an estimate from a value and its bootstrap replicates: the 2.5 and 97.5 % points.
+    """Percentile interval: the 2.5 and 97.5 % points of the bootstrap replicates (draw).
 
-    Undefined replicates (NaN) are left out; with half of them or more undefined so is the interval.
+    Undefined replicates (NaN) are left out; if half of them or more are undefined, so is the interval.
     """
     usable = resampled[np.isfinite(resampled)]
     if len(usable) <= len(resampled) / 2:
@@ -61,17 +80,20 @@ def interval(value: float, resampled: Floats, n: int) -> Estimate:
 
 
 def posterior_interval(value: float, drawn: Floats, n: int) -> Estimate:
-    """Make an estimate from a value and draws of its posterior; the interval holds the value, at an extreme too."""
-    found = interval(value, drawn, n)
-    return Estimate(found.value, min(found.low, value), max(found.high, value), n)
+    """Percentile interval of draws from the value's posterior (draw), widened to hold the value.
+
+    Widening matters at the ends of the scale: no draw reaches a recall of 1.
+    """
+    estimate = interval(value, drawn, n)
+    return Estimate(estimate.value, min(estimate.low, value), max(estimate.high, value), n)
 
 
 def standard_interval(value: float, resampled: Floats, n: int, bounds: tuple[float, float]) -> Estimate:
-    """Make an estimate whose interval is 1.96 standard deviations of the replicates to either side of the value.
+    """Normal interval: 1.96 standard deviations of the replicates (draw) to either side of the value.
 
-    For counts of what exceeds a threshold: a replicate adds noise of its own, lifts what lies just below, and
-    so estimates the spread of the count but not its place (Efron and Tibshirani, 1993, chapter 13). Ends are kept
-    inside the bounds that the value has by definition; undefined replicates as in `interval`.
+    For counts of values above a threshold. Resampling adds noise, which lifts values just below the threshold, so the
+    replicates have the right spread but the wrong centre (Efron and Tibshirani, 1993, chapter 13). The ends are
+    clipped to `bounds`, the range of the value. Undefined replicates are treated as in `interval`.
     """
     usable = resampled[np.isfinite(resampled)]
     if not np.isfinite(value) or len(usable) <= len(resampled) / 2:
@@ -80,8 +102,25 @@ def standard_interval(value: float, resampled: Floats, n: int, bounds: tuple[flo
     return Estimate(float(value), max(bounds[0], value - reach), min(bounds[1], value + reach), n)
 
 
+def wilson_interval(hits: int, n: int) -> Estimate:
+    """Share of hits among n examples with its 95 % interval (Wilson, 1927), which is valid at 0 and 1 too.
+
+    Example:
+        >>> from emomech.stats.estimates import wilson_interval
+        >>> print(wilson_interval(hits=9, n=10))
+        0.90 [0.60, 0.98]
+    """
+    from scipy.stats import binomtest
+
+    ends = binomtest(hits, n).proportion_ci(method="wilson")
+    return Estimate(hits / n, float(ends.low), float(ends.high), n)
+
+
 def bootstrap_weights(clusters: Sequence[str], n_resamples: int, seed: int) -> Floats:
-    """Draw clusters with replacement; return how often each example stands in each resample (resample, example)."""
+    """Draw clusters with replacement; return how often each example is drawn (resample, example).
+
+    `clusters` names the cluster of each example.
+    """
     names, member = np.unique(np.asarray(clusters), return_inverse=True)
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n_resamples)
@@ -89,28 +128,49 @@ def bootstrap_weights(clusters: Sequence[str], n_resamples: int, seed: int) -> F
 
 
 def with_resamples(clusters: Sequence[str], n_resamples: int, seed: int) -> Floats:
-    """The examples as they are, and then as `bootstrap_weights` draws them (1 + resample, example)."""
+    """Weights of the sample itself, all 1, above those of `bootstrap_weights` (1 + resample, example).
+
+    A statistic of these weights is an array of draws, as `from_draws` takes it.
+    """
     return np.concatenate([np.ones((1, len(clusters))), bootstrap_weights(clusters, n_resamples, seed)])
 
 
-def estimated(values: Floats, n: int) -> Estimate:
-    """Make an estimate of a value, which is the first, from its resamples, which are the others."""
-    return interval(float(values[0]), values[1:], n)
+def from_draws(
+    draws: Floats, n: int, kind: Kind = "percentile", bounds: tuple[float, float] = (-math.inf, math.inf)
+) -> Estimate:
+    """Make an estimate from draws: the first is the value itself, the others are its resamples.
+
+    `kind` says how the interval is made:
+    - "percentile": `interval`, the 2.5 and 97.5 % points.
+    - "posterior": `posterior_interval`, the same points, widened to hold the value. Undefined if the value is.
+    - "normal": `standard_interval`, 1.96 standard deviations to either side, inside `bounds`.
+    """
+    value, resampled = float(draws[0]), draws[1:]
+    if kind == "normal":
+        return standard_interval(value, resampled, n, bounds)
+    if kind == "percentile":
+        return interval(value, resampled, n)
+    if not math.isfinite(value):
+        return Estimate(math.nan, math.nan, math.nan, n)
+    return posterior_interval(value, resampled, n)
 
 
 def mean_estimate(values: Floats, weights: Floats) -> Estimate:
-    """Mean over examples with its bootstrap interval; weights (resample, example) are those of `bootstrap_weights`."""
+    """Mean over examples (example) with its bootstrap interval; `weights` come from `bootstrap_weights`."""
     return ratio_estimate(values, np.ones_like(values), weights)
 
 
 def ratio_estimate(top: Floats, bottom: Floats, weights: Floats) -> Estimate:
-    """Ratio of two sums over examples with its bootstrap interval; undefined where the lower sum is 0."""
+    """Ratio of two sums over examples (example) with its bootstrap interval; NaN if the denominator is 0.
+
+    `weights` come from `bootstrap_weights` (resample, example).
+    """
     value = float(ratio(top.sum(), bottom.sum()))
     return interval(value, ratio(weights @ top, weights @ bottom), len(top))
 
 
 def ratio(top: Floats, bottom: Floats) -> Floats:
-    """Divide element by element; NaN where the denominator is not positive."""
+    """Divide element by element; NaN for a denominator that is not positive."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(bottom > 0, top / bottom, np.nan)
 
@@ -118,12 +178,17 @@ def ratio(top: Floats, bottom: Floats) -> Floats:
 def number_text(value: object) -> str:
     """Write a value as prose quotes it: an estimate with its interval, a number to two or three significant digits.
 
-    Raises EmomechError for what is neither number nor text.
+    Raises EmomechError for a value that is neither estimate, number nor text.
+
+    Example:
+        >>> from emomech.stats.estimates import number_text
+        >>> number_text(1234), number_text(0.0431)
+        ('1,234', '0.043')
     """
     if isinstance(value, str):
         return value
     if isinstance(value, Estimate):
-        return str(value).replace(" ", "\u00a0")  # an interval is not broken between lines
+        return str(value).replace(" ", "\u00a0")  # keeps an interval on one line
     if isinstance(value, bool) or type(value).__name__ == "bool":
         return "yes" if value else "no"
     if isinstance(value, Integral):

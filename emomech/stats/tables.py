@@ -1,6 +1,15 @@
-"""The contract of a tidy table: which columns it has, what each means, which of them name a row."""
+"""Tidy tables of results: the columns of each, what they mean, and which of them name a row.
 
-from collections.abc import Iterable, Mapping, Sequence
+Example:
+    >>> from emomech.stats.estimates import Estimate
+    >>> from emomech.stats.tables import INTERVAL, Schema, frame, number
+    >>> schema = Schema(keys={"emotion": "label of the text"}, values={"loss": "nats", **INTERVAL, "n": "texts"})
+    >>> table = frame(schema, [{"emotion": "joy", "loss": Estimate(0.5, 0.4, 0.6, 20), "n": 20}])
+    >>> print(number(table, "loss", emotion="joy"))
+    0.50 [0.40, 0.60]
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -13,19 +22,20 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 INTERVAL = {"low": "lower end of the 95 % interval", "high": "upper end of the 95 % interval"}
+"""Meaning of the two columns of an interval."""
 DEPTH = "0 at the embedding, 1 after the last block"
-"""What columns mean that stand in many tables."""
+"""Meaning of a column of depth."""
 _DECIMALS = 12
-"""Of an estimate: beyond them stands what rounding left of sums that cancel, which would read as a small effect."""
+"""Decimals of an estimate in a table. Further digits are rounding errors, which would look like a small effect."""
 MAX_ROWS = 5000
-"""Altair refuses to draw more; a result that needs more is not yet summarised."""
+"""Altair draws no more rows; a longer table has to be summarised."""
 
 
 @dataclass(frozen=True)
 class Schema:
-    """Columns of a table: `keys` together name a row, `values` are what is known of it.
+    """Columns of a table: `keys` together name a row, `values` are measured for it.
 
-    Both map a column's name to one sentence that a reader sees beside the table.
+    Both map the name of a column to its meaning, one sentence that readers see with the table.
     """
 
     keys: Mapping[str, str]
@@ -37,32 +47,31 @@ class Schema:
         return {**self.keys, **self.values}
 
     def check(self, frame: "pd.DataFrame", name: str) -> "pd.DataFrame":
-        """Return the table if it keeps the contract. Raises EmomechError that names the column or the row."""
-        found, expected = list(frame.columns), list(self.columns)
-        if found != expected:
-            raise EmomechError(f"table {name!r}: has columns {found}, expected {expected}.")
+        """Return the table if it fits the schema. Raises EmomechError for other columns, repeated or too many rows."""
+        columns, expected = list(frame.columns), list(self.columns)
+        if columns != expected:
+            raise EmomechError(f"table {name!r}: has columns {columns}, expected {expected}.")
         if len(frame) > MAX_ROWS:
-            raise EmomechError(f"table {name!r}: has {len(frame)} rows, at most {MAX_ROWS} are kept; summarise it.")
-        twice = frame[frame.duplicated(list(self.keys))]
-        if len(twice):
-            raise EmomechError(
-                f"table {name!r}: row {twice[list(self.keys)].astype(object).iloc[0].to_dict()} stands twice."
-            )
+            raise EmomechError(f"table {name!r}: has {len(frame)} rows, expected at most {MAX_ROWS}; summarise it.")
+        repeated = frame[frame.duplicated(list(self.keys))][list(self.keys)].astype(object)
+        if len(repeated):
+            raise EmomechError(f"table {name!r}: has row {repeated.iloc[0].to_dict()} twice, expected it once.")
         return frame
 
 
 Row = Mapping[str, object]
-"""A row of a table by column name. An `Estimate` fills three columns: its own, and the two after it, its interval."""
+"""A row by column name. An `Estimate` fills its own column, and the two after it with its interval."""
 
 
-def frame(schema: Schema, rows: Iterable[Row | Sequence[object]] = ()) -> "pd.DataFrame":
-    """Make a table of a schema from its rows.
+def frame(schema: Schema, rows: Iterable[Row] = ()) -> "pd.DataFrame":
+    """Make a table of a schema from its rows, each by column name, or by position with every column.
 
-    A value that a row leaves out is NaN, or empty text where the column holds text. A table without rows has text in
-    its keys and numbers in its values, so that what reads it meets the types it knows. Raises EmomechError for a row
-    with a column that the schema does not have, or without one of its keys.
+    A missing value is NaN, or empty text in a column of text. A table without rows has keys of text and values of
+    float64. Raises EmomechError for a column that the schema lacks, and for a row without one of its keys.
 
     Example:
+        >>> from emomech.stats.estimates import Estimate
+        >>> from emomech.stats.tables import INTERVAL, Schema, frame
         >>> schema = Schema(keys={"layer": "block"}, values={"loss": "nats", **INTERVAL, "n": "texts"})
         >>> frame(schema, [{"layer": 3, "loss": Estimate(0.5, 0.4, 0.6, 20), "n": 20}, {"layer": 4}]).loss.tolist()
         [0.5, nan]
@@ -79,18 +88,19 @@ def frame(schema: Schema, rows: Iterable[Row | Sequence[object]] = ()) -> "pd.Da
     return pd.DataFrame([{**blank, **row} for row in cells], columns=columns)
 
 
-def _by_column(schema: Schema, row: Row | Sequence[object]) -> dict[str, object]:
-    """Spread the estimates of a row over their columns. Raises EmomechError for columns that do not fit."""
+def _by_column(schema: Schema, row: Row) -> dict[str, object]:
+    """Map columns to cells; an estimate fills three columns. Raises EmomechError for columns that do not fit."""
     columns = list(schema.columns)
     if not isinstance(row, Mapping):
-        return dict(zip(columns, [part for cell in row for part in _cells(cell)], strict=True))
-    if strange := set(row) - set(columns):
-        raise EmomechError(f"row with columns {sorted(strange)}: the table has only {columns}.")
+        raise EmomechError(f"row {row!r}: expected a mapping from column to value.")
+    if unknown := set(row) - set(columns):
+        raise EmomechError(f"row {dict(row)}: has columns {sorted(unknown)}, the table has only {columns}.")
     if missing := set(schema.keys) - set(row):
         raise EmomechError(f"row {dict(row)}: lacks {sorted(missing)}, which name a row of the table.")
     cells: dict[str, object] = {}
     for name, cell in row.items():
-        cells |= dict(zip(columns[columns.index(name) :], _cells(cell), strict=False))
+        parts, start = _cells(cell), columns.index(name)
+        cells |= dict(zip(columns[start : start + len(parts)], parts, strict=True))
     return cells
 
 
@@ -101,14 +111,14 @@ def _cells(cell: object) -> tuple[object, ...]:
 
 
 def filled(result: type[R], **tables: "pd.DataFrame") -> R:
-    """Make a result from some of its tables; the others have no row."""
+    """Make a result from some of its tables; the others are empty."""
     return result(**{name: tables.get(name, frame(schema)) for name, schema in schemas(result).items()})
 
 
 def schemas(result: type) -> dict[str, Schema]:
-    """Read the schema of every table of a result class, from its `Annotated[DataFrame, SCHEMA]` fields.
+    """Schema of every table of a result class, by field name, from its `Annotated[DataFrame, SCHEMA]` fields.
 
-    Raises EmomechError for a field without one.
+    Raises EmomechError for a field without a schema.
     """
     import pandas as pd  # the names in the annotations
 
@@ -123,22 +133,30 @@ def _schema_of(result: type, name: str, hint: Any) -> Schema:
 
 
 def checked(result: R) -> R:
-    """Return a result whose every table keeps its schema. Raises EmomechError otherwise."""
+    """Return a result if each of its tables fits its schema. Raises EmomechError otherwise (see `Schema.check`)."""
     for name, schema in schemas(type(result)).items():
         schema.check(getattr(result, name), f"{type(result).__name__}.{name}")
     return result
 
 
 def number(table: "pd.DataFrame", column: str, **keys: object) -> Estimate:
-    """Read one number with its interval from a table: the row that `keys` name, from `column`, `low`, `high`, `n`.
+    """Read one estimate from a table: `column`, `low`, `high` and `n` of the row that `keys` name.
 
-    A table without one of the last three leaves it undefined. Raises EmomechError unless just one row is named.
+    The interval is NaN in a table without `low` and `high`, and n is 0 in a table without `n`. Raises EmomechError
+    unless exactly one row has these keys.
+
+    Example:
+        >>> import pandas as pd
+        >>> from emomech.stats.tables import number
+        >>> table = pd.DataFrame({"emotion": ["joy", "fear"], "f1": [0.8, 0.6], "low": [0.7, 0.5], "high": [0.9, 0.7]})
+        >>> print(number(table, "f1", emotion="fear"))
+        0.60 [0.50, 0.70]
     """
     rows = table
     for key, value in keys.items():
         rows = rows[rows[key] == value]
     if len(rows) != 1:
-        raise EmomechError(f"{column} of {keys}: {len(rows)} rows of the table are so named, expected one.")
+        raise EmomechError(f"{column} of {keys}: {len(rows)} rows of the table have these keys, expected one.")
     row = rows.iloc[0]
     low, high = (float(row.get(end, float("nan"))) for end in ("low", "high"))
     return Estimate(float(row[column]), low, high, int(row.get("n", 0)))

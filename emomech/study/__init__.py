@@ -1,1 +1,1 @@
-"""A study: a model, its SAEs and its texts from a spec of names; and a run of an analysis, kept with its provenance."""
+"""A study: the model, SAEs and texts that a spec names; a run: the result of an analysis, kept with its provenance."""

@@ -1,8 +1,8 @@
-"""A question as a user's turn, in the chat template that belongs to the model; its answer begins the assistant's turn.
+"""Put a question into a user's turn of the model's chat template; the answer begins the assistant's turn.
 
-The template is rendered once, around a mark, so that it is known where in the prompt the text stands. It holds the BOS
-as text, which is taken off, as `tokens` puts one before every prompt: twice would be another prompt. Whether a space
-stands before the answer is what the template itself puts between the assistant's mark and its words.
+The template is rendered once, around a placeholder, so that the position of the text in the prompt is known. A BOS that
+the template writes as text is removed, because `models.tokens` adds one to every prompt. The answer begins with the
+white space that the template itself puts between the assistant's marker and its words.
 """
 
 from dataclasses import dataclass
@@ -14,53 +14,54 @@ from emomech.presets.kinds import PromptPreset
 
 _QUESTION, _ANSWER = "EMOMECH-QUESTION", "EMOMECH-ANSWER"
 _DATE = "26 Jul 2024"
-"""The day that Llama's template names where nobody says one; that of today would change the results."""
+"""Date in Llama's template, which is its default; today's date would change results from day to day."""
 
 
 @dataclass(frozen=True)
 class Turns:
-    """What a chat template puts around a question and its answer."""
+    """The texts that a chat template puts around a question and its answer."""
 
     before: str
     """Before the question, without the BOS."""
     after: str
-    """After it, up to where the assistant is to begin."""
+    """After the question, up to where the assistant's turn begins."""
     lead: str
     """White space before the assistant's first word."""
     end: str
-    """After its last."""
+    """After the assistant's last word."""
 
 
 def turns(lm: LanguageModel) -> Turns:
-    """Read the chat template of a model. Raises UsageError where there is none, or one that changes the question."""
+    """Read the chat template of a model. Raises UsageError if it has none, or one that changes the question."""
     if not lm.tokenizer.chat_template:
-        raise UsageError(f"model {lm.name!r}: its tokenizer has no chat template, and its preset says chat.")
-    asked = {"role": "user", "content": _QUESTION}
-    prompt = _rendered(lm, [asked], True)
-    whole = _rendered(lm, [asked, {"role": "assistant", "content": _ANSWER}], False)
+        raise UsageError(f"model {lm.name!r}: its tokenizer has no chat template, but its preset sets chat.")
+    question = {"role": "user", "content": _QUESTION}
+    prompt = _rendered(lm, [question], True)
+    whole = _rendered(lm, [question, {"role": "assistant", "content": _ANSWER}], False)
     if prompt.count(_QUESTION) != 1 or not whole.startswith(prompt) or whole.count(_ANSWER) != 1:
         raise UsageError(
-            f"model {lm.name!r}: its chat template does not put a question, and its answer after it, as they are. Take "
-            "the model's folder as it is, without a preset that says chat."
+            f"model {lm.name!r}: its chat template does not put a question, and its answer after it, without changing "
+            "them. Give the model's folder instead of a preset that sets chat."
         )
     before, after = prompt.split(_QUESTION)
     lead, end = whole.removeprefix(prompt).split(_ANSWER)
     return Turns(before.removeprefix(str(lm.tokenizer.bos_token or "")), after, lead, end)
 
 
-def spoken(prompt: PromptPreset, found: Turns) -> PromptPreset:
-    """Put a prompt into a user's turn: what it asks in a chat, or else its template."""
+def spoken(prompt: PromptPreset, template: Turns) -> PromptPreset:
+    """Put a prompt into a user's turn: its `chat` question if it has one, or else its template."""
     question = (prompt.chat or prompt.template).strip()
     return prompt.model_copy(
         update={
-            "template": f"{_literal(found.before)}{question}{_literal(found.after)}",
-            "answer": f"{_literal(found.lead)}{prompt.answer.strip()}",
-            "answer_end": found.end,
+            "template": f"{_literal(template.before)}{question}{_literal(template.after)}",
+            "answer": f"{_literal(template.lead)}{prompt.answer.strip()}",
+            "answer_end": template.end,
         }
     )
 
 
 def _rendered(lm: LanguageModel, messages: list[dict[str, str]], begin: bool) -> str:
+    """Render messages; with `begin`, start the assistant's turn. Raises UsageError for a template that fails."""
     from jinja2 import TemplateError
 
     tokenizer: Any = lm.tokenizer
@@ -72,5 +73,5 @@ def _rendered(lm: LanguageModel, messages: list[dict[str, str]], begin: bool) ->
 
 
 def _literal(text: str) -> str:
-    """Write a text so that `str.format` leaves it as it is."""
+    """Escape a text for `str.format`."""
     return text.replace("{", "{{").replace("}", "}}")

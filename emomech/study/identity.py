@@ -1,29 +1,60 @@
-"""What a result depends on: source files, versions, commit, content."""
+"""Identify what a result depends on: source files, package versions, commit, data files, and declared states."""
 
 import ast
 import os
 import subprocess
+from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
+from typing import Any, TypeVar
 
 from emomech.core.errors import UsageError
 from emomech.core.paths import PACKAGE
 
 _VERSIONS = ("torch", "transformers", "sae-lens", "numpy", "pandas", "scipy", "scikit-learn")
 _DATA_FILES = (".toml", ".json")
-"""Endings of files that a module reads from its own folder; a module names such a file in full."""
+"""Endings of files that a module reads from its own folder; the module names such a file in full."""
+_DECLARED = "depends_on"
+A = TypeVar("A", bound=Callable[..., Any])
+
+
+def depends_on(**states: Callable[[], str]) -> Callable[[A], A]:
+    """Declare that an analysis reads something that is neither in its study nor in its arguments.
+
+    Each of `states` returns a hash of the current state of one such thing. If it changes, a run of the analysis is
+    stale.
+
+    Example:
+        >>> from emomech.study.identity import declared_states, depends_on
+        >>> @depends_on(weather=lambda: "sunny")
+        ... def analysis(study): ...
+        >>> declared_states(analysis)
+        {'weather': 'sunny'}
+    """
+
+    def declare(analysis: A) -> A:
+        setattr(analysis, _DECLARED, states)
+        return analysis
+
+    return declare
+
+
+def declared_states(analysis: Callable[..., Any]) -> dict[str, str]:
+    """Compute the states that an analysis declared with `depends_on`, by name; empty if it declared none."""
+    states: Mapping[str, Callable[[], str]] = getattr(analysis, _DECLARED, {})
+    return {name: state() for name, state in states.items()}
 
 
 def versions() -> dict[str, str]:
-    """Name the versions of the packages on which a result hangs."""
+    """List the versions of the packages that a result depends on."""
     return {name: metadata.version(name) for name in _VERSIONS}
 
 
 @cache
 def commit() -> str:
-    """Name the commit of the checkout, marked where the package differs from it; `unknown` outside a checkout."""
+    """Return the commit of the checkout, marked if the package has changes; `unknown` outside a checkout."""
     try:
         head = _git("rev-parse", "HEAD")
         return head[:12] + (" with changes" if _git("status", "--porcelain", "--", ".") else "")
@@ -32,12 +63,12 @@ def commit() -> str:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=PACKAGE, capture_output=True, text=True, check=True, timeout=10)
-    return done.stdout.strip()
+    process = subprocess.run(["git", *arguments], cwd=PACKAGE, capture_output=True, text=True, check=True, timeout=10)
+    return process.stdout.strip()
 
 
 def hash_of_sources(module: str) -> str:
-    """Hash the source of a module, of every module of this package that it imports, and of the data files they read."""
+    """Hash the source of a module, of every module of this package that it imports, and of the data files they name."""
     digest = blake2b(digest_size=16)
     for file in sorted(_sources(module)):
         digest.update(str(file.relative_to(PACKAGE)).encode() + b"\0" + file.read_bytes())
@@ -45,7 +76,7 @@ def hash_of_sources(module: str) -> str:
 
 
 def _sources(module: str) -> set[Path]:
-    """Follow the package's imports, wherever in a file they stand, and add the data files that the modules name."""
+    """Follow the package's imports, at the top of a file or inside a function, and add the data files they name."""
     sources: set[Path] = set()
     waiting = [module]
     while waiting:
@@ -64,7 +95,7 @@ def _sources(module: str) -> set[Path]:
 
 
 def _file(module: str) -> Path | None:
-    """Find the file of one of the package's modules; None for a name that is no such module, or the package itself."""
+    """Find the file of a module of this package; None for any other name, and for the package itself."""
     top, *rest = module.split(".")
     if top != PACKAGE.name or not rest:
         return None
@@ -73,7 +104,7 @@ def _file(module: str) -> Path | None:
 
 
 def content_hash(path: Path) -> str:
-    """Hash a file, or a folder's files and their names. Raises UsageError where there is nothing."""
+    """Hash a file, or the files of a folder with their names. Raises UsageError if the path does not exist."""
     if not path.exists():
         raise UsageError(f"{path}: there is no such file or folder.")
     digest = blake2b(digest_size=16)

@@ -1,4 +1,4 @@
-"""Turn a text into a question whose continuation is a label."""
+"""Prompts: a text becomes a question whose continuation is the word of a label."""
 
 from string import Formatter
 
@@ -12,8 +12,15 @@ _FIELDS = {"text", "person"}
 def ask(prompt: PromptPreset, example: Example) -> str:
     """Fill the template with the example's text and person.
 
-    Raises UsageError where the template asks for a person that the corpus does not name, or for what no
-    example has.
+    Raises UsageError for a template with another field, and for one with {person} if the example names none.
+
+    Example:
+        >>> from emomech.data.corpus import Example
+        >>> from emomech.presets import lookup
+        >>> from emomech.study.prompts import answer, ask
+        >>> prompt = lookup.prompt("felt")
+        >>> ask(prompt, Example("Ana lost the race.", "sadness", person="Ana")), answer(prompt, "sad")
+        ('Ana lost the race. Ana felt', ' sad')
     """
     fields = {name for _, name, _, _ in Formatter().parse(prompt.template) if name is not None}
     if strange := fields - _FIELDS:
@@ -27,10 +34,10 @@ def ask(prompt: PromptPreset, example: Example) -> str:
 
 
 def text_start(prompt: PromptPreset, example: Example) -> int:
-    """Where in the prompt the example's text begins."""
+    """Return the position in the prompt, in characters, at which the example's text begins."""
     return len(prompt.template.partition("{text}")[0].format(person=example.person))
 
 
 def answer(prompt: PromptPreset, word: str) -> str:
-    """Give the continuation of the prompt that stands for a label's word, its leading space included."""
+    """Return the continuation of the prompt for a label's word, with its leading space."""
     return prompt.answer.format(label=word)

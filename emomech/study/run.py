@@ -1,15 +1,13 @@
-"""An analysis of a study, computed once and kept with where it came from; afterwards read back.
+"""Compute an analysis of a study once, keep it with its provenance, and read it back afterwards.
 
-A run's identity is what decides its values: the analysis, its arguments, what the study's names stand for, and
-the source files that the analysis imports. Imports only point down, so a change to a chart makes no run stale.
-`provenance.json` is written last, and the folder appears as a whole or not at all.
+A run's key is a hash of all that decides its values: the analysis and its arguments, the presets of the study, the
+source files that the analysis imports, and what the analysis declares with `identity.depends_on`. Analyses import
+no charts, so a change to a chart makes no run stale. The folder of a run appears whole or not at all.
 """
 
 import inspect
 import json
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -19,10 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
 from emomech.core.errors import EmomechError, UsageError, unknown
+from emomech.core.files import atomic_folder
 from emomech.core.paths import CHECKOUT
-from emomech.saes.override import FORCED, forced, refusal
+from emomech.core.settings import Settings
+from emomech.saes.override import OVERRIDDEN, refusal
 from emomech.stats.tables import checked, schemas
-from emomech.study.identity import commit, hash_of_sources, versions
+from emomech.study.identity import commit, declared_states, hash_of_sources, versions
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
 
@@ -36,38 +36,43 @@ PROVENANCE = "provenance.json"
 
 @dataclass(frozen=True)
 class Run(Generic[R]):
-    """One analysis of one study with the given keyword arguments."""
+    """One analysis of one study with the given keyword arguments.
+
+    The analysis takes a `Study` and keyword arguments, and returns a dataclass of tables with a schema each.
+    """
 
     analysis: Callable[..., R]
     spec: StudySpec
     arguments: Mapping[str, object] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings.from_environment)
+    """Device, number format, and whether SAEs that do not fit are used; by default as the environment says."""
 
     @cached_property
     def key(self) -> str:
-        """Name of the content that the run will have. Raises UsageError for an argument the analysis does not take."""
+        """A hash of all that decides the result. Raises UsageError for an argument that the analysis does not take."""
         identity = {
             "analysis": self.analysis.__name__,
-            "arguments": self._bound(),
-            "study": self.spec.identity(),
+            "arguments": self._bound() | self._states,
+            "study": self.spec.identity(self.settings),
             "sources": hash_of_sources(self.analysis.__module__),
         }
         return blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     @property
     def folder(self) -> Path:
-        """Where the run's tables are or will be."""
+        """The folder of the run's tables, which exists once they are computed."""
         return runs_folder() / self.analysis.__name__ / f"{Path(self.spec.model).name}-{self.key}"
 
     def result(self) -> R:
-        """Read the result if it is there, else compute and keep it.
+        """Read the kept result, or compute and keep it.
 
-        What was computed with SAEs that are to be refused counts only where that is forced. Raises EmomechError where
-        a kept table is not what was written, and what the analysis raises; then nothing is kept.
+        Raises UsageError if the result used SAEs that do not fit and `settings.force` does not override that,
+        EmomechError if a kept table has changed, and any error of the analysis, of which nothing is then kept.
         """
         if not (self.folder / PROVENANCE).exists():
             self._compute()
-        if (wrong := self.provenance.get(FORCED)) and not forced():
-            raise UsageError(refusal(wrong))
+        if (problems := self.provenance.get(OVERRIDDEN)) and not self.settings.force:
+            raise UsageError(refusal(problems))
         return self._read()
 
     @property
@@ -75,67 +80,71 @@ class Run(Generic[R]):
         """Where the result came from: spec, arguments, key, commit, versions, texts left out, seconds, tables."""
         return json.loads((self.folder / PROVENANCE).read_text(encoding="utf-8"))
 
+    @cached_property
+    def _states(self) -> dict[str, str]:
+        """The declared states of the analysis, as they are when the run is first used; see `identity.depends_on`."""
+        return declared_states(self.analysis)
+
     def _bound(self) -> dict[str, object]:
-        """Give all arguments, defaults included."""
-        taken = {name: p.default for name, p in list(inspect.signature(self.analysis).parameters.items())[1:]}
+        """Return all arguments, defaults included. Raises UsageError for an argument that the analysis lacks."""
+        defaults = {name: p.default for name, p in list(inspect.signature(self.analysis).parameters.items())[1:]}
         for name in self.arguments:
-            if name not in taken:
-                raise unknown(f"argument of {self.analysis.__name__}", name, taken)
-        return taken | dict(self.arguments)
+            if name not in defaults:
+                raise unknown(f"argument of {self.analysis.__name__}", name, defaults)
+        return defaults | dict(self.arguments)
 
     def _compute(self) -> None:
+        """Compute the result and keep it. Raises UsageError if a declared state has changed since the run was made."""
+        for name, state in declared_states(self.analysis).items():
+            if state != self._states[name]:
+                raise UsageError(
+                    f"{name} {self._states[name]!r}: has changed to {state!r} since this run of "
+                    f"{self.analysis.__name__} was made; make the run again."
+                )
         started = time.monotonic()
-        study = Study(self.spec)
+        study = Study(self.spec, self.settings)
         result = checked(self.analysis(study, **self._bound()))
         seconds = time.monotonic() - started
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.folder.parent))
-        try:
-            tables = {f.name: _write(getattr(result, f.name), unfinished / f"{f.name}.csv") for f in fields(result)}  # pyright: ignore[reportArgumentType]
+        with atomic_folder(self.folder) as folder:
+            tables = {f.name: _write(getattr(result, f.name), folder / f"{f.name}.csv") for f in fields(result)}  # pyright: ignore[reportArgumentType]
             provenance = {
                 "analysis": self.analysis.__name__,
                 "study": {name: value for name, value in asdict(self.spec).items() if value is not None},
-                "arguments": self._bound(),
+                "arguments": self._bound() | self._states,
                 "key": self.key,
                 "commit": commit(),
                 "versions": versions(),
-                **_left_out(study),
+                **({"left out": dict(study.dropped)} if study.dropped else {}),
                 "seconds": round(seconds, 1),
                 "tables": tables,
+                **({OVERRIDDEN: study.warnings} if study.warnings else {}),
             }
-            provenance |= {FORCED: study.forced} if study.forced else {}
-            (unfinished / PROVENANCE).write_text(json.dumps(provenance, indent=1), encoding="utf-8")
-            shutil.rmtree(self.folder, ignore_errors=True)
-            os.replace(unfinished, self.folder)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            (folder / PROVENANCE).write_text(json.dumps(provenance, indent=1), encoding="utf-8")
 
     def _read(self) -> R:
-        result = get_type_hints(self.analysis)["return"]
-        kept = self.provenance["tables"]
-        if set(kept) != set(schemas(result)):
-            raise EmomechError(f"{self.folder}: holds the tables {sorted(kept)}. Delete it, and it is computed again.")
-        return checked(result(**tables(self.folder)))
+        result_type = get_type_hints(self.analysis)["return"]
+        expected, kept = set(schemas(result_type)), set(self.provenance["tables"])
+        if kept != expected:
+            raise EmomechError(
+                f"{self.folder}: holds the tables {sorted(kept)}, expected {sorted(expected)}. Delete it, and it is "
+                "computed again."
+            )
+        return checked(result_type(**tables(self.folder)))
 
 
 def tables(folder: Path) -> "dict[str, pd.DataFrame]":
-    """Read the tables of a run that is kept in a folder. Raises EmomechError where one is not what was written."""
+    """Read the tables of the run in a folder. Raises EmomechError if one is not what was written."""
     kept = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))["tables"]
     return {name: _read(folder / f"{name}.csv", table) for name, table in kept.items()}
 
 
-def _left_out(study: Study) -> dict[str, object]:
-    """How many texts of the corpus were not used, by reason, if it was read and any were."""
-    corpus = vars(study).get("corpus")
-    return {"left out": dict(corpus.dropped)} if corpus is not None and corpus.dropped else {}
-
-
 def runs_folder() -> Path:
-    """Where runs are kept: `EMOMECH_RUNS`, or beside the built book."""
+    """Return the folder that runs are kept in: `EMOMECH_RUNS`, or a folder next to the built book."""
     return Path(os.environ.get("EMOMECH_RUNS") or CHECKOUT / "book" / "_build" / "runs")
 
 
 def _write(table: "pd.DataFrame", file: Path) -> dict[str, object]:
+    """Write a table; return its checksum and the type of each column."""
     table.to_csv(file, index=False)
     return {"sha256": sha256(file.read_bytes()).hexdigest(), "columns": {c: _kind(table[c]) for c in table.columns}}
 
@@ -145,7 +154,7 @@ def _kind(column: "pd.Series") -> str:
 
 
 def _read(file: Path, table: Mapping[str, Any]) -> "pd.DataFrame":
-    """Read a table back with its column types; an empty cell is NaN in a float column only."""
+    """Read a table with its column types; an empty cell is NaN in a float column, and empty text in a text column."""
     import pandas as pd
 
     if not file.exists() or sha256(file.read_bytes()).hexdigest() != table["sha256"]:

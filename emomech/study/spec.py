@@ -1,44 +1,71 @@
-"""The names that make a study, and what they stand for: the identity of everything computed from it."""
+"""The names and numbers that decide a result, and the identity of what the names refer to."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import cast
 
-from emomech.core import devices, hub
+from emomech.core import hub
 from emomech.core.errors import UsageError
+from emomech.core.settings import Settings
 from emomech.data.annotation import gold
 from emomech.presets import lookup
-from emomech.presets.kinds import CorpusPreset, ModelPreset, Preset
+from emomech.presets.kinds import ModelPreset, Preset, SaePreset
 from emomech.study.identity import content_hash
+from emomech.study.resolved import ResolvedCorpus, ResolvedSpec
 
 AUTO, NONE = "auto", "none"
-_NOT_IDENTITY = {"summary", "card", "path", "joins"}
-"""What is told of a thing, and changes nothing of it; of files it is the content that counts."""
-_TOLD_OF_MODELS = {"stored", "parameters", "layers", "d_model", "vocabulary", "context"}
-"""Sizes, for plans: they follow from the revision."""
+_DESCRIPTION = {"summary", "card", "path", "joins"}
+"""Fields of a preset that do not change a result. Files count by content; joined corpora are listed separately."""
+_MODEL_SIZES = {"stored", "parameters", "layers", "d_model", "vocabulary", "context"}
+"""Fields that only plans use; they follow from the model's revision."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudySpec:
-    """Preset names (or paths) and numbers: all that decides the values of a result."""
+    """Preset names or paths, and numbers: all that decides the values of a result, except the analysis.
+
+    Example:
+        >>> from emomech.study.spec import StudySpec
+        >>> spec = StudySpec(model="organism", limit=200).validate()
+        >>> spec.sae_name, [control.corpus for control in spec.control_specs]
+        ('organism', ['organism-kinds', 'organism-worth'])
+        >>> spec.identity() == StudySpec(limit=200, sae="organism", prompt="felt").identity()
+        True
+    """
 
     model: str = "organism"
     sae: str | None = AUTO
-    """SAEs; auto: those that belong to the model; None: no SAEs are read."""
+    """SAEs; auto: those that the model's preset names; None: the analysis reads no SAEs."""
     corpus: str = "organism"
     emotions: str = AUTO
-    """An emotion set; auto: what suits the corpus, or else the labels that stand in it."""
+    """An emotion set; auto: the one that suits the corpus, or else the labels of the corpus."""
     prompt: str = AUTO
     """A prompt; auto: the one that suits the corpus."""
     seed: int = 0
     limit: int = 0
-    """At most this many texts; 0: all that the corpus has."""
+    """Largest number of texts; 0: all texts of the corpus."""
     controls: str = AUTO
-    """Corpora of other tasks for the same model, separated by commas; auto: those that go with the corpus; or none."""
+    """Corpora of other tasks for the same model, separated by commas; auto: those of the corpus's preset; or none."""
     gold: str = ""
-    """Where words have their labels from: the corpus; a CoNLL-U file or a folder of them; `spacy` or `spacy:MODEL`."""
+    """Source of word labels. Empty: the corpus; else a CoNLL-U file or a folder of them, `spacy` or `spacy:MODEL`."""
+
+    @cached_property
+    def resolved(self) -> ResolvedSpec:
+        """The presets that the names refer to, looked up once. Raises UsageError for a name that does not exist."""
+        corpus, model = ResolvedCorpus.of(self.corpus), lookup.model(self.model)
+        sae = model.sae if self.sae == AUTO else self.sae
+        emotions = corpus.preset.emotions if self.emotions == AUTO else self.emotions
+        return ResolvedSpec(
+            model=model,
+            corpus=corpus,
+            prompt=lookup.prompt(corpus.preset.prompt if self.prompt == AUTO else self.prompt),
+            sae=lookup.sae(sae) if sae else None,
+            emotions=lookup.emotions(emotions) if emotions else None,
+        )
 
     def validate(self) -> "StudySpec":
-        """Return the spec if all it names exists. Raises UsageError; loads nothing."""
-        self._presets()
+        """Return the spec if all that it names exists; nothing is loaded. Raises UsageError otherwise."""
+        self._checked()
         gold.identity(self.gold)
         for control in self.control_specs:
             control.validate()
@@ -46,62 +73,71 @@ class StudySpec:
             raise UsageError(f"limit {self.limit}: expected 0 (all texts) or a positive number.")
         return self
 
-    def identity(self) -> dict[str, object]:
-        """What the names stand for at present: each preset's content, and a hash of every local file behind it.
+    def identity(self, settings: Settings | None = None) -> dict[str, object]:
+        """Describe what the names refer to now: each preset's content, and a hash of its local files.
 
-        Two specs with the same identity give the same result; a summary is no part of it.
+        Two specs with the same identity give the same result; a preset's summary is left out. Of `settings` only the
+        number format matters, because it changes values; None: the settings of the environment.
         """
-        found = self._presets()
-        parts = {kind: _content(entry) for kind, entry in found.items()}
-        parts["model"] |= {"dtype": devices.number_format(lookup.model(self.model).dtype)}
-        controls = [control.identity() for control in self.control_specs]
+        settings, presets = settings or Settings.from_environment(), self._checked()
+        model = _content(presets.model) | {"dtype": settings.number_format(presets.model.dtype)}
+        parts = {"model": model, "corpus": _content_of_corpus(presets.corpus), "prompt": _content(presets.prompt)}
+        parts |= {"sae": _content(presets.sae)} if presets.sae else {}
+        parts |= {"emotions": _content(presets.emotions)} if presets.emotions else {}
         numbers = {"seed": self.seed, "limit": self.limit}
+        controls = [control.identity(settings) for control in self.control_specs]
         return {**parts, **numbers, "controls": controls, "gold": gold.identity(self.gold)}
 
     @property
     def control_specs(self) -> "list[StudySpec]":
-        """What is asked of the same model beside the emotion. Raises UsageError for a corpus that does not exist."""
-        named = lookup.corpus(self.corpus).controls if self.controls == AUTO else lookup.listed(self.controls)
-        asked = {"emotions": AUTO, "prompt": AUTO, "controls": NONE, "gold": ""}
-        return [replace(self, corpus=name, **asked) for name in named if name != NONE]
+        """Specs of the control tasks, for the same model. Raises UsageError for a corpus that does not exist."""
+        preset, spec = self.resolved.corpus.preset, cast("StudySpec", self)
+        names = preset.controls if self.controls == AUTO else lookup.listed(self.controls)
+        changes = {"emotions": AUTO, "prompt": AUTO, "controls": NONE, "gold": ""}
+        return [replace(spec, corpus=name, **changes) for name in names if name != NONE]
 
     @property
     def sae_name(self) -> str:
-        """The SAEs' preset or path. Raises UsageError where the study has none, and for a model of unknown SAEs."""
+        """The SAEs' preset or path. Raises UsageError if neither the study nor its model names any."""
         if self.sae is None:
-            raise UsageError("sae: this study names no SAEs, and its analysis reads some; name a preset or a folder.")
+            raise UsageError("sae: this study names no SAEs, but its analysis needs them; name a preset or a folder.")
         if self.sae != AUTO:
             return self.sae
-        if not (found := lookup.model(self.model).sae):
-            raise UsageError(f"sae: for the model {self.model!r} no SAEs are known; name some, or `emomech sae train`.")
-        return found
+        if not (name := self.resolved.model.sae):
+            raise UsageError(
+                f"sae: no SAEs are known for the model {self.model!r}; name some, or train them: `emomech sae train`."
+            )
+        return name
 
-    def _presets(self) -> dict[str, Preset]:
-        corpus = lookup.corpus(self.corpus)
-        emotions = corpus.emotions if self.emotions == AUTO else self.emotions
-        found: dict[str, Preset] = {
-            "model": lookup.model(self.model),
-            "corpus": corpus,
-            "prompt": lookup.prompt(corpus.prompt if self.prompt == AUTO else self.prompt),
-        }
+    @property
+    def sae_preset(self) -> SaePreset:
+        """The preset of `sae_name`. Raises as `sae_name` does."""
+        return self.resolved.sae or lookup.sae(self.sae_name)
+
+    def _checked(self) -> ResolvedSpec:
+        """Return the presets, SAEs included. Raises as `resolved` does, and as `sae_name` unless `sae` is None."""
         if self.sae is not None:
-            found["sae"] = lookup.sae(self.sae_name)
-        if emotions:
-            found["emotions"] = lookup.emotions(emotions)
-        return found
+            _ = self.sae_preset
+        return self.resolved
 
 
-def _content(entry: Preset) -> dict[str, object]:
-    """What a preset says that decides a value, and a hash of the local files behind it.
-
-    Of data that no commit pins, it is the commit that the cache has at present; none before they are first fetched.
-    """
-    told = _TOLD_OF_MODELS if isinstance(entry, ModelPreset) else set()
-    part = entry.model_dump(exclude=_NOT_IDENTITY | told)
-    if path := getattr(entry, "path", ""):
+def _content(preset: Preset) -> dict[str, object]:
+    """Return the fields of a preset that can change a result, and a hash of its local files."""
+    sizes = _MODEL_SIZES if isinstance(preset, ModelPreset) else set()
+    part = preset.model_dump(exclude=_DESCRIPTION | sizes)
+    if path := getattr(preset, "path", ""):
         part["content"] = content_hash(lookup.shipped(path))
-    if isinstance(entry, CorpusPreset) and entry.repository and not hub.pinned(entry.revision):
-        part["commit"] = hub.commit(entry.repository, entry.revision, entry.files)
-    if joins := getattr(entry, "joins", []):
-        part["joins"] = [_content(lookup.corpus(name)) for name in joins]
+    return part
+
+
+def _content_of_corpus(corpus: ResolvedCorpus) -> dict[str, object]:
+    """Return the content of a corpus and of those that it joins.
+
+    Data on the hub that are not pinned to a commit are identified by the commit in the cache; empty before a fetch.
+    """
+    preset, part = corpus.preset, _content(corpus.preset)
+    if preset.repository and not hub.pinned(preset.revision):
+        part["commit"] = hub.commit(preset.repository, preset.revision, preset.files)
+    if corpus.joined:
+        part["joins"] = [_content_of_corpus(member) for member in corpus.joined]
     return part

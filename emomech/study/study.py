@@ -1,24 +1,27 @@
-"""What is studied: a spec of names and numbers, and the model, SAEs and texts that it stands for."""
+"""A study: the model, SAEs and texts that a spec names, each loaded when it is first used.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+A study is never modified. Code that already has a model, SAEs or texts builds a study around them with
+`Study.replaced`. An analysis that reads several models builds the studies of the others with `Study.companion`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack, cast
 
-from emomech.core import devices
-from emomech.core.errors import UsageError
+from emomech.core.errors import unknown
+from emomech.core.settings import Settings
 from emomech.data import corpus
 from emomech.data.annotation import gold
 from emomech.data.annotation.gold import Gold
-from emomech.data.corpus import Corpus, Example, Reading
+from emomech.data.corpus import Corpus, CorpusRead, Example
 from emomech.presets import lookup
-from emomech.presets.kinds import CorpusPreset, PromptPreset
-from emomech.saes.override import forced, refusal
+from emomech.presets.kinds import PromptPreset
 from emomech.study import corpora
 from emomech.study.prompts import answer, ask, text_start
-from emomech.study.spec import AUTO, StudySpec
+from emomech.study.spec import StudySpec
 
 if TYPE_CHECKING:
     from emomech.core.hook_points import HookPoint
@@ -26,135 +29,214 @@ if TYPE_CHECKING:
     from emomech.models.tokens import TokenizedText
     from emomech.saes.sae import Sae
 
+T = TypeVar("T")
+
+
+class Parts(TypedDict, total=False):
+    """Parts of a study that can be given in place of what its spec names."""
+
+    lm: "LanguageModel"
+    saes: "Mapping[HookPoint, Sae]"
+    corpus: Corpus
+    emotions: Mapping[str, str]
+    """Label to the word that the model is scored on, in the order of the corpus's labels."""
+    prompts: list[str]
+    answers: list[str]
+    gold: Gold
+    controls: "list[Study]"
+
+
+@dataclass
+class _Record:
+    """Warnings and counts from loading, for the provenance of a result."""
+
+    warnings: list[str] = field(default_factory=list)
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+def _part(load: Callable[["Study"], T]) -> Callable[["Study"], T]:
+    """Return a part that was given to the study, or else load it as the spec says."""
+
+    @wraps(load)
+    def given_or_loaded(study: "Study") -> T:
+        parts = cast(Mapping[str, Any], study.parts)
+        return parts[load.__name__] if load.__name__ in parts else load(study)
+
+    return given_or_loaded
+
 
 @dataclass(frozen=True)
 class Study:
-    """The things that a spec names, each loaded when it is first asked for."""
+    """The things that a spec names, each loaded when it is first used.
+
+    Example:
+        >>> from emomech.study.spec import StudySpec
+        >>> from emomech.study.study import Study
+        >>> study = Study(StudySpec(limit=200))
+        >>> len(study.prompts), study.lm.n_layers, study.answers[0]
+        (200, 8, ' joy')
+        >>> study.replaced(lm=study.lm, answers=[" glad", " sad"]).answers
+        [' glad', ' sad']
+    """
 
     spec: StudySpec
+    settings: Settings = field(default_factory=Settings.from_environment)
+    """Device, number format, and whether SAEs that do not fit are used; by default as the environment says."""
+    parts: Parts = field(default_factory=Parts, compare=False, repr=False)
+    """Parts that replace what the spec names, see `replaced`."""
+    _record: _Record = field(default_factory=_Record, compare=False, repr=False)
+
+    def replaced(self, **parts: Unpack[Parts]) -> Self:
+        """Return a study with the same spec that uses `parts` in place of what the spec names.
+
+        Parts that were given before are kept. Everything else is loaded again when it is first used, so pass `lm` and
+        `saes` to share them. Parts that depend on a given part follow from it, such as `prompts` from `corpus`, unless
+        they are given as well.
+        """
+        for name in parts:
+            if name not in Parts.__annotations__:
+                raise unknown("part of a study", name, Parts.__annotations__)
+        record = _Record(self._record.warnings)
+        return type(self)(self.spec, self.settings, cast(Parts, {**self.parts, **parts}), record)
+
+    def companion(self, spec: StudySpec) -> Self:
+        """Return a study of another spec for the same result: its warnings count as warnings of this study."""
+        return type(self)(spec, self.settings, Parts(), _Record(self._record.warnings))
 
     @cached_property
+    @_part
     def lm(self) -> "LanguageModel":
         """The language model, in evaluation mode, without gradients."""
         from emomech.models.loading import load_model
 
-        preset = lookup.model(self.spec.model)
-        source = lookup.shipped(preset.path) if preset.path else preset.repository
-        revision = None if preset.path else preset.revision
-        name = self.spec.model if not preset.path else Path(self.spec.model).name
-        dtype = devices.number_format(preset.dtype)
-        return load_model(name, source, revision=revision, dtype=dtype, prepend_bos=preset.prepend_bos)
+        preset, name = self.spec.resolved.model, self.spec.model
+        if preset.path:
+            name, source, revision = Path(name).name, lookup.shipped(preset.path), None
+        else:
+            source, revision = preset.repository, preset.revision
+        return load_model(
+            name,
+            source,
+            revision=revision,
+            dtype=self.settings.number_format(preset.dtype),
+            prepend_bos=preset.prepend_bos,
+            device=self.settings.device,
+        )
 
     @cached_property
+    @_part
     def saes(self) -> "Mapping[HookPoint, Sae]":
-        """The SAEs by hook point, in order of depth; each is read when it is asked for.
+        """The SAEs by hook point, in order of depth; each is read when it is first used.
 
-        Raises UsageError where the spec has none, and for SAEs that do not fit the model: by their shape, or by
-        their figures on the study's texts, unless that is forced (see `load_gate`).
+        Raises UsageError if the spec names none, and for SAEs that do not fit the model: by their shape, or by their
+        quality on the study's texts unless `settings.force` overrides that (see `saes.compatibility`).
         """
-        from emomech.saes.collection import SaeSet
-        from emomech.saes.compatibility import misfits
-        from emomech.saes.files import scan
-        from emomech.saes.releases import released
+        from emomech.saes.collection import saes_of
+        from emomech.saes.compatibility import check_fit
 
-        name = self.spec.sae_name
-        preset = lookup.sae(name)
-        files = scan(lookup.shipped(preset.path), name=name) if preset.path else released(preset)
-        for file in files:
-            file.check_fits(self.lm)
-        saes = SaeSet(files)
-        if (wrong := misfits(self.lm, saes, self.prompts)) and not forced():
-            raise UsageError(refusal(wrong))
-        self.forced.extend(wrong)
+        saes = saes_of(self.spec.sae_name, self.spec.sae_preset)
+        saes.check_fits(self.lm)
+        self._record.warnings.extend(check_fit(self.lm, saes, self.prompts, override=self.settings.force))
         return saes
 
-    @cached_property
-    def forced(self) -> list[str]:
-        """What is wrong with SAEs that are used all the same."""
-        return []
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Problems of SAEs that were loaded despite them, by this study or by a companion; one sentence each."""
+        return tuple(dict.fromkeys(self._record.warnings))
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many texts of the corpus were left out, by reason; empty until the corpus is read."""
+        return self._record.dropped
 
     @cached_property
+    @_part
     def controls(self) -> "list[Study]":
-        """Studies of the same model, with its SAEs, that ask something else of it."""
-        found = [Study(spec) for spec in self.spec.control_specs]
-        for study in found:
-            vars(study).update(lm=self.lm, **({"saes": self.saes} if self.spec.sae is not None else {}))
-        return found
+        """Studies of the same model, with the same SAEs, that ask about something other than emotions."""
+        shared = Parts(lm=self.lm)
+        if self.spec.sae is not None:
+            shared["saes"] = self.saes
+        return [self.companion(spec).replaced(**shared) for spec in self.spec.control_specs]
 
     @cached_property
+    @_part
     def emotions(self) -> Mapping[str, str]:
-        """Label to the word that the model is scored on; the labels of the corpus alone, in the set's order."""
-        words = self._emotion_words
+        """Label to the word that the model is scored on; only labels of the corpus, in the emotion set's order."""
+        words = self.spec.resolved.words
         return {label: words.get(label, label) for label in self.corpus.labels}
 
     @cached_property
-    def _emotion_words(self) -> Mapping[str, str]:
-        name = lookup.corpus(self.spec.corpus).emotions if self.spec.emotions == AUTO else self.spec.emotions
-        return lookup.emotions(name).labels if name else {}
-
-    @cached_property
+    @_part
     def corpus(self) -> Corpus:
-        """The texts, in the order in which the corpus holds them or the grammar writes them."""
-        preset = lookup.corpus(self.spec.corpus)
-        name = self.spec.corpus if not preset.path else Path(preset.path).name
-        found = self._reading(preset)
-        return replace(corpus.make(name, found.examples, self._emotion_words), dropped=found.dropped)
+        """The texts, in the order of the file or of the grammar."""
+        resolved, read = self.spec.resolved, self._read()
+        path, name = resolved.corpus.preset.path, resolved.corpus.name
+        self._record.dropped = read.dropped
+        return corpus.make(Path(path).name if path else name, read.examples, resolved.words, read.dropped)
 
     @cached_property
+    @_part
     def gold(self) -> Gold:
-        """Texts whose words have labels: the corpus, or other texts. Raises UsageError as `linguistics.gold` does."""
+        """Texts whose words have labels: the corpus, or other texts. Raises UsageError as `annotation.gold` does."""
         return gold.gold(self.spec.gold, self.corpus, self.spec.limit, self.spec.seed)
 
-    def _reading(self, preset: CorpusPreset) -> Reading:
-        limit, seed = self.spec.limit, self.spec.seed
+    def _read(self) -> CorpusRead:
+        """Draw the texts from the grammar, or read them from files."""
+        source, limit, seed = self.spec.resolved.corpus, self.spec.limit, self.spec.seed
+        preset = source.preset
         if preset.grammar:
             from emomech.data.grammar.tasks import TASKS
 
-            return Reading(tuple(islice(TASKS[preset.grammar](seed), min(limit or preset.texts, preset.texts))))
-        found = corpora.read(self.spec.corpus, preset, self._emotion_words)
-        published = preset.format or preset.joins
-        return corpus.drawn(found.examples, limit, seed, self._fits if published else None).without(found.dropped)
+            n_texts = min(limit or preset.texts, preset.texts)
+            return CorpusRead(tuple(islice(TASKS[preset.grammar](seed), n_texts)))
+        read = corpora.read(source, self.spec.resolved.words)
+        fits = self._fits_context if preset.format or source.joined else None
+        return corpus.draw(read.examples, limit, seed, fits).after_dropping(read.dropped)
 
-    def _fits(self, example: Example) -> bool:
-        """Say whether the model can read a text as a question with its longest answer; some posts are pages long."""
-        longest = max((answer(self._prompt, word) for word in self._emotion_words.values()), key=len, default="")
-        tokens = self.lm.tokenizer(ask(self._prompt, example) + longest, add_special_tokens=False, verbose=False)
+    def _fits_context(self, example: Example) -> bool:
+        """Whether a text fits into the model's context, as a question with its longest answer; some are pages long."""
+        answers = (answer(self._prompt, word) for word in self.spec.resolved.words.values())
+        text = ask(self._prompt, example) + max(answers, key=len, default="")
+        tokens = self.lm.tokenizer(text, add_special_tokens=False, verbose=False)
         return len(tokens["input_ids"]) + self.lm.prepend_bos <= self.lm.context  # pyright: ignore[reportArgumentType]
 
     @cached_property
     def _prompt(self) -> PromptPreset:
-        name = lookup.corpus(self.spec.corpus).prompt if self.spec.prompt == AUTO else self.spec.prompt
-        return self.prompt_named(name)
+        return self._in_template(self.spec.resolved.prompt)
 
     def prompt_named(self, name: str) -> PromptPreset:
-        """Find a prompt as this model is asked: a chat model in its template. Raises UsageError."""
-        preset = lookup.prompt(name)
-        if not lookup.model(self.spec.model).chat:
-            return preset
+        """Look up a prompt, for a chat model inside its chat template. Raises UsageError for an unknown name."""
+        return self._in_template(lookup.prompt(name))
+
+    def _in_template(self, prompt: PromptPreset) -> PromptPreset:
+        if not self.spec.resolved.model.chat:
+            return prompt
         from emomech.study.chat import spoken, turns
 
-        return spoken(preset, turns(self.lm))
+        return spoken(prompt, turns(self.lm))
 
     @cached_property
+    @_part
     def prompts(self) -> list[str]:
-        """Every text as a question, in the corpus's order. Raises UsageError where the prompt needs a person."""
+        """Every text as a question, in the corpus's order. Raises UsageError if the prompt needs a person."""
         return [ask(self._prompt, example) for example in self.corpus.examples]
 
     @cached_property
+    @_part
     def answers(self) -> list[str]:
-        """The continuation that stands for each label, in the label set's order."""
+        """The continuation of a prompt for each label, in the order of `emotions`."""
         return [answer(self._prompt, word) for word in self.emotions.values()]
 
     @property
     def answer_end(self) -> str:
-        """What ends an answer where worked examples stand before a question."""
+        """Text that ends each answer of the worked examples before a question."""
         return self._prompt.answer_end
 
     @cached_property
     def tokens(self) -> "list[TokenizedText]":
-        """The prompts as tokens; their spans are places in the example's own text, wherever in the prompt it stands."""
+        """The prompts as tokens, with spans in characters of the example's own text, wherever it is in the prompt."""
         from emomech.models.tokens import tokenize
 
         starts = [text_start(self._prompt, example) for example in self.corpus.examples]
-        found = tokenize(self.lm, self.prompts)
-        return [text.counted_from(start) for text, start in zip(found, starts, strict=True)]
+        prompts = tokenize(self.lm, self.prompts)
+        return [text.counted_from(start) for text, start in zip(prompts, starts, strict=True)]

@@ -1,9 +1,9 @@
-"""How much a notebook asks of a model and its SAEs on the embedded model: the basis of every estimate of time.
+"""Work of each notebook on the embedded model, counted once; every estimate of time is based on it.
 
-`workload.json` holds counts per notebook, from the quick profile on the embedded model: tokens that the model reads,
-multiplications in the SAEs, and seconds of one core for the rest. The counts predate faster edits, so they
-overestimate. The growth with depth is the difference from an embedded model of 5 blocks; for depth, concentration and
-sharing it was not counted and is taken as proportional to the blocks.
+`workload.json` has counts per notebook for the quick profile: tokens that the model reads, multiplications in the SAEs,
+and seconds of one core for the rest. The counts predate faster edits, so estimates are too high. Growth with depth was
+counted as the difference to an embedded model of 5 blocks. For the notebooks depth, concentration and sharing it was
+not counted, and is taken as proportional to the number of blocks.
 """
 
 import json
@@ -17,21 +17,21 @@ FILE = Path(__file__).with_name("workload.json")
 
 @dataclass
 class Work:
-    """What was asked for while it was counted."""
+    """Work of one notebook."""
 
     tokens: int = 0
-    """Tokens that a model read, padding included; a backward pass counts as two more readings."""
+    """Tokens that a model read, with padding; a backward pass counts as two more forward passes."""
     products: int = 0
-    """Multiplications of SAEs: numbers of an activation, times features, times activations encoded or decoded."""
+    """Multiplications in SAEs: d_in times features times activations that were encoded or decoded."""
     points: int = 0
-    """Different SAEs that were used."""
+    """Hook points with an SAE that was used."""
     seconds: float = 0.0
-    """Processor time of all that was neither model nor SAE."""
+    """Processor seconds outside of models and SAEs."""
     tokens_per_block: float = 0.0
-    """By how many the tokens grow with every block: what is done at each depth is done more often in a deeper model."""
+    """Further tokens for every block of a deeper model, because some work is repeated at each depth."""
 
 
 @cache
 def counted() -> Mapping[str, Work]:
-    """Read what was counted, by notebook."""
+    """Read the counts, by notebook."""
     return {name: Work(**work) for name, work in json.loads(FILE.read_text(encoding="utf-8")).items()}

@@ -1,4 +1,4 @@
-"""The book: what stands is not done again, what is not whole is not published, and what is wrong is said."""
+"""Builds of a book: fresh parts are not built again, broken parts are not published, and problems are reported."""
 
 import json
 import shutil
@@ -13,7 +13,6 @@ import pytest
 from emomech.book import build as building
 from emomech.book import edition, pages
 from emomech.book.edition import Edition
-from emomech.book.executed_notebook import recorded
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.paths import CHECKOUT
 from emomech.figures.vega import MIME
@@ -29,30 +28,26 @@ def executed(text: str = "1", **cell: Any) -> Any:
 
 
 class Runner:
-    """Stands in for the runner: executes at once and remembers what it was asked for."""
+    """Replaces the runner: executes at once and records the calls."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, dict[str, object]]] = []
+        self.executed: list[tuple[str, dict[str, object]]] = []
         self.makes: Callable[[str], Any] = executed
 
     def prepare(self, name: str, overrides: dict[str, object]) -> Any:
         return SimpleNamespace(name=name, parameters=overrides, key=json.dumps([name, overrides], sort_keys=True))
 
-    def fresh(self, planned: Any, destination: Path) -> bool:
-        return destination.exists() and recorded(destination).get("key") == planned.key
-
     def execute(self, planned: Any, destination: Path, on_cell: object = None, one_thread: bool = False) -> Path:
-        self.asked.append((planned.name, planned.parameters))
-        made = self.makes(planned.name)
-        made.metadata["emomech"] = {"key": planned.key}
-        nbformat.write(made, destination)
+        self.executed.append((planned.name, planned.parameters))
+        notebook = self.makes(planned.name)
+        notebook.metadata["emomech"] = {"key": planned.key}
+        nbformat.write(notebook, destination)
         return destination
 
 
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
     runner = Runner()
-    monkeypatch.setattr("emomech.book.executed_notebook.fresh", runner.fresh)
     for name in ("prepare", "execute"):
         monkeypatch.setattr("emomech.book.runner." + name, getattr(runner, name))
     return runner
@@ -60,7 +55,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
 
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Jupyter Book replaced by something quick: an html file per page; a list of what each build was given."""
+    """Replace Jupyter Book by a quick function that writes an HTML file per page; the pages of each build."""
     builds: list[list[str]] = []
 
     def quick(source: Path, output: Path) -> None:
@@ -93,8 +88,8 @@ def build(root: Path, said: list[str] | None = None, profile: Any = "full") -> P
 def test_a_build_executes_every_run(root: Path, runner: Runner, rendered: list) -> None:
     said: list[str] = []
     assert build(root, said) == root / "book" / "_build" / "html" / "index.html"
-    assert sorted(runner.asked) == [("one", {"seed": 1, "limit": 9}), ("two", {})]
-    assert sorted(said[:2]) == ["one: executing", "two: executing"] and said[2:] == ["making the pages"]
+    assert sorted(runner.executed) == [("one", {"seed": 1, "limit": 9}), ("two", {})]
+    assert sorted(said[:2]) == ["one: executing", "two: executing"] and said[2:] == ["rendering the pages"]
     assert {"_toc.yml", "book/results/one.ipynb", "book/assets/custom.css"} <= set(rendered[0])
     assert building.status(Edition(root=root)) == {"one": "fresh", "two": "fresh", "html": "fresh"}
     assert building.check(Edition(root=root)) == []
@@ -102,7 +97,7 @@ def test_a_build_executes_every_run(root: Path, runner: Runner, rendered: list) 
 
 def test_the_quick_profile_changes_parameters(root: Path, runner: Runner, rendered: list) -> None:
     build(root, profile="quick")
-    assert sorted(runner.asked) == [("one", {"seed": 1, "limit": 2}), ("two", {})]
+    assert sorted(runner.executed) == [("one", {"seed": 1, "limit": 2}), ("two", {})]
     assert building.status(Edition("quick", root=root))["one"] == "fresh"
     assert building.status(Edition(root=root))["one"] == "stale"
 
@@ -111,7 +106,7 @@ def test_a_second_build_does_nothing(root: Path, runner: Runner, rendered: list)
     said: list[str] = []
     build(root)
     build(root, said)
-    assert len(runner.asked) == 2 and len(rendered) == 1 and said == ["nothing to do: the book is up to date"]
+    assert len(runner.executed) == 2 and len(rendered) == 1 and said == ["nothing to do: the book is up to date"]
 
 
 @pytest.mark.parametrize("file", ["_config.yml", "_toc.yml", "book/index.md", "book/assets/custom.css"])
@@ -120,7 +115,7 @@ def test_pages_are_made_anew_when_the_text_changes(root: Path, runner: Runner, r
     (root / file).write_text((root / file).read_text() + "\n")
     assert building.status(Edition(root=root))["html"] == "stale"
     build(root)
-    assert len(runner.asked) == 2 and len(rendered) == 2
+    assert len(runner.executed) == 2 and len(rendered) == 2
 
 
 def test_only_the_run_that_changed_is_executed_again(root: Path, runner: Runner, rendered: list) -> None:
@@ -128,7 +123,7 @@ def test_only_the_run_that_changed_is_executed_again(root: Path, runner: Runner,
     (root / "book" / "runs.toml").write_text(RUNS.replace("seed = 1", "seed = 2"))
     assert building.check(Edition(root=root)) == ["one: is stale", "html: is stale"]
     build(root)
-    assert [name for name, _ in runner.asked][2:] == ["one"]
+    assert [name for name, _ in runner.executed][2:] == ["one"]
 
 
 def test_drafts_and_strangers_are_no_part_of_the_book(root: Path, runner: Runner, rendered: list) -> None:
@@ -144,7 +139,7 @@ def test_another_edition_is_built_beside_the_paper(root: Path, runner: Runner, r
     other = Edition("quick", {}, root / "other", root)
     assert building.build(other, say=list) == root / "other" / "html" / "index.html"
     assert building.check(other) == [] and building.check(Edition(root=root)) == []
-    assert sorted(runner.asked[2:]) == [("one", {"seed": 1, "limit": 2}), ("two", {})]
+    assert sorted(runner.executed[2:]) == [("one", {"seed": 1, "limit": 2}), ("two", {})]
     assert "book/results/one.ipynb" in rendered[1]
 
 
@@ -180,15 +175,15 @@ def test_a_number_in_prose_and_a_heavy_page_are_problems_of_the_book(
     root: Path, runner: Runner, rendered: list
 ) -> None:
     build(root)
-    made = nbformat.read(root / "book" / "results" / "one.ipynb", 4)
-    made.cells[0].source = "# A page\n\nIt is 0.83, as {glue:text}`one.n` says."
-    nbformat.write(made, root / "book" / "results" / "one.ipynb")
+    notebook = nbformat.read(root / "book" / "results" / "one.ipynb", 4)
+    notebook.cells[0].source = "# A page\n\nIt is 0.83, as {glue:text}`one.n` says."
+    nbformat.write(notebook, root / "book" / "results" / "one.ipynb")
     page = root / "book" / "_build" / "html" / "book" / "results" / "one.html"
     page.write_text("x" * 2_000_000)
     problems = building.check(Edition(root=root))
     assert "one: cell 1 types 0.83 into prose" in problems
     assert "one: cell 1 quotes one.n, which one does not define" in problems
-    assert [why for why in problems if "one.html: weighs 2.0 MB" in why]
+    assert [why for why in problems if "one.html: has 2.0 MB" in why]
 
 
 def test_the_ledger_stands_beside_the_pages_and_no_other_is_taken_for_it(
@@ -201,7 +196,9 @@ def test_the_ledger_stands_beside_the_pages_and_no_other_is_taken_for_it(
     assert set(json.loads(kept.read_text())["notebooks"]) == {"one", "two"}
     assert building.check(Edition(root=root)) == []
     kept.write_text("{}")
-    assert building.check(Edition(root=root)) == ["ledger.json: is not that of the executed notebooks"]
+    assert building.check(Edition(root=root)) == [
+        "ledger.json: is out of date: it does not match the executed notebooks"
+    ]
 
 
 def test_nothing_is_there_yet(root: Path, runner: Runner) -> None:
@@ -213,8 +210,8 @@ def test_contents_and_runs_have_to_agree(root: Path, runner: Runner, rendered: l
     build(root)
     (root / "_toc.yml").write_text(TOC.replace("two", "three"))
     problems = building.check(Edition(root=root))
-    assert "two: stands in book/runs.toml but not in _toc.yml" in problems
-    assert "three: stands in _toc.yml but not in book/runs.toml" in problems
+    assert "two: is in book/runs.toml but not in _toc.yml" in problems
+    assert "three: is in _toc.yml but not in book/runs.toml" in problems
     with pytest.raises(EmomechError, match="book/results/three: there is no .*three.ipynb"):
         build(root)
 
@@ -224,7 +221,7 @@ def test_contents_and_runs_have_to_agree(root: Path, runner: Runner, rendered: l
     [
         ("[[run]]\nnotebook = 3\n", r"run.0.notebook: Input should be a valid string"),
         ('[[run]]\nnotebook = "one"\nparams = {}\n', r"run.0.params: Extra inputs are not permitted"),
-        ('[[run]]\nnotebook = "one"\n[[run]]\nnotebook = "one"\n', "one stands there more than once"),
+        ('[[run]]\nnotebook = "one"\n[[run]]\nnotebook = "one"\n', "lists one more than once"),
         ("[[run", "cannot be read"),
     ],
 )
@@ -243,7 +240,7 @@ def test_pages_never_replace_other_files(root: Path, runner: Runner, rendered: l
     html = root / "book" / "_build" / "html"
     html.mkdir(parents=True)
     (html / "thesis.txt").write_text("years of work")
-    with pytest.raises(UsageError, match="holds files that are not a book's"):
+    with pytest.raises(UsageError, match="holds files that are not pages of a book"):
         build(root)
     assert (html / "thesis.txt").exists()
 
@@ -272,7 +269,7 @@ def test_a_warning_of_sphinx_is_an_error(tmp_path: Path) -> None:
     notebook = executed()
     notebook.cells[0].source = "# A page\n\n{glue:text}`mine.nothing`"
     nbformat.write(notebook, tmp_path / "mine.ipynb")
-    with pytest.raises(EmomechError, match="Jupyter Book found fault") as caught:
+    with pytest.raises(EmomechError, match="Jupyter Book could not render the book") as caught:
         building.render_single(tmp_path / "mine.ipynb", tmp_path / "page")
     assert "mine.ipynb:1" in str(caught.value) and "mine.nothing" in str(caught.value)
     assert not (tmp_path / "page").exists()
@@ -285,9 +282,9 @@ def test_a_picture_is_the_figure_that_its_page_counts(root: Path) -> None:
     nbformat.write(executed(outputs=outputs), folder / "one.ipynb")
     building.picture(Edition(root=root), "one", 2, root / "picture.svg")
     assert (root / "picture.svg").read_text() == "<svg>2</svg>"
-    with pytest.raises(EmomechError, match="there is no figure 3; it has 2"):
+    with pytest.raises(EmomechError, match="one: has no figure 3; it has 2"):
         building.picture(Edition(root=root), "one", 3, root / "other.svg")
-    with pytest.raises(EmomechError, match="there is no figure 1; it has 0"):
+    with pytest.raises(EmomechError, match="two.ipynb: is not executed"):
         building.picture(Edition(root=root), "two", 1, root / "other.svg")
 
 

@@ -1,4 +1,4 @@
-"""Verdicts follow from the runs that the book's pages have, and the matrix holds every claim and every model."""
+"""Verdicts use the runs of the book's pages, and the matrix has every claim and every model."""
 
 import json
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Faked(Claim):
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("EMOMECH_RUNS", str(tmp_path))
-    monkeypatch.setattr(StudySpec, "identity", lambda spec: {"model": spec.model, "limit": spec.limit})
+    monkeypatch.setattr(StudySpec, "identity", lambda spec, settings=None: {"model": spec.model, "limit": spec.limit})
     ASKED.clear()
 
 
@@ -58,7 +58,7 @@ CLAIM = Faked("C0", "behaviour", rule)
 MODELS = ["organism", "organism-seed1", "organism-seed2"]
 
 
-def test_every_claim_of_the_ledger_has_a_page_an_analysis_and_a_rule() -> None:
+def test_every_claim_has_a_page_an_analysis_and_a_rule() -> None:
     assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
     for claim in CLAIMS:
         assert claim.analysis.__name__ == claim.page
@@ -66,22 +66,22 @@ def test_every_claim_of_the_ledger_has_a_page_an_analysis_and_a_rule() -> None:
         assert run.key  # every parameter of the page is one of the study or of the analysis
 
 
-def test_the_book_and_the_ledger_ask_for_the_same_run() -> None:
-    """Else the matrix would compute everything again."""
+def test_the_book_and_the_claims_use_the_same_run() -> None:
+    """Otherwise the matrix would compute everything again."""
     for claim in CLAIMS:
         assert claim.run("organism").key == claim.run().key
 
 
 def test_the_first_model_is_studied_as_on_its_page_and_the_others_quickly() -> None:
-    found = claims.matrix(MODELS, claims=[CLAIM])
+    matrix = claims.matrix(MODELS, claims=[CLAIM])
     assert [(spec.model, spec.limit, n) for spec, n in ASKED] == [
         ("organism", 0, 1000),
         ("organism-seed1", 400, 100),
         ("organism-seed2", 400, 100),
     ]
-    assert found.outcome.tolist() == ["replicates", "partly", "cannot be tested here"]
-    assert found.reason.iloc[2] == "corpus: two texts only."
-    assert set(found.statement) == {"It is so & so."}
+    assert matrix.outcome.tolist() == ["replicates", "partly", "cannot be tested here"]
+    assert matrix.reason.iloc[2] == "corpus: two texts only."
+    assert set(matrix.statement) == {"It is so & so."}
 
 
 def test_settings_of_the_whole_book_reach_every_model() -> None:
@@ -90,8 +90,8 @@ def test_settings_of_the_whole_book_reach_every_model() -> None:
 
 
 def test_a_claim_about_certain_models_is_not_asked_of_others() -> None:
-    found = claims.matrix(MODELS, claims=[Faked("C0", "behaviour", rule, every_model=False)])
-    assert found.model.tolist() == ["organism"]
+    matrix = claims.matrix(MODELS, claims=[Faked("C0", "behaviour", rule, every_model=False)])
+    assert matrix.model.tolist() == ["organism"]
 
 
 def test_what_was_computed_is_read_back() -> None:
@@ -100,7 +100,7 @@ def test_what_was_computed_is_read_back() -> None:
     assert len(ASKED) == 1
 
 
-@pytest.mark.parametrize(("models", "match"), [([], "none is named"), (["gpt3"], "gpt3.*gpt2")])
+@pytest.mark.parametrize(("models", "match"), [([], "models: found no name"), (["gpt3"], "gpt3.*gpt2")])
 def test_models_that_do_not_exist_are_named_before_anything_is_computed(models: list[str], match: str) -> None:
     with pytest.raises(UsageError, match=match):
         claims.matrix(models, claims=[CLAIM])
@@ -115,13 +115,13 @@ def test_the_table_shows_every_cell_with_its_reason_in_words() -> None:
     for outcome in ("replicates", "partly", "cannot be tested here"):
         assert f"{outcome}</summary>" in shown and f"emo-{outcome.replace(' ', '-')}" in shown
     once = pd.concat([claims.matrix(MODELS, claims=[CLAIM]), other_claim()])
-    assert str(verdicts.table(once).data).count("not asked of this model") == 2
+    assert str(verdicts.table(once).data).count("not tested on this model") == 2
 
 
 def test_what_does_not_replicate_is_listed_with_its_reason_and_control() -> None:
-    found = claims.matrix(MODELS[:1], claims=[CLAIM])
-    assert "no claim fails to replicate" in str(verdicts.negative(found).data)
-    listed = str(verdicts.negative(found.assign(outcome="does not replicate"), pages="../results/").data)
+    matrix = claims.matrix(MODELS[:1], claims=[CLAIM])
+    assert "no claim fails to replicate" in str(verdicts.negative(matrix).data)
+    listed = str(verdicts.negative(matrix.assign(outcome="does not replicate"), pages="../results/").data)
     assert (
         '<a href="../results/behaviour.html">It is so &amp; so.</a> Because.' in listed and "Control: nothing" in listed
     )
@@ -132,7 +132,7 @@ def test_a_claim_about_embedded_models_cannot_be_tested_on_another() -> None:
     assert claim.verdict("organism").outcome == "replicates"
     other = claim.verdict("gpt2-small")
     assert (other.outcome, other.estimate, other.control) == ("cannot be tested here", "", "")
-    assert "is no embedded model" in other.reason and other.statement
+    assert "is not an embedded model" in other.reason and other.statement
 
 
 def other_claim() -> pd.DataFrame:
@@ -148,7 +148,7 @@ def test_counts_are_of_the_first_model_in_words() -> None:
 def test_the_command_prints_what_the_page_shows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr(claims, "CLAIMS", (CLAIM,))
     monkeypatch.setattr(claims.matrix, "__defaults__", ("full", "quick", (CLAIM,), {}, 1))
-    monkeypatch.setattr(claims, "at_once", lambda: 1)
+    monkeypatch.setattr(claims, "parallel_jobs", lambda: 1)
     with pytest.raises(SystemExit) as ended:
         cli.main(["verdicts", "--format", "json", "--model", "organism", "--model", "organism-seed1"])
     assert not ended.value.code
@@ -165,7 +165,7 @@ def test_the_models_of_the_book_are_those_of_its_page() -> None:
 
 
 def test_claims_are_chosen_by_name() -> None:
-    assert claims.chosen("all") == CLAIMS
-    assert [claim.name for claim in claims.chosen("C1, premise")] == ["C1", "premise"]
+    assert claims.select("all") == CLAIMS
+    assert [claim.name for claim in claims.select("C1, premise")] == ["C1", "premise"]
     with pytest.raises(UsageError, match="unknown claim 'C77'"):
-        claims.chosen("C77")
+        claims.select("C77")

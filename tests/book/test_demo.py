@@ -1,10 +1,9 @@
-"""What the demo's page loads is the shipped model and nothing else, and what it says of features is what they do."""
+"""The demo's scripts hold the shipped model and nothing else, and describe features correctly."""
 
 import base64
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,10 @@ import pytest
 import torch
 
 from emomech.book import demo, pages
-from emomech.book.sphinx import demo as sphinx_demo
 from emomech.core.hook_points import HookPoint
 from emomech.core.paths import CHECKOUT, PACKAGE
 from emomech.data.grammar.lexicon import EMOTION_NOUNS, persons
-from emomech.data.grammar.vignettes import STUDY_SHARE, _hash
+from emomech.data.grammar.vignettes import STUDY_ONE_IN, bag_hash
 from emomech.saes.controls import dimensions
 from emomech.study.study import Study
 
@@ -27,15 +25,15 @@ N_OF_EACH = 8
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    return demo.study()
+    return demo.demo_study()
 
 
 @pytest.fixture(scope="module")
 def scripts(tmp_path_factory: pytest.TempPathFactory, study: Study) -> dict[str, Any]:
-    """The name that each script sets, and the value; features described by few texts."""
+    """Name and value that each script sets; features are described from few texts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "N_OF_EACH", N_OF_EACH)
-        patch.setattr(demo, "study", lambda: study)
+        patch.setattr(demo, "demo_study", lambda: study)
         files = demo.export(tmp_path_factory.mktemp("demo") / "new")
     matches = [SCRIPT.fullmatch(file.read_text(encoding="utf-8")) for file in files]
     assert sum(file.stat().st_size for file in files) < 8.5e6
@@ -43,7 +41,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory, study: Study) -> dict[str,
 
 
 def tensors(part: dict[str, Any]) -> dict[str, np.ndarray]:
-    """What a part holds, read as the page reads it."""
+    """Tensors of a part, read as the page reads them."""
     numbers = np.frombuffer(base64.b64decode(part["data"]), dtype="<f2")
     sizes = [int(np.prod(shape)) for _, shape in part["tensors"]]
     assert sum(sizes) == len(numbers)
@@ -63,10 +61,10 @@ def test_weights_are_those_that_ship_bit_for_bit(scripts: dict[str, Any]) -> Non
         if name != "model"
     }
     for name, file in files.items():
-        found = tensors(scripts[name])
+        exported = tensors(scripts[name])
         for weight, stored in demo.shipped_tensors(file).items():
             assert stored.dtype == torch.float16
-            np.testing.assert_array_equal(found[weight], stored.numpy(), err_msg=f"{name}: {weight}")
+            np.testing.assert_array_equal(exported[weight], stored.numpy(), err_msg=f"{name}: {weight}")
 
 
 def test_the_model_comes_with_its_words(scripts: dict[str, Any], study: Study) -> None:
@@ -81,23 +79,25 @@ def test_the_model_comes_with_its_words(scripts: dict[str, Any], study: Study) -
 def test_features_are_described_by_what_they_do_at_the_answer(scripts: dict[str, Any], study: Study) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "N_OF_EACH", N_OF_EACH)
-        asked = demo.questions(study)
-    assert np.bincount(asked.gold).tolist() == [N_OF_EACH] * len(EMOTION_NOUNS)
+        questions = demo.demo_questions(study)
+    assert np.bincount(questions.gold).tolist() == [N_OF_EACH] * len(EMOTION_NOUNS)
     for depth in (0, 5, 8):
         part = scripts[f"saes[{depth}]"]
         point = list(study.saes)[depth]
         assert part["point"] == str(point) and part["k"] == study.saes[point].k
-        fired = study.saes[point].encode(asked.activations([point], "answer")[point]).numpy()
-        found = tensors(part)
-        np.testing.assert_allclose(found["peak"], fired.max(0), rtol=2e-3, atol=1e-4)
+        fired = study.saes[point].encode(questions.activations([point], "answer")[point]).numpy()
+        exported = tensors(part)
+        np.testing.assert_allclose(exported["peak"], fired.max(0), rtol=2e-3, atol=1e-4)
         for label in range(len(EMOTION_NOUNS)):
-            np.testing.assert_allclose(found["means"][label], fired[asked.gold == label].mean(0), rtol=2e-3, atol=1e-4)
-        assert set(part["selective"]) <= {"", *EMOTION_NOUNS} and len(part["selective"]) == len(found["peak"])
-        assert not any(label for label, peak in zip(part["selective"], found["peak"], strict=True) if peak == 0)
+            np.testing.assert_allclose(
+                exported["means"][label], fired[questions.gold == label].mean(0), rtol=2e-3, atol=1e-4
+            )
+        assert set(part["selective"]) <= {"", *EMOTION_NOUNS} and len(part["selective"]) == len(exported["peak"])
+        assert not any(label for label, peak in zip(part["selective"], exported["peak"], strict=True) if peak == 0)
 
 
-class Asked:
-    """As much of questions as describes features."""
+class FakeQuestions:
+    """The part of `Questions` that describes features."""
 
     labels = ("joy", "anger")
 
@@ -112,42 +112,26 @@ def test_a_feature_is_selective_for_the_emotion_that_alone_makes_it_fire() -> No
     gold = np.repeat([0, 1], 50)
     noise = torch.rand(100, 1, generator=torch.Generator().manual_seed(0))
     x = torch.cat([torch.zeros(100, 1), noise, torch.from_numpy(gold == 1).float()[:, None] + noise], dim=1)
-    asked: Any = Asked(gold)
-    use = demo._use(dimensions([HookPoint(0)], 3)[HookPoint(0)], x, asked)
+    questions: Any = FakeQuestions(gold)
+    use = demo._use(dimensions([HookPoint(0)], 3)[HookPoint(0)], x, questions)
     assert use.selective[:3] == ("", "", "anger")
     assert use.peak[:3].tolist() == pytest.approx(x.max(0).values.tolist())
 
 
 def test_examples_are_texts_of_the_study_whose_persons_can_change_places() -> None:
     examples = demo.examples()
-    asked = [one["feels"][one["person"]] for one in examples if one["style"] == "story"]
-    assert asked == list(EMOTION_NOUNS)
-    assert [one["style"] for one in examples[len(asked) :]] == ["diary", "dialogue"]
-    for one in examples:
-        assert all(_hash(text) % STUDY_SHARE == 0 for text in (one["text"], one["exchanged"]["text"]))
-        first, second = one["feels"]
-        assert one["exchanged"]["feels"] == {first: one["feels"][second], second: one["feels"][first]}
-        assert one["feels"][first] != one["feels"][second]
-        if one["style"] != "diary":
+    emotions = [example["feels"][example["person"]] for example in examples if example["style"] == "story"]
+    assert emotions == list(EMOTION_NOUNS)
+    assert [example["style"] for example in examples[len(emotions) :]] == ["diary", "dialogue"]
+    for example in examples:
+        assert all(bag_hash(text) % STUDY_ONE_IN == 0 for text in (example["text"], example["exchanged"]["text"]))
+        first, second = example["feels"]
+        assert example["exchanged"]["feels"] == {first: example["feels"][second], second: example["feels"][first]}
+        assert example["feels"][first] != example["feels"][second]
+        if example["style"] != "diary":
             swapped = {first: second, second: first}
-            text = re.sub(r"\w+", lambda word, names=swapped: names.get(word[0], word[0]), one["text"])
-            assert text == one["exchanged"]["text"] and {first, second} <= set(persons())
-
-
-def test_sphinx_writes_the_scripts_for_a_book_that_has_the_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written: list[Path] = []
-    monkeypatch.setattr(sphinx_demo, "export", written.append)
-    app: Any = SimpleNamespace(
-        srcdir=tmp_path, doctreedir=tmp_path, config=SimpleNamespace(html_static_path=["assets"])
-    )
-    sphinx_demo._add(app)
-    assert written == [] and app.config.html_static_path == ["assets"]
-    (tmp_path / "book").mkdir()
-    (tmp_path / "book" / "demo.md").write_text("# A page\n")
-    sphinx_demo._add(app)
-    assert app.config.html_static_path == ["assets", str(written[0])]
+            text = re.sub(r"\w+", lambda word, names=swapped: names.get(word[0], word[0]), example["text"])
+            assert text == example["exchanged"]["text"] and {first, second} <= set(persons())
 
 
 def test_pages_are_made_again_when_the_scripts_would_be_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

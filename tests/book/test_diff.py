@@ -1,4 +1,4 @@
-"""What two books differ in is found and told apart; what they share is not mentioned."""
+"""Differences between two books are found and classified; what they share is not listed."""
 
 from pathlib import Path
 
@@ -17,14 +17,14 @@ from emomech.notebook import verdicts
 def compared(tmp_path: Path, before: dict, after: dict) -> diff.Differences:
     for name, notebooks in (("a", before), ("b", after)):
         planted_book.write(tmp_path / name / "results", **notebooks)
-    return diff.compare(diff.opened(tmp_path / "a"), diff.opened(tmp_path / "b"))
+    return diff.compare(diff.read_book(tmp_path / "a"), diff.read_book(tmp_path / "b"))
 
 
 def test_equal_books_show_the_same(tmp_path: Path) -> None:
     same = {"flow": planted_book.executed()}
-    found = compared(tmp_path, same, {"flow": planted_book.executed(record={"seconds": 99, "commit": "other"})})
-    assert found == diff.Differences([], [], [], [], [], [], [])
-    assert diff.summary(found) == "the two books show the same"
+    differences = compared(tmp_path, same, {"flow": planted_book.executed(record={"seconds": 99, "commit": "other"})})
+    assert differences == diff.Differences([], [], [], [], [], [], [])
+    assert diff.summary(differences) == "the two books show the same"
 
 
 @pytest.mark.parametrize(
@@ -58,20 +58,20 @@ def test_a_number_that_moved_is_named_with_both_its_values(tmp_path: Path) -> No
 
 def test_a_verdict_that_turned_is_named_with_both_models_and_reasons(tmp_path: Path) -> None:
     other = planted_book.executed(
-        found=planted_book.verdict("partly", "One control holds."),
+        shown_verdict=planted_book.verdict("partly", "One control holds."),
         record={"parameters": {"model": "gpt2-small", "seed": 0}},
     )
-    found = compared(tmp_path, {"flow": planted_book.executed()}, {"flow": other})
-    assert found.verdicts == [
+    differences = compared(tmp_path, {"flow": planted_book.executed()}, {"flow": other})
+    assert differences.verdicts == [
         VerdictChange(
             "C1", "organism", "gpt2-small", "replicates", "partly", "The interval excludes zero.", "One control holds."
         )
     ]
-    assert found.parameters == [
+    assert differences.parameters == [
         ParameterChange("flow", "limit", 9, None),
         ParameterChange("flow", "model", "organism", "gpt2-small"),
     ]
-    assert "C1, organism → gpt2-small: replicates → partly. One control holds." in diff.summary(found)
+    assert "C1, organism → gpt2-small: replicates → partly. One control holds." in diff.summary(differences)
 
 
 def summed_up(*outcomes: tuple[str, str]) -> nbformat.NotebookNode:
@@ -82,13 +82,13 @@ def summed_up(*outcomes: tuple[str, str]) -> nbformat.NotebookNode:
 
 
 def test_further_models_are_compared_one_by_one_and_no_verdict_twice(tmp_path: Path) -> None:
-    one = {"flow": planted_book.executed(), "verdicts": summed_up(("organism", "replicates"), ("seed1", "partly"))}
-    two = {
-        "flow": planted_book.executed(found=planted_book.verdict("partly")),
+    first = {"flow": planted_book.executed(), "verdicts": summed_up(("organism", "replicates"), ("seed1", "partly"))}
+    second = {
+        "flow": planted_book.executed(shown_verdict=planted_book.verdict("partly")),
         "verdicts": summed_up(("organism", "partly"), ("seed1", "does not replicate")),
     }
-    found = compared(tmp_path, one, two).verdicts
-    assert [(change.model_before, change.before, change.after) for change in found] == [
+    changes = compared(tmp_path, first, second).verdicts
+    assert [(change.model_before, change.before, change.after) for change in changes] == [
         ("organism", "replicates", "partly"),
         ("seed1", "partly", "does not replicate"),
     ]
@@ -97,8 +97,8 @@ def test_further_models_are_compared_one_by_one_and_no_verdict_twice(tmp_path: P
 def test_cells_are_found_by_the_keys_of_their_row_wherever_it_stands(tmp_path: Path) -> None:
     moved = planted_book.scores(who=("bag", "model"))
     moved.loc[(moved.who == "model") & (moved.layer == 1), "score"] = 0.11
-    found = compared(tmp_path, {"flow": planted_book.executed()}, {"flow": planted_book.executed(table=moved)})
-    (table,) = found.tables
+    differences = compared(tmp_path, {"flow": planted_book.executed()}, {"flow": planted_book.executed(table=moved)})
+    (table,) = differences.tables
     assert table.cells == [CellChange("model, 1", "score", "0.70", "0.11")]
     assert (table.rows_added, table.rows_removed) == ([], [])
 
@@ -129,14 +129,14 @@ def test_figures_that_draw_something_else_keep_both_pictures(tmp_path: Path) -> 
 
 
 def test_pages_that_only_one_book_has_are_named(tmp_path: Path) -> None:
-    found = compared(tmp_path, {"flow": planted_book.executed()}, {"depth": planted_book.executed("depth")})
-    assert (found.pages_added, found.pages_removed, found.numbers) == (["depth"], ["flow"], [])
+    differences = compared(tmp_path, {"flow": planted_book.executed()}, {"depth": planted_book.executed("depth")})
+    assert (differences.pages_added, differences.pages_removed, differences.numbers) == (["depth"], ["flow"], [])
 
 
 def test_a_book_is_found_in_every_folder_that_is_one(tmp_path: Path) -> None:
     for folder in ("edition/results", "checkout/book/results", "loose"):
         planted_book.write(tmp_path / folder, flow=planted_book.executed())
     for folder in ("edition", "checkout", "checkout/book", "loose", "edition/results"):
-        assert list(diff.opened(tmp_path / folder)) == ["flow"]
+        assert list(diff.read_book(tmp_path / folder)) == ["flow"]
     with pytest.raises(UsageError, match="holds no executed notebook; expected a folder that `emomech book` made"):
-        diff.opened(tmp_path)
+        diff.read_book(tmp_path)

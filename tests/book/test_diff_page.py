@@ -1,4 +1,4 @@
-"""The page of differences is whole in itself, escapes what it shows, and says so where there is nothing to say."""
+"""The page of differences is self-contained, escapes its text, and says if the books are equal."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from emomech.book.checks import html as html_checks
 
 
 def page(tmp_path: Path, before: dict, after: dict) -> str:
-    books = [diff.opened(planted_book.write(tmp_path / n, **b)) for n, b in (("a", before), ("b", after))]
+    books = [diff.read_book(planted_book.write(tmp_path / n, **b)) for n, b in (("a", before), ("b", after))]
     return diff_page.page(diff.compare(*books), "first <b>", "second")
 
 
@@ -17,7 +17,7 @@ def test_it_shows_every_kind_of_difference_and_loads_nothing(tmp_path: Path) -> 
     other = planted_book.executed(
         numbers={"accuracy": "0.10 [0.05, 0.20]", "n": 1300},
         table=planted_book.scores(0.5, ("model", "bag <i>")),
-        found=planted_book.verdict("does not replicate", "A <reason>."),
+        shown_verdict=planted_book.verdict("does not replicate", "A <reason>."),
         record={"parameters": {"model": "organism", "seed": 1, "limit": 9}},
     )
     html = page(tmp_path, {"flow": planted_book.executed(), "old": planted_book.executed("old")}, {"flow": other})

@@ -1,4 +1,4 @@
-"""An edition gives its parameters to the pages that have them, and its folder remembers what was asked for."""
+"""An edition gives its parameters to the pages that have them, and its folder records them."""
 
 from pathlib import Path
 
@@ -39,8 +39,8 @@ def root(workplace: Path) -> Path:
     return workplace
 
 
-def overrides(asked: Edition) -> dict[str, dict[str, object]]:
-    return {name: dict(planned.overrides) for name, planned in asked.planned.items()}
+def overrides(book: Edition) -> dict[str, dict[str, object]]:
+    return {name: dict(planned.overrides) for name, planned in book.planned.items()}
 
 
 def test_the_paper_departs_from_its_notebooks_as_its_list_says(root: Path) -> None:
@@ -49,16 +49,16 @@ def test_the_paper_departs_from_its_notebooks_as_its_list_says(root: Path) -> No
 
 
 def test_parameters_reach_the_pages_of_the_study_and_the_book_is_told(root: Path) -> None:
-    found = overrides(Edition("quick", {"model": "organism-seed1", "limit": "7"}, root=root))
-    assert found["one"] == {"seed": 3, "limit": 7, "model": "organism-seed1"}
-    assert found["weights"] == {}
-    assert found["all"] == {"models": "organism-seed1", "settings": "model=organism-seed1; limit=7"}
+    by_notebook = overrides(Edition("quick", {"model": "organism-seed1", "limit": "7"}, root=root))
+    assert by_notebook["one"] == {"seed": 3, "limit": 7, "model": "organism-seed1"}
+    assert by_notebook["weights"] == {}
+    assert by_notebook["all"] == {"models": "organism-seed1", "settings": "model=organism-seed1; limit=7"}
 
 
 def test_settings_are_read_as_they_are_written() -> None:
     given = {"model": "a=b/c", "corpus": "my file.csv"}
-    assert edition.read(edition.written(given)) == given
-    assert edition.read("") == {}
+    assert edition.parse_settings(edition.format_settings(given)) == given
+    assert edition.parse_settings("") == {}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_settings_are_read_as_they_are_written() -> None:
         ({"settings": "x"}, "unknown parameter of the book 'settings'"),
         ({"seed": "-1"}, "one: seed: found '-1', expected a whole number >= 0"),
         ({"model": "gtp2-small"}, "gtp2-small"),
-        ({"model": "a;b"}, "holds a semicolon"),
+        ({"model": "a;b"}, "contains a semicolon"),
     ],
 )
 def test_what_does_not_fit_is_named_before_anything_is_written(root: Path, given: dict[str, str], match: str) -> None:
@@ -83,10 +83,10 @@ def test_an_unknown_profile_is_named() -> None:
 
 
 def test_a_folder_remembers_its_edition(root: Path) -> None:
-    asked = Edition("quick", {"seed": "1"}, root / "other", root)
-    asked.keep()
-    assert edition.opened(root / "other", root) == asked
-    asked.keep()
+    book = Edition("quick", {"seed": "1"}, root / "other", root)
+    book.keep()
+    assert edition.open_edition(root / "other", root) == book
+    book.keep()
     with pytest.raises(UsageError, match=r"holds another edition \(quick, seed=1\). Name another folder"):
         Edition("quick", {"seed": "2"}, root / "other", root).keep()
 

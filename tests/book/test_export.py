@@ -1,4 +1,4 @@
-"""What is taken away from a book is whole, says what it is, and is the same whenever it is made of the same book."""
+"""An export is complete, describes itself, and is the same for the same book."""
 
 import csv
 import hashlib
@@ -40,8 +40,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
 
 def test_everything_is_there(small: Edition, tmp_path: Path) -> None:
     archive = export.export(small, tmp_path / "out")
-    found = {file.relative_to(tmp_path / "out").as_posix() for file in (tmp_path / "out").rglob("*") if file.is_file()}
-    assert found == {
+    names = {file.relative_to(tmp_path / "out").as_posix() for file in (tmp_path / "out").rglob("*") if file.is_file()}
+    assert names == {
         archive.name,
         "CITATION.cff",
         "README.md",

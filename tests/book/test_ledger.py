@@ -1,4 +1,4 @@
-"""The ledger lists all that a book shows with where it came from, and a ledger of other notebooks is found out."""
+"""The ledger lists everything that a book shows with its origin, and an outdated ledger is a problem."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ def results(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def html(results: Path) -> Path:
-    """Pages beside which the ledger stands."""
+    """Folder of pages with a ledger beside them."""
     ledger.write(results, ["flow", "depth"])
     folder = results.parent / "html"
     folder.mkdir()
@@ -26,15 +26,17 @@ def html(results: Path) -> Path:
 
 
 def test_every_figure_table_and_number_is_listed_with_its_cell(results: Path, html: Path) -> None:
-    found = json.loads((results / ledger.LEDGER).read_text())
-    listed = [(one["id"], one["kind"], one["cell"], one["shows"]) for one in found["artefacts"]]
+    content = json.loads((results / ledger.LEDGER).read_text())
+    listed = [
+        (artefact["id"], artefact["kind"], artefact["cell"], artefact["shows"]) for artefact in content["artefacts"]
+    ]
     assert listed[:4] == [
         ("flow.figure-1", "figure", 3, "How well."),
         ("flow.table-1", "table", 4, "The scores."),
         ("flow.accuracy", "number", 2, "0.80 [0.60, 0.90]"),
         ("flow.n", "number", 2, "1,200"),
     ]
-    assert [one["notebook"] for one in found["artefacts"]] == ["flow"] * 4 + ["depth"] * 4
+    assert [artefact["notebook"] for artefact in content["artefacts"]] == ["flow"] * 4 + ["depth"] * 4
 
 
 def test_an_origin_names_study_seed_versions_commit_and_time(results: Path, html: Path) -> None:
@@ -47,10 +49,16 @@ def test_an_origin_names_study_seed_versions_commit_and_time(results: Path, html
 
 
 def test_what_is_shown_decides_the_hash(results: Path, html: Path) -> None:
-    before = {one["id"]: one["sha256"] for one in json.loads((results / ledger.LEDGER).read_text())["artefacts"]}
+    before = {
+        artefact["id"]: artefact["sha256"]
+        for artefact in json.loads((results / ledger.LEDGER).read_text())["artefacts"]
+    }
     planted_book.write(results, flow=planted_book.executed(table=planted_book.scores(0.7)))
     ledger.write(results, ["flow", "depth"])
-    after = {one["id"]: one["sha256"] for one in json.loads((results / ledger.LEDGER).read_text())["artefacts"]}
+    after = {
+        artefact["id"]: artefact["sha256"]
+        for artefact in json.loads((results / ledger.LEDGER).read_text())["artefacts"]
+    }
     assert {name for name in before if before[name] != after[name]} == {"flow.figure-1", "flow.table-1"}
 
 
@@ -68,7 +76,9 @@ def test_a_ledger_that_is_that_of_the_notebooks_is_no_problem(results: Path, htm
 
 def test_a_stale_or_missing_ledger_is_a_problem(results: Path, html: Path) -> None:
     planted_book.write(results, flow=planted_book.executed(numbers={"accuracy": "0.81"}))
-    assert ledger.problems(results, html, ["flow", "depth"]) == ["ledger.json: is not that of the executed notebooks"]
+    assert ledger.problems(results, html, ["flow", "depth"]) == [
+        "ledger.json: is out of date: it does not match the executed notebooks"
+    ]
     (html / ledger.LEDGER).unlink()
     assert ledger.problems(results, html, ["flow", "depth"]) == ["ledger.json: is missing"]
 

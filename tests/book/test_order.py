@@ -1,4 +1,4 @@
-"""Notebooks are executed in the order in which they need one another, and as many at once as there are workers."""
+"""Notebooks run after those that they need, and every worker is used."""
 
 from threading import Barrier
 

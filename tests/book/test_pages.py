@@ -1,16 +1,11 @@
-"""What keeps a notebook from being a page is found, and why no page could be made is said."""
+"""Rendering reports why Jupyter Book failed."""
 
 from pathlib import Path
 
 import pytest
 
-from emomech.book import executed_notebook, pages
+from emomech.book import pages
 from emomech.core.errors import EmomechError
-
-
-def test_a_file_that_is_no_notebook_is_a_problem(tmp_path: Path) -> None:
-    (tmp_path / "a.ipynb").write_text("{")
-    assert "is no notebook" in executed_notebook.notebook_problems(tmp_path / "a.ipynb")[0]
 
 
 def test_why_jupyter_book_broke_off_is_said_in_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

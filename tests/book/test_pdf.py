@@ -1,4 +1,4 @@
-"""A book is printed whole or not at all, and who has no browser is told what to do."""
+"""A book is printed completely or not at all, and a missing browser gives an error with instructions."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edition:
 
 
 def browser(folder: Path, script: str) -> None:
-    """A browser that only does what the script says; `$page` is what it is to print, `$file` where to."""
+    """A browser that runs this script; `$page` is the page to print, `$file` the PDF to write."""
     program = folder / "bin" / "some-browser"
     find = (
         'for a in "$@"; do case "$a" in --print-to-pdf=*) file="${a#*=}";; file://*) page="${a#file://}";; esac; done\n'
@@ -56,6 +56,6 @@ def test_a_browser_that_fails_leaves_the_earlier_print(small: Edition, tmp_path:
 
 
 def test_without_a_browser_the_way_out_is_named(small: Edition, tmp_path: Path) -> None:
-    with pytest.raises(EmomechError, match="none is installed; looked for some-browser. Install one"):
+    with pytest.raises(EmomechError, match="not installed; looked for some-browser. Install it"):
         pdf.print_book(small, tmp_path / "book.pdf")
     assert not (tmp_path / "book.pdf").exists()

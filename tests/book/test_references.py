@@ -1,4 +1,4 @@
-"""Every work that a page or a docstring names stands in the bibliography."""
+"""Every work that a page or a docstring cites is in the bibliography."""
 
 import re
 import tomllib

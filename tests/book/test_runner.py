@@ -1,11 +1,10 @@
-"""Plans of a run: what cannot be run is refused before it starts, and the key is all that decides the result."""
+"""Preparing a run: wrong parameters are refused before it starts, and the key covers all that decides the result."""
 
 from pathlib import Path
 
 import pytest
 
-from emomech.book import executed_notebook, runner
-from emomech.book.runner import Planned
+from emomech.book import runner
 from emomech.core.errors import EmomechError, UsageError
 
 SMALL = """---
@@ -46,9 +45,9 @@ style: str = "plain"  # not a matter of the study
 def write_study(workplace: Path) -> list[Path]:
     """A notebook about a model, SAEs and texts of the user's; the files they consist of."""
     model, sae, corpus = workplace / "model", workplace / "sae", workplace / "texts.csv"
-    for one in (model, sae):
-        one.mkdir()
-        (one / "a.json").write_text("{}")
+    for folder in (model, sae):
+        folder.mkdir()
+        (folder / "a.json").write_text("{}")
     corpus.write_text("text,label\na,joy\n")
     text = STUDY.replace("MODEL", str(model)).replace("SAE", str(sae), 1).replace("CORPUS", str(corpus))
     (workplace / "notebooks" / "study.md").write_text(text)
@@ -129,11 +128,3 @@ def test_the_key_hangs_on_all_that_decides_the_result(workplace: Path, monkeypat
     assert len(set(keys)) == len(keys) == 10
     (workplace / "package" / "notes.txt").write_text("no source")
     assert runner.prepare("study", {"limit": 0}).key == keys[7]
-
-
-@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"metadata": {}}', '{"metadata": {"emomech": 3}}'])
-def test_what_is_no_notebook_of_ours_is_not_fresh(tmp_path: Path, text: str | None) -> None:
-    if text is not None:
-        (tmp_path / "a.ipynb").write_text(text)
-    assert executed_notebook.recorded(tmp_path / "a.ipynb") == {}
-    assert not executed_notebook.fresh(Planned("a", {}, "key"), tmp_path / "a.ipynb")

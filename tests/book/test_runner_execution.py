@@ -1,4 +1,4 @@
-"""Execution of notebooks by the runner: what is kept is whole, and equal executions are equal files."""
+"""Execution of notebooks: only complete results are kept, and equal executions give equal files."""
 
 import errno
 import json
@@ -17,7 +17,8 @@ from typing import Any
 import nbformat
 import pytest
 
-from emomech.book import executed_notebook, runner
+from emomech.book import runner
+from emomech.book.executed_notebook import ExecutedNotebook
 from emomech.book.runner import Planned
 from emomech.core.errors import EmomechError, UsageError
 from emomech.study import identity
@@ -82,11 +83,11 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespa
         write_small(workplace)
         before = set(workplace.rglob("*"))
         planned = runner.prepare("small", {"n": "3", "word": 'é"\\'})
-        told: list[tuple[int, int]] = []
-        file = runner.execute(planned, workplace / "out" / "small.ipynb", on_cell=lambda *at: told.append(at))
-        new = {one.relative_to(workplace).as_posix() for one in set(workplace.rglob("*")) - before}
+        progress: list[tuple[int, int]] = []
+        file = runner.execute(planned, workplace / "out" / "small.ipynb", on_cell=lambda *at: progress.append(at))
+        new = {path.relative_to(workplace).as_posix() for path in set(workplace.rglob("*")) - before}
         yield SimpleNamespace(
-            folder=workplace, planned=planned, told=told, file=file, new=new, notebook=nbformat.read(file, 4)
+            folder=workplace, planned=planned, progress=progress, file=file, new=new, notebook=nbformat.read(file, 4)
         )
 
 
@@ -98,7 +99,7 @@ def test_a_notebook_is_executed_here_with_this_interpreter_and_these_parameters(
 
 
 def test_cells_are_counted_as_the_author_wrote_them(executed: SimpleNamespace) -> None:
-    assert executed.told == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+    assert executed.progress == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_nothing_but_the_notebook_is_left(executed: SimpleNamespace) -> None:
@@ -128,12 +129,13 @@ def test_cells_that_the_table_of_parameters_replaces_are_hidden(executed: Simple
 
 
 def test_what_is_fresh_is_known(executed: SimpleNamespace) -> None:
-    assert executed_notebook.fresh(executed.planned, executed.file)
-    assert not executed_notebook.fresh(Planned("small", {}, "another"), executed.file)
+    notebook = ExecutedNotebook.read(executed.file)
+    assert notebook.is_fresh(executed.planned.key)
+    assert not notebook.is_fresh("another")
 
 
 def failing(workplace: Path, code: str, expected: type[EmomechError] = EmomechError) -> str:
-    """What is said when a cell runs this; what stood there before stands there still."""
+    """Error message when a cell runs this code; the earlier file stays unchanged."""
     write_small(workplace, code)
     target = workplace / "out" / "small.ipynb"
     target.parent.mkdir()
@@ -181,7 +183,7 @@ def test_a_usage_error_in_a_real_cell_is_passed_on(workplace: Path) -> None:
     ("code", "match"),
     [
         ("sys.exit(0)", r"small: stopped before code cell 4 \(n \+ 1\), without an error"),
-        ("os._exit(9)", "small: the kernel died, perhaps for want of memory"),
+        ("os._exit(9)", "small: the kernel died, perhaps because memory ran out"),
     ],
 )
 def test_a_kernel_that_leaves_early_is_no_success(workplace: Path, code: str, match: str) -> None:
@@ -214,8 +216,10 @@ def test_equal_notebooks_have_equal_cells() -> None:
 def test_an_interrupt_ends_the_kernel_and_leaves_nothing(workplace: Path) -> None:
     write_small(workplace, "open('pid', 'w').write(str(os.getpid()))\nimport time\ntime.sleep(100)")
     program = """
+        import signal
         from pathlib import Path
         from emomech.book import runner
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored, as by nohup
         runner.NOTEBOOKS = Path("../notebooks")
         runner.execute(runner.prepare("small", {}), Path("../out/small.ipynb"))
     """

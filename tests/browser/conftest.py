@@ -14,7 +14,7 @@ from emomech.chapters.behaviour import charts as behaviour_charts
 from emomech.chapters.flow import charts as flow_charts
 from emomech.chapters.verdict import Verdict
 from emomech.figures import palette
-from emomech.notebook import figures, quoting, tables, verdicts
+from emomech.notebook import figures, provenance, quoting, tables, verdicts
 from emomech.stats.estimates import Estimate
 from emomech.stats.tables import Schema
 
@@ -86,7 +86,7 @@ def executed_notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
         )
         for outcome in outcomes
     ]
-    provenance = {
+    record = {
         "study": {"model": "organism", "corpus": "organism", "seed": 0},
         "key": "0123456789abcdef",
         "versions": {"torch": "2.13.0", "transformers": "5.0.0"},
@@ -106,7 +106,7 @@ def executed_notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
         code_cell(4, figures.figure(flow_charts.stages(stages(), "words"), "Profiles, with a control to choose.")),
         code_cell(5, tables.table(wide, wide_schema, caption="A table that is wider than any page.")),
         code_cell(6, *map(verdicts.verdict_box, cards)),
-        code_cell(7, provenance.note("A remark."), provenance.footer(provenance)),
+        code_cell(7, provenance.note("A remark."), provenance.footer(record)),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})

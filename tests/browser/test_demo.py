@@ -121,7 +121,7 @@ def opened(browser: Any, page: Path) -> Iterator[Demo]:
 
 @pytest.fixture(scope="session")
 def study() -> Study:
-    return demo.study()
+    return demo.demo_study()
 
 
 def questions(study: Study, text: str, person: str) -> Questions:
@@ -178,7 +178,7 @@ def test_a_silent_feature_is_added_as_in_python_and_stays_while_the_text_changes
     feature = int(opened.page.locator("#demo-features li.demo-changed").get_attribute("data-feature"))
     assert feature not in [number for number, _ in opened.shown["features"]]
     opened.slide(feature, 1.5)
-    use = demo.feature_uses(study, demo.questions(study))[point]
+    use = demo.feature_uses(study, demo.demo_questions(study))[point]
     assert use.selective[feature] == "joy"
     edit = MoveFeatures(study.saes[point], [feature], factor=1.0, offset=1.5 * float(use.peak.half()[feature]))
     for text in TEXTS[:2]:

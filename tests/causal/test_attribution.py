@@ -1,4 +1,4 @@
-"""The gradient screen is the gradient of a graph in which the SAEs stand, and small doses of it are exact."""
+"""The gradient screen equals gradients through a graph with the SAEs in it, and is exact for small doses."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ import torch
 
 from emomech.causal import attribution
 from emomech.causal.attribution import attribute, attribute_each
-from emomech.causal.feature_stats import references
+from emomech.causal.feature_stats import feature_stats
 from emomech.causal.questions import Questions
 from emomech.core.hook_points import HookPoint
 from emomech.data import corpus
@@ -27,7 +27,9 @@ def questions_on(family: str) -> Questions:
     lm = tiny.language_model(family)
     study = Study(StudySpec())
     examples = [corpus.Example(text, label) for text, label in zip(tiny.TEXTS, "abab", strict=True)]
-    vars(study).update(lm=lm, corpus=corpus.make("tiny", examples), prompts=list(tiny.TEXTS), answers=[" joy", " sad"])
+    study = study.replaced(
+        lm=lm, corpus=corpus.make("tiny", examples), prompts=list(tiny.TEXTS), answers=[" joy", " sad"]
+    )
     return Questions.of(study, range(len(tiny.TEXTS)))
 
 
@@ -45,10 +47,10 @@ def test_the_screen_is_the_gradient_of_a_small_dose(family: str, transform: str)
     """Moving a feature by a small step, in double precision, changes the log-odds as the screen says."""
     questions, saes = questions_on(family), dictionaries(transform)
     step = {point: (torch.zeros(24), torch.zeros(tiny.D_MODEL)) for point in POINTS}
-    found = attribute(questions, saes, step, groups=np.arange(len(questions)))
+    effects = attribute(questions, saes, step, groups=np.arange(len(questions)))
     base = questions.log_odds()
     for point, sae in saes.items():
-        size = found[point].effect
+        size = effects[point].effect
         row, feature = np.unravel_index(np.abs(size).argmax(), size.shape)
         one = questions.take([row])
         dose = 0.01
@@ -58,10 +60,10 @@ def test_the_screen_is_the_gradient_of_a_small_dose(family: str, transform: str)
 
 
 def test_the_screen_equals_pass_through_gradients_in_the_graph() -> None:
-    """An independent way: SAEs in the graph, error added as a constant, gradients of the features themselves."""
+    """Independent computation: SAEs in the graph, error added as a constant, gradients of the features themselves."""
     questions, saes = questions_on("gpt2"), dictionaries()
     target = {point: (torch.full((24,), 0.3), torch.zeros(tiny.D_MODEL)) for point in POINTS}
-    found = attribute(questions, saes, target, groups=np.arange(len(questions)))
+    effects = attribute(questions, saes, target, groups=np.arange(len(questions)))
     for row in range(len(questions)):
         one = questions.take([row])
         ((batch, mask),) = one.batches("everywhere")
@@ -79,22 +81,22 @@ def test_the_screen_equals_pass_through_gradients_in_the_graph() -> None:
                 own, other = one.label_ids[0, one.gold[0]], one.label_ids[0, 1 - one.gold[0]]
                 slopes = torch.autograd.grad(logits[own] - logits[other], [kept["features"], kept["error"]])
             expected = ((0.3 - kept["features"]) * slopes[0])[mask].sum(0).detach().numpy()
-            np.testing.assert_allclose(found[point].effect[row], expected, atol=1e-4)
+            np.testing.assert_allclose(effects[point].effect[row], expected, atol=1e-4)
             lost = float((-kept["error"] * slopes[1])[mask].sum().detach())
-            assert found[point].error[row] == pytest.approx(lost, abs=1e-3)
+            assert effects[point].error[row] == pytest.approx(lost, abs=1e-3)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "neox", "llama", "gemma2", "gemma3", "qwen2", "qwen3"])
 def test_at_the_answer_only_the_last_token_is_differentiated(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     questions, saes = questions_on(family), dictionaries()
     target = {point: (torch.full((24,), 0.3), torch.ones(tiny.D_MODEL)) for point in POINTS}
-    found = attribute(questions, saes, target, "answer", np.arange(len(questions)))
+    effects = attribute(questions, saes, target, "answer", np.arange(len(questions)))
     monkeypatch.setattr(attribution, "_at_answer", lambda *_: {})
     twin = attribute(questions, saes, target, "answer", np.arange(len(questions)))
     for point in POINTS:
         assert np.abs(twin[point].effect).max() > 1e-3
-        np.testing.assert_allclose(found[point].effect, twin[point].effect, atol=1e-5)
-        np.testing.assert_allclose(found[point].error, twin[point].error, atol=1e-5)
+        np.testing.assert_allclose(effects[point].effect, twin[point].effect, atol=1e-5)
+        np.testing.assert_allclose(effects[point].error, twin[point].error, atol=1e-5)
 
 
 def test_points_beside_the_stream_are_differentiated_too() -> None:
@@ -112,10 +114,10 @@ def test_several_targets_are_screened_in_one_pass(monkeypatch: pytest.MonkeyPatc
     groups = [np.arange(len(questions)), questions.gold]
     both = attribute_each(questions, saes, list(zip(targets, groups, strict=True)))
     assert len(passes) == len(questions.batches("everywhere"))
-    for found, target, group in zip(both, targets, groups, strict=True):
+    for effects, target, group in zip(both, targets, groups, strict=True):
         for point, alone in attribute(questions, saes, target, groups=group).items():
-            np.testing.assert_allclose(found[point].effect, alone.effect)
-            np.testing.assert_allclose(found[point].error, alone.error)
+            np.testing.assert_allclose(effects[point].effect, alone.effect)
+            np.testing.assert_allclose(effects[point].error, alone.error)
 
 
 def test_how_much_meets_at_once_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,10 +132,12 @@ def test_how_much_meets_at_once_does_not_show(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_is_planted_is_ranked_first() -> None:
     questions = Questions.of(planted.study(160), range(80))
-    usual = references(questions, planted.saes())
-    found = attribute(questions, planted.saes(), {p: (u.features, u.error) for p, u in usual.items()})
+    stats = feature_stats(questions, planted.saes())
+    effects = attribute(questions, planted.saes(), {p: (s.features, s.error) for p, s in stats.items()})
+    by_default = attribute(questions, planted.saes())
+    assert all((by_default[point].effect == effects[point].effect).all() for point in effects)
     names = planted.feature_names()
-    last = found[HookPoint(planted.N_BLOCKS - 1)].effect
+    last = effects[HookPoint(planted.N_BLOCKS - 1)].effect
     for i, label in enumerate(questions.labels):
         assert names[last[i].argmin()] == f"emotion:{label}"
     background = [i for i, name in enumerate(names) if name.startswith("background")]

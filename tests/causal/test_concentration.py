@@ -1,16 +1,23 @@
-"""Counts of features whose answer is known by hand, and that noise does not change."""
+"""Counts of features equal those computed by hand, and noise does not change them."""
 
 import numpy as np
 import planted
 import pytest
 
-from emomech.causal.concentration import EFFECTIVE, RECALL, TOTAL, Spread, effective_number, features_to, spread
+from emomech.causal.concentration import (
+    EFFECTIVE,
+    RECALL,
+    TOTAL,
+    LabelMeasures,
+    effective_number,
+    features_to,
+    measure_features,
+)
 from emomech.causal.dictionary import Dictionary
-from emomech.causal.feature_stats import references
+from emomech.causal.feature_selection import text_support
 from emomech.causal.questions import Questions, log_odds
-from emomech.causal.sample import Sample, estimate
+from emomech.causal.sample import Sample
 from emomech.core.hook_points import FeatureId, HookPoint
-from emomech.stats.testing import false_discovery_rates
 
 
 def names(n: int) -> list[str]:
@@ -20,12 +27,12 @@ def names(n: int) -> list[str]:
 @pytest.mark.parametrize(("support", "number"), [([1, 1, 1, 1], 4), ([5, 0, 0], 1), ([3, 1], 1.6), ([2, 2, -2], 1 / 3)])
 def test_without_noise_it_is_the_participation_ratio(support: list[float], number: float) -> None:
     rows = np.tile(np.array(support, dtype=float), (6, 1))
-    found = effective_number(rows, names(6), np.ones((1, 6)))
-    assert found[0] == pytest.approx(number)
+    draws = effective_number(rows, names(6), np.ones((1, 6)))
+    assert draws[0] == pytest.approx(number)
 
 
 def test_noise_is_not_counted_as_features() -> None:
-    """Two features of size one and 100 of none, all with noise: counted plainly they are more, here they are two."""
+    """Two features of size one and 100 of size zero, all with noise: a naive count exceeds two, this count is two."""
     rng = np.random.default_rng(0)
     plain, ours = [], []
     for _ in range(30):
@@ -42,9 +49,9 @@ def test_resamples_scatter_around_the_value() -> None:
     rng = np.random.default_rng(1)
     rows = rng.normal(1, 1, (80, 30))
     weights = np.concatenate([np.ones((1, 80)), rng.multinomial(80, np.full(80, 1 / 80), 400).astype(float)])
-    found = effective_number(rows, names(80), weights)
-    assert found[0] == pytest.approx(30, rel=0.1)
-    assert np.mean(found[1:]) == pytest.approx(found[0], rel=0.05)
+    draws = effective_number(rows, names(80), weights)
+    assert draws[0] == pytest.approx(30, rel=0.1)
+    assert np.mean(draws[1:]) == pytest.approx(draws[0], rel=0.05)
 
 
 def test_texts_of_one_cluster_are_no_pair() -> None:
@@ -77,62 +84,30 @@ def sample() -> Sample:
     return Sample.of(Questions.of(planted.study(160), range(80)), 50, 0)
 
 
-def test_a_sample_knows_what_is_recognised(sample: Sample) -> None:
-    assert sample.recognised == [True] * 4
-    assert sample.accuracy.value == 1
-    null = Sample.of(Questions.of(planted.study(160, null=True), range(80)), 50, 0)
-    assert sum(null.recognised) <= 1
-
-
-def test_means_are_weighted_by_the_draws(sample: Sample) -> None:
-    rows = sample.rows(1)
-    values = np.arange(len(rows), dtype=float)
-    found = sample.mean(values, rows)
-    assert found[0] == pytest.approx(values.mean())
-    for draw in (1, 7):
-        assert found[draw] == pytest.approx(np.average(values, weights=sample.weights[draw, rows]))
-    both = sample.mean(np.stack([values, 2 * values]), rows)
-    np.testing.assert_allclose(both, np.stack([found, 2 * found], 1))
-
-
 def test_the_total_effect_is_the_fall_of_the_log_odds(sample: Sample) -> None:
-    """By hand, from the model's logits with the edit and without."""
+    """Compared with the model's logits with and without the edit."""
     point = HookPoint(planted.N_BLOCKS - 1)
     saes = {point: planted.saes()[point]}
-    dictionary = Dictionary(saes, references(sample.questions, saes))
+    dictionary = Dictionary.of(sample.questions, saes)
     features = [[FeatureId(point, planted.feature_names().index(f"emotion:{label}"))] for label in sample.labels]
-    found = spread(sample, dictionary, features, dictionary.support(sample.questions), curve=False)
+    measures = measure_features(sample, dictionary, features, text_support(dictionary, sample.questions), curve=False)
     for label, chosen in enumerate(features):
         own = sample.questions.take(sample.rows(label))
-        before, after = own.logits(), own.logits(dictionary.ablated(chosen))
+        before, after = own.logits(), own.logits(dictionary.ablate(chosen))
         fall = log_odds(before, own.gold) - log_odds(after, own.gold)
-        assert found.values[TOTAL][0, label] == pytest.approx(fall.mean(), abs=1e-5)
-        assert found.values[EFFECTIVE][0, label] == pytest.approx(1)
+        assert measures.values[TOTAL][0, label] == pytest.approx(fall.mean(), abs=1e-5)
+        assert measures.values[EFFECTIVE][0, label] == pytest.approx(1)
 
 
 def test_what_is_not_recognised_keeps_its_recall_alone() -> None:
     values = {name: np.ones((3, 2)) for name in (EFFECTIVE, RECALL)}
-    found = Spread(values, []).of([True, False])
-    assert np.isnan(found.values[EFFECTIVE][:, 1]).all()
-    assert (found.values[EFFECTIVE][:, 0] == 1).all() and (found.values[RECALL] == 1).all()
+    measures = LabelMeasures(values, []).where_recognised([True, False])
+    assert np.isnan(measures.values[EFFECTIVE][:, 1]).all()
+    assert (measures.values[EFFECTIVE][:, 0] == 1).all() and (measures.values[RECALL] == 1).all()
 
 
 def test_a_contrast_leaves_out_what_is_undefined() -> None:
-    found = Spread({EFFECTIVE: np.array([[5.0, 1.0, 3.0], [np.nan, 1.0, np.nan]])}, [])
-    assert found.contrast(EFFECTIVE, 0)[0] == 3
-    np.testing.assert_array_equal(np.isnan(found.contrast(EFFECTIVE, 1)), [False, True])
-    assert found.contrast(EFFECTIVE, 1)[0] == -3
-
-
-def test_differences_that_are_none_rarely_count() -> None:
-    rng = np.random.default_rng(0)
-    values = rng.normal(0, 1, 200)
-    rates = false_discovery_rates([np.concatenate([[v], v + rng.normal(0, 1, 400)]) for v in values])
-    assert (rates <= 0.05).sum() <= 2
-    rates = false_discovery_rates([np.concatenate([[v], v + rng.normal(0, 1, 400)]) for v in (6.0, 0.1, np.nan)])
-    assert rates[0] < 0.05 < rates[1]
-    assert np.isnan(rates[2])
-
-
-def test_an_undefined_value_has_no_interval() -> None:
-    assert str(estimate(np.array([np.nan, 1.0, 2.0]), 5)) == "undefined"
+    measures = LabelMeasures({EFFECTIVE: np.array([[5.0, 1.0, 3.0], [np.nan, 1.0, np.nan]])}, [])
+    assert measures.contrast(EFFECTIVE, 0)[0] == 3
+    np.testing.assert_array_equal(np.isnan(measures.contrast(EFFECTIVE, 1)), [False, True])
+    assert measures.contrast(EFFECTIVE, 1)[0] == -3

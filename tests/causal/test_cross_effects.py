@@ -1,4 +1,4 @@
-"""Changes are those of the model's own answers, and correlations are Pearson's."""
+"""Changes equal those of the model's answers, and correlations are Pearson's."""
 
 import numpy as np
 import planted
@@ -6,7 +6,7 @@ import pytest
 
 from emomech.causal.cross_effects import changes, coactivation, correlation, strengths
 from emomech.causal.dictionary import Dictionary
-from emomech.causal.feature_stats import references
+from emomech.causal.feature_stats import feature_stats
 from emomech.causal.questions import Questions, log_odds
 from emomech.causal.sample import Sample
 from emomech.core.hook_points import FeatureId, HookPoint
@@ -24,11 +24,11 @@ def sample() -> Sample:
 @pytest.fixture(scope="module")
 def dictionary(sample: Sample) -> Dictionary:
     saes = {LAST: planted.saes()[LAST]}
-    return Dictionary(saes, references(sample.questions, saes))
+    return Dictionary.of(sample.questions, saes)
 
 
 def test_changes_are_of_each_text(sample: Sample) -> None:
-    """Without its own feature no text of an emotion is recognised, and all others are."""
+    """Without its feature no text of an emotion is recognised, and the texts of all other emotions are."""
     which = NAMES.index(f"emotion:{sample.labels[2]}")
     edits = {LAST: MoveFeatures(planted.saes()[LAST], [which], offset=-1.0)}
     surer, right = changes(sample, edits)
@@ -40,13 +40,13 @@ def test_changes_are_of_each_text(sample: Sample) -> None:
 
 def test_strength_is_the_mean_over_tokens_as_a_share_of_the_peak(sample: Sample, dictionary: Dictionary) -> None:
     features = [FeatureId(LAST, NAMES.index(name)) for name in ("background:0", "emotion:joy")]
-    found = strengths(sample.questions, dictionary, features)
+    strength = strengths(sample.questions, dictionary, features)
     for text in (0, 5):
         one = sample.questions.take([text])
-        usual = references(one, dictionary.saes)[LAST].features
+        means = feature_stats(one, dictionary.saes)[LAST].features
         for column, feature in enumerate(features):
-            peak = dictionary.usual[LAST].peak[feature.index]
-            assert found[text, column] == pytest.approx(float(usual[feature.index] / peak), abs=1e-5)
+            peak = dictionary.stats[LAST].peak[feature.index]
+            assert strength[text, column] == pytest.approx(float(means[feature.index] / peak), abs=1e-5)
 
 
 def test_correlation_is_that_of_the_drawn_texts() -> None:
@@ -62,9 +62,9 @@ def test_correlation_is_that_of_the_drawn_texts() -> None:
 
 def test_shared_features_are_counted_and_left_out(sample: Sample, dictionary: Dictionary) -> None:
     joy, fear, common = (FeatureId(LAST, NAMES.index(n)) for n in ("emotion:joy", "emotion:fear", "background:1"))
-    found = coactivation(sample, dictionary, [[joy, common], [common, fear], [common], [joy]])
+    pairs = coactivation(sample, dictionary, [[joy, common], [common, fear], [common], [joy]])
     alone, _ = coactivation(sample, dictionary, [[joy], [fear], [], []])[0, 1]
-    both, shared = found[0, 1]
+    both, shared = pairs[0, 1]
     assert shared == 1
     np.testing.assert_allclose(both, alone)
-    assert np.isnan(found[1, 2][0]).all()
+    assert np.isnan(pairs[1, 2][0]).all()

@@ -1,4 +1,4 @@
-"""What an edit costs is nothing where nothing is edited, and what torch's own loss and divergence say elsewhere."""
+"""An empty edit costs nothing, and other costs equal torch's cross-entropy and divergence."""
 
 import numpy as np
 import pytest
@@ -17,18 +17,18 @@ VALUE = torch.randn(tiny.D_MODEL, generator=torch.Generator().manual_seed(0))
 
 
 def test_no_edit_costs_nothing() -> None:
-    found = language_shift(tiny.language_model("gpt2"), tiny.TEXTS[:3], {})
-    np.testing.assert_array_equal(found.before, found.after)
-    assert np.abs(found.kl).max() < 1e-6
-    np.testing.assert_array_equal(found.agree, found.n_tokens)
-    means = found.means()
+    shift = language_shift(tiny.language_model("gpt2"), tiny.TEXTS[:3], {})
+    np.testing.assert_array_equal(shift.before, shift.after)
+    assert np.abs(shift.kl).max() < 1e-6
+    np.testing.assert_array_equal(shift.agree, shift.n_tokens)
+    means = shift.means()
     assert means["loss"] == pytest.approx(0) and means["agreement"] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("text", tiny.TEXTS[:3])
 def test_each_text_alone_gives_torchs_figures(text: str) -> None:
     lm = tiny.language_model("llama")
-    found = language_shift(lm, tiny.TEXTS[:3], {POINT: Add(VALUE)})
+    shift = language_shift(lm, tiny.TEXTS[:3], {POINT: Add(VALUE)})
     (batch,) = batches(tokenize(lm, [text]), pad_id=lm.pad_id)
     ids = batch.input_ids[0, 1:]
     with torch.inference_mode():
@@ -36,27 +36,27 @@ def test_each_text_alone_gives_torchs_figures(text: str) -> None:
         with intervene(lm, {POINT: Add(VALUE, mask=batch.content_mask)}):
             edited = lm.module(**batch.forward_kwargs()).logits[0, :-1].log_softmax(-1)
     row = tiny.TEXTS.index(text)
-    assert found.n_tokens[row] == len(ids)
-    assert found.before[row] == pytest.approx(
+    assert shift.n_tokens[row] == len(ids)
+    assert shift.before[row] == pytest.approx(
         torch.nn.functional.nll_loss(clean, ids, reduction="sum").item(), rel=1e-4
     )
-    assert found.after[row] == pytest.approx(
+    assert shift.after[row] == pytest.approx(
         torch.nn.functional.nll_loss(edited, ids, reduction="sum").item(), rel=1e-4
     )
     kl = torch.nn.functional.kl_div(edited, clean, log_target=True, reduction="sum").item()
-    assert found.kl[row] == pytest.approx(kl, rel=1e-3) and kl > 0
-    assert found.agree[row] == (clean.argmax(-1) == edited.argmax(-1)).sum()
+    assert shift.kl[row] == pytest.approx(kl, rel=1e-3) and kl > 0
+    assert shift.agree[row] == (clean.argmax(-1) == edited.argmax(-1)).sum()
 
 
 def test_another_model_can_be_compared_with() -> None:
     lm = tiny.language_model("gpt2")
-    found = language_shift(lm, tiny.TEXTS[:3], {}, edited=randomised(lm, 0))
-    assert (found.kl > 0.01).all()
+    shift = language_shift(lm, tiny.TEXTS[:3], {}, edited=randomised(lm, 0))
+    assert (shift.kl > 0.01).all()
 
 
 def test_means_weigh_texts_as_often_as_they_were_drawn() -> None:
-    found = language_shift(tiny.language_model("gpt2"), tiny.TEXTS[:3], {POINT: Add(VALUE)})
+    shift = language_shift(tiny.language_model("gpt2"), tiny.TEXTS[:3], {POINT: Add(VALUE)})
     drawn = np.array([[1.0, 1.0, 1.0], [0.0, 3.0, 0.0]])
-    means = found.means(drawn)
-    assert means["kl"][1] == pytest.approx(found.kl[1] / found.n_tokens[1])
-    assert means["loss"][0] == pytest.approx(found.after.sum() / found.before.sum() - 1)
+    means = shift.means(drawn)
+    assert means["kl"][1] == pytest.approx(shift.kl[1] / shift.n_tokens[1])
+    assert means["loss"][0] == pytest.approx(shift.after.sum() / shift.before.sum() - 1)

@@ -1,4 +1,6 @@
-"""What is put in is what the blocks after it see, in every family of models, and is read out by the model's own end."""
+"""Later blocks see the patched activation in every model family, and the logit lens uses the model's own head."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import planted
@@ -8,11 +10,9 @@ import torch
 
 from emomech.causal.patching import patched, read_out
 from emomech.causal.questions import Questions
-from emomech.chapters.depth.pooling import pooled
 from emomech.core.hook_points import HookPoint
 from emomech.data import corpus
 from emomech.models.language_model import LanguageModel
-from emomech.saes.controls import random_sae
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
 
@@ -23,14 +23,14 @@ LAST = POINTS[-1]
 def asked(lm: LanguageModel) -> Questions:
     study = Study(StudySpec())
     examples = [corpus.Example(text, label) for text, label in zip(tiny.TEXTS, "abab", strict=True)]
-    vars(study).update(lm=lm, corpus=corpus.make("tiny", examples), prompts=list(tiny.TEXTS), answers=[" joy", " sad"])
+    study = study.replaced(
+        lm=lm, corpus=corpus.make("tiny", examples), prompts=list(tiny.TEXTS), answers=[" joy", " sad"]
+    )
     return Questions.of(study, range(len(tiny.TEXTS)))
 
 
-def at_the_answer(questions: Questions) -> dict[HookPoint, torch.Tensor]:
-    rows = torch.randn(50, tiny.D_MODEL, generator=torch.Generator().manual_seed(3))
-    read = pooled(questions, {point: random_sae(point, rows, 24, 5, 0) for point in POINTS})
-    return {point: found.activation for point, found in read["answer"].items()}
+def at_the_answer(questions: Questions) -> Mapping[HookPoint, torch.Tensor]:
+    return questions.activations(POINTS, "answer")
 
 
 def test_the_own_activation_changes_nothing_and_the_last_block_s_is_the_answer(lm: LanguageModel) -> None:
@@ -63,6 +63,6 @@ def test_a_planted_answer_moves_with_the_activation_from_the_depth_at_which_all_
     questions = Questions.of(study, range(40))
     point = planted.POINTS[depth]
     other = np.roll(np.arange(40), 1)
-    values = pooled(questions, planted.saes())["answer"][point].activation
+    values = questions.activations([point], "answer")[point]
     follows = patched(questions, point, values[other]).argmax(1) == questions.gold[other]
     assert (follows.mean() == 1) == (depth == 3)

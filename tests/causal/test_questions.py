@@ -1,4 +1,4 @@
-"""A question is scored alike whatever stands beside it, and edits reach the tokens they are meant for and no others."""
+"""The score of a question does not depend on its batch, and edits change exactly the chosen tokens."""
 
 import numpy as np
 import planted
@@ -47,10 +47,10 @@ def test_log_odds_are_of_the_own_label_against_all_others() -> None:
 
 @pytest.mark.parametrize("where", ["everywhere", "answer", "text"])
 def test_an_edit_reaches_the_tokens_that_are_named(questions: Questions, where) -> None:
-    """Only what stands at the last token after the last block reaches the logits."""
+    """After the last block, only the activation at the last token reaches the logits."""
     nothing = torch.zeros(planted.D_MODEL)
-    found = questions.logits({LAST: Replace(nothing)}, where)
-    assert (found == 0).all() == (where != "text")
+    logits = questions.logits({LAST: Replace(nothing)}, where)
+    assert (logits == 0).all() == (where != "text")
 
 
 def test_an_edit_of_nothing_changes_nothing(questions: Questions) -> None:
@@ -75,9 +75,6 @@ def test_equally_many_texts_of_every_label_all_from_one_split(study) -> None:
 
 
 def test_labels_that_begin_alike_are_refused(study) -> None:
-    vars(study)["answers"] = [" joy", " joy .", " fear", " anger"]
-    try:
-        with pytest.raises(UsageError, match=r"' joy' and ' joy \.': planted begins both with the token 'joy'"):
-            Questions.of(study, [0])
-    finally:
-        vars(study)["answers"] = [f" {label}" for label in planted.CLASSES["emotion"]]
+    alike = study.replaced(answers=[" joy", " joy .", " fear", " anger"])
+    with pytest.raises(UsageError, match=r"' joy' and ' joy \.': planted begins both with the token 'joy'"):
+        Questions.of(alike, [0])

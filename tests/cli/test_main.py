@@ -1,4 +1,4 @@
-"""The command line: what it answers, how it exits, and that help does not wait for a framework."""
+"""The command line: its output, its exit codes, and help that appears without loading a framework."""
 
 import json
 import os
@@ -7,22 +7,19 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from emomech.book import build, runner
 from emomech.book.runner import Planned
 from emomech.cli import main as cli
 from emomech.core.errors import EmomechError
-from emomech.organism import evaluate
-from emomech.organism.recipe import Recipe
-from emomech.saes.override import FORCE
+from emomech.core.settings import FORCE
 
 Capture = pytest.CaptureFixture[str]
 
 
 def run(*arguments: str) -> int:
-    """Call the command line; the code it exits with."""
+    """Call the command line; its exit code."""
     with pytest.raises(SystemExit) as ended:
         cli.main(list(arguments))
     return int(ended.value.code or 0)
@@ -54,7 +51,7 @@ def test_a_card_is_printed_with_where_the_data_are(capsys: Capture) -> None:
     assert run("card", "crowd-envent") == 0
     out = capsys.readouterr().out
     assert "## crowd-enVENT" in out
-    assert out.endswith("Here: from a file alone: it is on no hub.\n")
+    assert out.endswith("Here: only from a file: it is not on the hub.\n")
     assert run("card", "crowd-event") == 2
     assert "Did you mean 'crowd-envent'" in capsys.readouterr().err
 
@@ -109,13 +106,13 @@ def test_problems_of_the_book_are_listed(capsys: Capture, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def executed(monkeypatch: pytest.MonkeyPatch) -> list[Planned]:
-    """Notebooks are not executed but noted."""
-    found: list[Planned] = []
+    """Record the notebooks instead of executing them."""
+    executions: list[Planned] = []
 
     def execute(planned: Planned, target: Path, *, on_cell: object) -> Path:
-        found.append(planned)
+        executions.append(planned)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps({"metadata": {"emomech": {"key": planned.key}}}))
+        target.write_text(json.dumps({"cells": [], "metadata": {"emomech": {"key": planned.key}}}))
         return target
 
     def render_single(notebook: Path, out: Path) -> Path:
@@ -126,16 +123,16 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[Planned]:
 
     monkeypatch.setattr(runner, "execute", execute)
     monkeypatch.setattr(build, "render_single", render_single)
-    return found
+    return executions
 
 
 def test_a_run_is_executed_once(executed: list[Planned], tmp_path: Path, capsys: Capture) -> None:
-    asked = ["run", "behaviour", "-p", "limit=100", "--out", str(tmp_path / "out")]
+    arguments = ["run", "behaviour", "-p", "limit=100", "--out", str(tmp_path / "out")]
     for _ in range(2):
-        assert run(*asked) == 0
+        assert run(*arguments) == 0
         assert capsys.readouterr().out.strip() == str(tmp_path / "out" / "html" / "behaviour.html")
     assert [planned.overrides for planned in executed] == [{"limit": 100}]
-    assert run(*asked[:3], "limit=200", *asked[4:]) == 0
+    assert run(*arguments[:3], "limit=200", *arguments[4:]) == 0
     assert len(executed) == 2
 
 
@@ -154,41 +151,8 @@ def test_an_interrupt_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr(build, "build", stop)
     assert run("book") == cli.INTERRUPTED == 130
     assert capsys.readouterr().err.strip().splitlines() == [
-        "emomech: interrupted. What was finished is kept, nothing half-written is."
+        "emomech: interrupted. Finished results are kept; half-written files were removed."
     ]
-
-
-def test_gates_are_told_to_people_and_to_programs(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    rows = [("drill, name", "two to four persons", 0.9, 200), ("recall", "joy", 0.8, 30)]
-    measured = pd.DataFrame(rows, columns=list(evaluate.EVALUATION.columns))
-    monkeypatch.setattr(evaluate, "evaluate", lambda study: measured)
-    assert run("organism", "evaluate", "--format", "json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [(gate["bound"], gate["met"]) for gate in told["gates"]] == [("≥ 0.98", False), ("≥ 0.6", True)]
-    assert told["measured"][1]["value"] == 0.8
-    assert run("organism", "evaluate") == 0
-    assert "≥ 0.98" in capsys.readouterr().out
-
-
-def test_a_group_of_organisms_is_trained_one_after_another(
-    monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path
-) -> None:
-    from emomech.organism import build, records
-
-    made: list[tuple[Path, int, dict[str, float]]] = []
-
-    def note(out: Path, *, recipe: Recipe, seed: int, device: str, say: object) -> None:
-        made.append((out, seed, dict(recipe.shares)))
-
-    monkeypatch.setattr(build, "train", note)
-    assert run("organism", "train", "--preset", "scarcity", "--out", str(tmp_path)) == 0
-    assert len(made) == 13
-    assert (tmp_path / "disgust02-seed1", 1, {"disgust": 0.02}) in made
-    assert capsys.readouterr().out.split() == [str(out) for out, _, _ in made]
-    made.clear()
-    assert run("organism", "train", "--preset", "seed2", "--out", str(tmp_path / "mine")) == 0
-    assert run("organism", "train", "--preset", "seed2") == 0
-    assert made == [(tmp_path / "mine", 2, {}), (records.WEIGHTS / "seed2", 2, {})]
 
 
 @pytest.mark.parametrize("command", [["run", "flow"], ["book"]])

@@ -1,4 +1,4 @@
-"""Books are compared and given away from the command line."""
+"""Books are compared, exported and printed from the command line."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,13 @@ import pytest
 
 from emomech.book.edition import Edition
 from emomech.cli import main as cli
+from emomech.cli import publish
 
 Capture = pytest.CaptureFixture[str]
 
 
 def run(*arguments: object) -> int:
-    """Call the command line; the code it exits with."""
+    """Call the command line; its exit code."""
     with pytest.raises(SystemExit) as ended:
         cli.main([str(argument) for argument in arguments])
     return int(ended.value.code or 0)
@@ -23,7 +24,9 @@ def run(*arguments: object) -> int:
 @pytest.fixture
 def books(tmp_path: Path) -> tuple[Path, Path]:
     planted_book.write(tmp_path / "a" / "results", flow=planted_book.executed())
-    planted_book.write(tmp_path / "b" / "results", flow=planted_book.executed(found=planted_book.verdict("partly")))
+    planted_book.write(
+        tmp_path / "b" / "results", flow=planted_book.executed(shown_verdict=planted_book.verdict("partly"))
+    )
     return tmp_path / "a", tmp_path / "b"
 
 
@@ -66,3 +69,19 @@ def test_the_edition_in_a_folder_is_given_away_and_printed(tmp_path: Path, capsy
     assert [(edition.profile, edition.output) for edition, _ in made] == [("quick", tmp_path / "other"), ("full", None)]
     assert run("pdf", tmp_path / "book.txt") == 2
     assert "expected the name of a PDF" in capsys.readouterr().err
+
+
+def test_one_figure_is_saved_as_a_picture(tmp_path: Path, capsys: Capture, monkeypatch: Any) -> None:
+    planted_book.write(tmp_path / "results", flow=planted_book.executed())
+    monkeypatch.setattr("emomech.book.edition.Edition.results", tmp_path / "results")
+    assert run("picture", "flow", 1, tmp_path / "flow.svg") == 0
+    assert (tmp_path / "flow.svg").read_text().startswith("<svg")
+    assert run("picture", "flow", 2, tmp_path / "other.svg") == 1
+    assert "flow: has no figure 2; it has 1" in capsys.readouterr().err
+    assert run("picture", "flow", 1, tmp_path / "flow.png") == 2
+    assert "expected the name of an SVG file" in capsys.readouterr().err
+
+
+def test_every_command_of_the_module_is_registered() -> None:
+    registered = {command.callback for command in cli.app.registered_commands}
+    assert {publish.diff, publish.export, publish.pdf, publish.picture} <= registered

@@ -1,4 +1,4 @@
-"""A model computes where it is asked to, where it fits, and in the numbers that are asked for."""
+"""A model computes on the requested device if it fits there, and in the requested number format."""
 
 import copy
 import importlib.util
@@ -12,6 +12,7 @@ from emomech.cli import main as cli
 from emomech.core import devices
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
+from emomech.core.settings import Settings
 from emomech.models.hooks import capture, intervene
 from emomech.models.language_model import LanguageModel, randomised, wrap
 from emomech.models.tokens import TokenBatch, batches, tokenize
@@ -23,7 +24,7 @@ GB = 10**9
 
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch):
-    """Two GPUs, of which 10 and 20 GB are free."""
+    """Two GPUs with 10 and 20 GB of free memory."""
     free = {0: 10 * GB, 1: 20 * GB}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(free))
@@ -34,9 +35,9 @@ def test_a_gpu_is_taken_if_there_is_one_unless_the_processor_is_asked_for(
     gpus: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert [devices.chosen(name) for name in ("auto", "cpu", "cuda")] == ["cuda", "cpu", "cuda"]
-    assert devices.chosen() == "cpu"  # as the environment says in these tests
+    assert Settings.from_environment().compute_device() == "cpu"  # as the environment says in these tests
     monkeypatch.delenv(devices.DEVICE)
-    assert devices.chosen() == "cuda"
+    assert Settings.from_environment().compute_device() == "cuda"
 
 
 def test_without_a_gpu_none_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,41 +45,39 @@ def test_without_a_gpu_none_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices.chosen("auto") == "cpu"
     with pytest.raises(
         UsageError,
-        match=r"--device cuda \(or EMOMECH_DEVICE\): this machine has no GPU that torch can use; take cpu or auto",
+        match=r"--device cuda \(or EMOMECH_DEVICE\): this machine has no GPU that torch can use; use cpu or auto",
     ):
         devices.chosen("cuda")
     monkeypatch.setenv(devices.DEVICE, "gpu")
     with pytest.raises(UsageError, match="unknown device 'gpu'.*auto, cpu, cuda"):
-        devices.chosen()
+        Settings.from_environment().compute_device()
 
 
 def test_the_environment_goes_before_the_preset(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert devices.number_format("bfloat16") == "bfloat16"
+    assert Settings.from_environment().number_format("bfloat16") == "bfloat16"
     before = StudySpec(model="gemma-2-2b", sae=None).identity()
     monkeypatch.setenv(devices.DTYPE, "float32")
-    assert devices.number_format("bfloat16") == "float32"
+    assert Settings.from_environment().number_format("bfloat16") == "float32"
     assert StudySpec(model="gemma-2-2b", sae=None).identity() == before
     monkeypatch.setenv(devices.DTYPE, "bfloat16")
     assert StudySpec(model="gemma-2-2b", sae=None).identity() != before
     monkeypatch.setenv(devices.DTYPE, "int8")
-    with pytest.raises(UsageError, match="unknown number format 'int8'.*EMOMECH_DTYPE names it"):
-        devices.number_format("float32")
+    with pytest.raises(UsageError, match="unknown number format 'int8'.*It comes from EMOMECH_DTYPE"):
+        Settings.from_environment().number_format("float32")
 
 
 def test_weights_are_spread_only_where_one_gpu_is_too_small(gpus: None) -> None:
     assert devices.placement("m", 8 * GB) == {}
     spread = devices.placement("m", 12 * GB)
     assert spread == {"device_map": "auto", "max_memory": {0: 9 * GB, 1: 18 * GB}}
-    with pytest.raises(
-        UsageError, match=r"model 'm': its weights take 30.0 GB, and of the GPU memory 27.0 GB are free"
-    ):
+    with pytest.raises(UsageError, match=r"model 'm': its weights take 30.0 GB, and the GPUs have 27.0 GB free"):
         devices.placement("m", 30 * GB)
 
 
 def test_what_spreads_weights_has_to_be_installed(gpus: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert devices.placement("m", 8 * GB) == {}
-    with pytest.raises(UsageError, match="accelerate is missing. Install it: pip install accelerate"):
+    with pytest.raises(UsageError, match="which needs accelerate. Install it: pip install accelerate"):
         devices.placement("m", 12 * GB)
 
 
@@ -95,7 +94,7 @@ def test_a_gpu_that_is_not_there_is_told_before_anything_is_done(
 
 
 def test_a_model_that_is_spread_is_read_edited_and_copied_as_another(lm: LanguageModel) -> None:
-    """Blocks that are spread are wrapped by accelerate, wherever they are."""
+    """Accelerate wraps the blocks of a model that is spread over devices."""
     accelerate = pytest.importorskip("accelerate")
     (batch,) = batches(tokenize(lm, tiny.TEXTS), pad_id=lm.pad_id)
     point = HookPoint(1)
@@ -105,11 +104,13 @@ def test_a_model_that_is_spread_is_read_edited_and_copied_as_another(lm: Languag
     spread = accelerate.dispatch_model(spread, places, main_device="cpu", force_hooks=True)
     wrapped = wrap(lm.name, spread, lm.tokenizer, lm.prepend_bos)
     assert any(hasattr(part, "_hf_hook") for part in spread.modules())
-    for found, wanted in zip(_read_and_edited(wrapped, batch, point), expected, strict=True):
-        torch.testing.assert_close(found, wanted)
-    other, twin = randomised(wrapped, 1), randomised(lm, 1)
-    for found, wanted in zip(_read_and_edited(other, batch, point), _read_and_edited(twin, batch, point), strict=True):
-        torch.testing.assert_close(found, wanted)
+    for actual, wanted_values in zip(_read_and_edited(wrapped, batch, point), expected, strict=True):
+        torch.testing.assert_close(actual, wanted_values)
+    random_copy, twin = randomised(wrapped, 1), randomised(lm, 1)
+    for actual, wanted_values in zip(
+        _read_and_edited(random_copy, batch, point), _read_and_edited(twin, batch, point), strict=True
+    ):
+        torch.testing.assert_close(actual, wanted_values)
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""A file is fetched once and whole, and whatever hinders that is told with the way out."""
+"""A file is fetched once and completely; each obstacle is an error with a way out."""
 
 import copy
 import os
@@ -31,24 +31,24 @@ GPT2 = tiny.language_model("gpt2")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model in several shards, as large ones are, beside what no loader needs."""
-    made = tmp_path_factory.mktemp("model")
+    """A model in several shards, as large models have, with files that no loader needs."""
+    folder_of_model = tmp_path_factory.mktemp("model")
     messages.disable_progress_bar()
-    GPT2.module.save_pretrained(made, max_shard_size="50KB")
-    GPT2.tokenizer.save_pretrained(made)
-    (made / "pytorch_model.bin").write_bytes(b"the same weights once more")
-    (made / "onnx").mkdir()
-    (made / "onnx" / "config.json").write_text("{}")
-    return made
+    GPT2.module.save_pretrained(folder_of_model, max_shard_size="50KB")
+    GPT2.tokenizer.save_pretrained(folder_of_model)
+    (folder_of_model / "pytorch_model.bin").write_bytes(b"the same weights once more")
+    (folder_of_model / "onnx").mkdir()
+    (folder_of_model / "onnx" / "config.json").write_text("{}")
+    return folder_of_model
 
 
 @pytest.fixture
 def standin(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    with StandIn() as made:
-        made.add(NAME, folder)
-        made.use(monkeypatch, tmp_path / "cache")
+    with StandIn() as standin_hub:
+        standin_hub.add(NAME, folder)
+        standin_hub.use(monkeypatch, tmp_path / "cache")
         monkeypatch.setattr(file_download.time, "sleep", lambda seconds: None)
-        yield made
+        yield standin_hub
 
 
 def test_a_model_is_fetched_and_is_what_was_saved(standin: StandIn) -> None:
@@ -91,8 +91,8 @@ def test_an_interrupted_file_goes_on_where_it_ended(standin: StandIn, monkeypatc
     repository = standin.repositories["model", NAME]
     shard = next(name for name in repository.files if name.endswith(".safetensors"))
     repository.cut[shard] = 1000
-    found = hub.fetch(NAME)
-    assert (found / shard).read_bytes() == repository.files[shard]
+    folder = hub.fetch(NAME)
+    assert (folder / shard).read_bytes() == repository.files[shard]
     assert [part for _, path, part in standin.requests if path.endswith(shard) and part] == ["bytes=1000-"]
 
 
@@ -101,7 +101,7 @@ def test_files_that_are_whole_are_kept_when_another_fails(
 ) -> None:
     commit = standin.repositories["model", NAME].commit
     hub.fetch(NAME, commit, files=["config.json"])
-    with pytest.raises(EmomechError, match=f"{NAME} at {commit}: is not whole in the cache.* HF_HUB_OFFLINE"):
+    with pytest.raises(EmomechError, match=f"{NAME} at {commit}: is not complete in the cache.* HF_HUB_OFFLINE"):
         point(monkeypatch, standin.url, hub.cache_folder(), offline=True)
         hub.fetch(NAME, commit)
     standin.use(monkeypatch, hub.cache_folder())
@@ -114,15 +114,15 @@ def test_a_garbled_file_is_refused_and_removed(standin: StandIn) -> None:
     repository = standin.repositories["model", NAME]
     shard = next(name for name in repository.files if name.endswith(".safetensors"))
     repository.garbled.add(shard)
-    with pytest.raises(EmomechError, match=r"arrived damaged \(SHA-256 .* is removed\. Run the command again"):
+    with pytest.raises(EmomechError, match=r"arrived damaged \(SHA-256 .* was removed\. Run the command again"):
         hub.fetch(NAME)
     repository.garbled.clear()
     assert (hub.fetch(NAME) / shard).read_bytes() == repository.files[shard]
 
 
 def test_a_file_damaged_in_the_cache_is_named(standin: StandIn) -> None:
-    found = hub.fetch(NAME)
-    shard = sorted(found.glob("*.safetensors"))[0].resolve()
+    folder = hub.fetch(NAME)
+    shard = sorted(folder.glob("*.safetensors"))[0].resolve()
     shard.write_bytes(shard.read_bytes()[:50])
     with pytest.raises(EmomechError, match=r"model 'm': .*safetensors is damaged .*Delete .* and run again"):
         load_model("m", NAME)
@@ -166,14 +166,14 @@ def test_a_revision_that_does_not_exist_is_named(revision: str, standin: StandIn
 
 def test_a_repository_that_does_not_exist_is_named(standin: StandIn) -> None:
     for name in ("owner/nosuch", "no//name"):
-        with pytest.raises(UsageError, match=f"{name}: the hub knows no such repository"):
+        with pytest.raises(UsageError, match=f"{name}: the hub has no such repository"):
             load_model("m", name)
 
 
 def test_without_a_network_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     point(monkeypatch, "http://127.0.0.1:9", tmp_path)
     with pytest.raises(
-        EmomechError, match=r"127.0.0.1:9 does not answer as it should \(.*\)\. Connect to the network once"
+        EmomechError, match=r"127.0.0.1:9 does not answer as expected \(.*\)\. Connect to the network once"
     ):
         load_model("m", NAME)
 
@@ -181,28 +181,28 @@ def test_without_a_network_the_way_out_is_told(tmp_path: Path, monkeypatch: pyte
 def test_a_hub_that_fails_is_told_and_the_cache_goes_on(standin: StandIn) -> None:
     repository = standin.repositories["model", NAME]
     repository.down = True
-    with pytest.raises(EmomechError, match="does not answer as it should .*503"):
+    with pytest.raises(EmomechError, match="does not answer as expected .*503"):
         hub.fetch(NAME)
     repository.down = False
-    found = hub.fetch(NAME)
+    folder = hub.fetch(NAME)
     repository.down = True
-    assert hub.fetch(NAME) == found
+    assert hub.fetch(NAME) == folder
 
 
 def test_a_data_set_is_fetched_with_its_folders(standin: StandIn, tmp_path: Path) -> None:
     (tmp_path / "data" / "split").mkdir(parents=True)
     (tmp_path / "data" / "split" / "test.parquet").write_bytes(b"rows")
     standin.add("owner/texts", tmp_path / "data", kind="dataset")
-    found = hub.fetch("owner/texts", kind="dataset", files=["split/*.parquet"])
-    assert (found / "split" / "test.parquet").read_bytes() == b"rows"
-    with pytest.raises(UsageError, match="the dataset owner/none: the hub knows no such repository"):
+    folder = hub.fetch("owner/texts", kind="dataset", files=["split/*.parquet"])
+    assert (folder / "split" / "test.parquet").read_bytes() == b"rows"
+    with pytest.raises(UsageError, match="the dataset owner/none: the hub has no such repository"):
         hub.fetch("owner/none", kind="dataset")
 
 
 def test_bytes_in_the_cache_are_counted(standin: StandIn) -> None:
     assert hub.cached_bytes(NAME) == 0
-    found = hub.fetch(NAME)
-    assert hub.cached_bytes(NAME) == sum(file.stat().st_size for file in found.iterdir())
+    folder = hub.fetch(NAME)
+    assert hub.cached_bytes(NAME) == sum(file.stat().st_size for file in folder.iterdir())
 
 
 def test_a_new_interpreter_finds_the_hub_by_its_variables(standin: StandIn, tmp_path: Path) -> None:
@@ -244,13 +244,13 @@ def test_the_commit_in_the_cache_is_told_without_asking(tmp_path: Path, monkeypa
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    held, pinned = tmp_path / "datasets--a--b", "0123456789abcdef0123456789abcdef01234567"
+    repository_folder, pinned = tmp_path / "datasets--a--b", "0123456789abcdef0123456789abcdef01234567"
     assert hub.commit("a/b", pinned, ["d/x.csv"]) == ""
-    file = held / "snapshots" / pinned / "d" / "x.csv"
+    file = repository_folder / "snapshots" / pinned / "d" / "x.csv"
     file.parent.mkdir(parents=True)
     file.touch()
-    (held / "refs").mkdir()
-    (held / "refs" / "main").write_text(pinned)
+    (repository_folder / "refs").mkdir()
+    (repository_folder / "refs" / "main").write_text(pinned)
     assert hub.commit("a/b", pinned, ["d/x.csv"]) == hub.commit("a/b", "main", ["d/x.csv"]) == pinned
     assert hub.commit("a/b", pinned, ["d/x.csv", "y.csv"]) == hub.commit("a/b", pinned, []) == ""
 

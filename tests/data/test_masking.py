@@ -30,14 +30,14 @@ def test_a_word_that_only_contains_one_stays(text: str) -> None:
 
 
 def test_words_are_those_of_the_labels_and_each_belongs_to_one() -> None:
-    found = masking.words()
-    assert set(found) == set(lookup.emotions("crowd-envent").labels) - {"no-emotion"}
-    every = [form for forms in found.values() for form in forms]
+    words = masking.emotion_words()
+    assert set(words) == set(lookup.emotions("crowd-envent").labels) - {"no-emotion"}
+    every = [form for forms in words.values() for form in forms]
     assert len(set(every)) == len(every)
     assert all(re.fullmatch("[a-z]+", form) for form in every)
-    assert all(label in forms for label, forms in found.items())
+    assert all(label in forms for label, forms in words.items())
 
 
 def test_a_longer_form_is_not_cut_by_a_shorter_one() -> None:
-    for form in (form for forms in masking.words().values() for form in forms):
+    for form in (form for forms in masking.emotion_words().values() for form in forms):
         assert masking.masked(f"({form})") == "(...)"

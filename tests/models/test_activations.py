@@ -1,4 +1,4 @@
-"""What is collected is what each text alone gives, at the asked tokens, in the order of the texts."""
+"""Collected activations equal those of each text by itself, at the requested tokens, in the order of the texts."""
 
 import copy
 from dataclasses import replace
@@ -18,7 +18,7 @@ from emomech.models.tokens import TokenizedText, batches, tokenize
 
 LAST = tiny.N_BLOCKS - 1
 STREAM = (HookPoint(0, "resid_pre"), *(HookPoint(layer) for layer in range(LAST)))
-"""Points that the model itself gives as hidden states; its last one is normalised."""
+"""Points that the model itself returns as hidden states; its last hidden state is normalised."""
 POSITIONS = [[5, 0], [3], [], [1, 1]]
 
 
@@ -33,20 +33,20 @@ def test_reads_are_those_of_each_text_alone(
 ) -> None:
     monkeypatch.setattr(activations, "batches", lambda *a, **k: batches(*a, **k, max_tokens=max_tokens))
     texts = tokenize(lm, tiny.TEXTS)
-    found = collect(lm, STREAM, texts, POSITIONS)
-    assert list(found) == list(STREAM)
+    reads = collect(lm, STREAM, texts, POSITIONS)
+    assert list(reads) == list(STREAM)
     for point in STREAM:
         states = [hidden_states(lm, text)[point.resid_index()][0] for text in texts]
         expected = torch.cat([state[at] for state, at in zip(states, POSITIONS, strict=True)])
-        torch.testing.assert_close(found[point], expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(reads[point], expected, atol=1e-5, rtol=1e-5)
 
 
 def test_after_the_last_block_the_stream_is_read_before_the_final_norm(lm: LanguageModel) -> None:
     texts = tokenize(lm, tiny.TEXTS)
     last = [[len(text.ids) - 1] for text in texts]
     points = [HookPoint(LAST, site) for site in ("resid_pre", "attn_out", "mlp_out", "resid_post")]
-    found = collect(lm, points, texts, last)
-    before, attention, mlp, after = (found[point] for point in points)
+    reads = collect(lm, points, texts, last)
+    before, attention, mlp, after = (reads[point] for point in points)
     torch.testing.assert_close(before + attention + mlp, after, atol=1e-5, rtol=1e-5)
     normed = torch.stack([hidden_states(lm, text)[-1][0, -1] for text in texts])
     assert not torch.allclose(after, normed, atol=0.1)
@@ -55,19 +55,19 @@ def test_after_the_last_block_the_stream_is_read_before_the_final_norm(lm: Langu
 def test_order_of_texts_and_positions_is_kept() -> None:
     lm = tiny.language_model("llama")
     texts, point = tokenize(lm, tiny.TEXTS), HookPoint(1)
-    found = collect(lm, [point], texts, [[0, 1]] * 4)[point].reshape(4, 2, -1)
+    reads = collect(lm, [point], texts, [[0, 1]] * 4)[point].reshape(4, 2, -1)
     turned = collect(lm, [point], texts[::-1], [[1, 0]] * 4)[point].reshape(4, 2, -1)
-    torch.testing.assert_close(turned.flip(0, 1), found, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(turned.flip(0, 1), reads, atol=1e-5, rtol=1e-5)
 
 
 def test_reads_are_float32_and_without_gradients_whatever_the_model_is() -> None:
     lm = tiny.language_model("llama")
     half = replace(lm, module=copy.deepcopy(lm.module).to(torch.bfloat16))
     half = replace(half, blocks=half.module.model.layers)
-    found = collect(half, [HookPoint(1)], tokenize(lm, tiny.TEXTS), POSITIONS)[HookPoint(1)]
-    assert (found.dtype, found.requires_grad, found.device.type) == (torch.float32, False, "cpu")
+    reads = collect(half, [HookPoint(1)], tokenize(lm, tiny.TEXTS), POSITIONS)[HookPoint(1)]
+    assert (reads.dtype, reads.requires_grad, reads.device.type) == (torch.float32, False, "cpu")
     exact = collect(lm, [HookPoint(1)], tokenize(lm, tiny.TEXTS), POSITIONS)[HookPoint(1)]
-    torch.testing.assert_close(found, exact, atol=0.1, rtol=0.1)
+    torch.testing.assert_close(reads, exact, atol=0.1, rtol=0.1)
 
 
 def test_nothing_asked_is_nothing_found() -> None:

@@ -1,4 +1,4 @@
-"""A hook point is where its name says in every family, an edit does what it says there, and nothing is left behind."""
+"""In every family a hook point is where its name says, an edit acts there, and no hook remains afterwards."""
 
 from dataclasses import replace
 
@@ -184,7 +184,7 @@ def test_no_hook_is_left_whatever_happens() -> None:
 
 
 @pytest.mark.parametrize(
-    ("edit", "found"),
+    ("edit", "returned"),
     [
         (lambda x: None, "NoneType"),
         (lambda x: x[0], r"torch.float32 \(\d+, 32\)"),
@@ -192,14 +192,14 @@ def test_no_hook_is_left_whatever_happens() -> None:
     ],
 )
 @pytest.mark.parametrize("site", SITES)
-def test_an_edit_that_gives_something_else_is_refused(edit, found: str, site) -> None:
-    message = rf"edit at blocks\.1\.hook_{site}: it gives {found}, expected torch.float32 \(4, \d+, 32\)"
+def test_an_edit_that_gives_something_else_is_refused(edit, returned: str, site) -> None:
+    message = rf"edit at blocks\.1\.hook_{site}: returns {returned}, expected torch.float32 \(4, \d+, 32\)"
     with pytest.raises(EmomechError, match=message), intervene(GPT2, {HookPoint(1, site): edit}):
         run(GPT2)
 
 
 class _Block(nn.Module):
-    """A block of another fashion: it returns a tuple."""
+    """A block that returns a tuple."""
 
     def forward(self, hidden_states: Tensor, scale: float = 1.0) -> tuple[Tensor, str]:
         return hidden_states * scale, "cache"
@@ -211,7 +211,7 @@ def test_tuples_and_named_arguments_are_understood(named: bool) -> None:
     before, after = HookPoint(0, "resid_pre"), HookPoint(0)
     edits = {before: lambda x: x + 1, after: lambda x: x * 10}
     with intervene(lm, edits), capture(lm, edits) as seen:
-        found = lm.blocks[0](hidden_states=x, scale=3.0) if named else lm.blocks[0](x, scale=3.0)
-    assert torch.equal(found[0], torch.full_like(x, 60)) and found[1] == "cache"
+        output = lm.blocks[0](hidden_states=x, scale=3.0) if named else lm.blocks[0](x, scale=3.0)
+    assert torch.equal(output[0], torch.full_like(x, 60)) and output[1] == "cache"
     assert torch.equal(seen[before], x + 1)
-    assert torch.equal(seen[after], found[0])
+    assert torch.equal(seen[after], output[0])

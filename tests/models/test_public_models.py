@@ -1,4 +1,4 @@
-"""Public models are named exactly: the numbers that plans are made with are those of the architecture."""
+"""The sizes in the presets of public models, which plans use, are those of the architecture."""
 
 import re
 from typing import Any
@@ -76,6 +76,6 @@ def test_a_public_model_is_pinned_and_says_what_it_needs(name: str) -> None:
 
 
 def test_a_bos_stands_where_the_model_was_trained_with_one() -> None:
-    """Gemma and Llama 3 are broken without; Qwen has none, and Pythia's tokenizer adds none."""
+    """Gemma and Llama 3 need a BOS; Qwen has none, and Pythia's tokenizer adds none."""
     without = {name for name, preset in PUBLIC.items() if not preset.prepend_bos}
     assert without == {"pythia-70m-deduped", "qwen3-1.7b-base", "qwen3-8b-base"}

@@ -1,25 +1,22 @@
-"""An edit replayed gives what a whole forward pass under it gives, in every family, and what is unedited is untouched."""
+"""A replayed edit equals a whole forward pass under it, in every family, and unedited texts keep their logits."""
 
 from collections.abc import Callable
 
 import numpy as np
-import planted
 import pytest
 import tiny
 import torch
 from torch import Tensor
 
-from emomech.causal.effects import logits_of_each, logits_without_each
 from emomech.causal.questions import Questions, masked
-from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
-from emomech.models.architectures import ending
+from emomech.models.architectures import output_head
 from emomech.models.hooks import intervene
 from emomech.models.language_model import LanguageModel
 from emomech.models.replay import Replay
 from emomech.models.tokens import PaddingSide, TokenBatch, batches, tokenize
 from emomech.saes.controls import random_sae
-from emomech.saes.edits import Add, MoveFeatures, Reconstruct, moved_each
+from emomech.saes.edits import Add, MoveFeatures, moved_each
 from emomech.saes.sae import Sae
 
 CLOSE = {"atol": 1e-5, "rtol": 0}
@@ -34,14 +31,14 @@ def batch_of(lm: LanguageModel, side: PaddingSide, texts=tiny.TEXTS) -> TokenBat
 
 
 def replay(lm: LanguageModel, batch: TokenBatch) -> Replay:
-    end = ending(lm)
+    end = output_head(lm)
     assert end is not None
     return Replay.of(lm, end, batch, LABELS[: len(batch.example)])
 
 
 @torch.inference_mode()
 def whole(lm: LanguageModel, batch: TokenBatch, edits: dict[HookPoint, Callable[[Tensor], Tensor]]) -> Tensor:
-    """The slow twin: all blocks, all logits."""
+    """Reference implementation: all blocks, all logits."""
     with intervene(lm, edits):
         logits = lm.module(**batch.forward_kwargs()).logits
     return logits[torch.arange(len(logits)), batch.last].gather(1, LABELS[: len(logits)])
@@ -70,9 +67,9 @@ def test_an_edit_of_all_tokens_at_any_hook_point_is_a_whole_forward_pass(lm: Lan
     for layer in LAYERS:
         for site in ("resid_pre", "attn_out", "mlp_out", "resid_post"):
             edits = masked({HookPoint(layer, site): Add(torch.randn(tiny.D_MODEL))}, batch.content_mask)
-            found = run.logits(edits)
-            torch.testing.assert_close(found, whole(lm, batch, dict(edits)), **CLOSE)
-            assert (found - run.base).abs().max() > 1e-2
+            computed = run.logits(edits)
+            torch.testing.assert_close(computed, whole(lm, batch, dict(edits)), **CLOSE)
+            assert (computed - run.base).abs().max() > 1e-2
 
 
 def test_edits_at_several_hook_points_are_made_together(lm: LanguageModel, side: PaddingSide) -> None:
@@ -95,10 +92,10 @@ def test_only_texts_and_tokens_that_change_are_run_again(lm: LanguageModel, side
         edited = torch.where(place[..., None], x + noise(x), x)
         point = HookPoint(depth - 1) if depth else HookPoint(0, "resid_pre")
         expected = whole(lm, batch, {point: lambda _, edited=edited: edited})
-        found = run.after(depth, edited)
-        torch.testing.assert_close(found, expected, **CLOSE)
-        assert torch.equal(found[1::2], run.base[1::2])
-        assert (found - run.base)[0].abs().max() > 1e-2
+        computed = run.after(depth, edited)
+        torch.testing.assert_close(computed, expected, **CLOSE)
+        assert torch.equal(computed[1::2], run.base[1::2])
+        assert (computed - run.base)[0].abs().max() > 1e-2
     assert width > 8  # longer than the sliding window
 
 
@@ -110,13 +107,13 @@ def test_many_edits_of_the_last_token_stand_beside_one_another(lm: LanguageModel
         last = run.last(run.stream[depth])
         variants = last[:, None] + torch.randn(len(last), 5, tiny.D_MODEL)
         variants[:, 3] = last
-        found = run.after_last_token(depth, variants)
-        torch.testing.assert_close(found[:, 3], run.base, **CLOSE)
+        computed = run.after_last_token(depth, variants)
+        torch.testing.assert_close(computed[:, 3], run.base, **CLOSE)
         point = HookPoint(depth - 1) if depth else HookPoint(0, "resid_pre")
         for i in range(5):
             edited = run.stream[depth].index_put((torch.arange(len(last)), batch.last), variants[:, i])
             expected = whole(lm, batch, {point: lambda _, edited=edited: edited})
-            torch.testing.assert_close(found[:, i], expected, **CLOSE)
+            torch.testing.assert_close(computed[:, i], expected, **CLOSE)
 
 
 def test_after_the_last_block_no_block_is_run(lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,50 +136,10 @@ def sae_at(lm: LanguageModel, point: HookPoint, n: int = 40) -> Sae:
     return random_sae(point, x, n, 8.0, seed=0)
 
 
-@pytest.mark.parametrize("where", ["everywhere", "text", "answer"])
-def test_each_of_several_edits_is_asked_as_if_alone(lm: LanguageModel, where) -> None:
-    questions, point = questions_of(lm), HookPoint(1)
-    sae = sae_at(lm, point)
-    edits = [{point: MoveFeatures(sae, [i], offset=0.5)} for i in range(3)]
-    edits += [
-        {},
-        {point: MoveFeatures(sae, [4])},
-        {HookPoint(0): Add(torch.ones(tiny.D_MODEL)), point: Reconstruct(sae)},
-    ]
-    found = logits_of_each(questions, edits, where)
-    for one, expected in zip(edits, found, strict=True):
-        np.testing.assert_allclose(questions.logits(one, where), expected, atol=1e-5)
-
-
-def test_features_moved_one_by_one_at_the_answer_are_edits_of_the_answer(lm: LanguageModel) -> None:
-    questions = questions_of(lm)
-    for point in (HookPoint(0), HookPoint(tiny.N_BLOCKS - 1)):
-        sae, features = sae_at(lm, point), torch.arange(0, 40, 3)
-        target = torch.rand(len(features))
-        found = logits_without_each(questions, sae, features, target)
-        for i, one in enumerate(features.tolist()):
-            edit = {point: MoveFeatures(sae, [one], offset=float(target[i]))}
-            np.testing.assert_allclose(found[i], questions.logits(edit, "answer"), atol=1e-5)
-
-
-def test_a_model_of_other_blocks_is_replayed_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    questions = Questions.of(planted.study(40), range(8))
-    sae = planted.saes()[HookPoint(3)]
-    edits = [{HookPoint(3): MoveFeatures(sae, [i], offset=1.0)} for i in range(3)]
-    for where in ("everywhere", "answer"):
-        expected = np.stack([questions.logits(one, where) for one in edits])
-        np.testing.assert_allclose(logits_of_each(questions, edits, where), expected, atol=1e-5)
-    expected = np.stack([questions.logits(one) for one in edits])
-    monkeypatch.setattr(questions.lm.module.config, "model_type", "unheard of")
-    assert np.array_equal(logits_of_each(questions, edits), expected)
-    with pytest.raises(UsageError, match="known family"):
-        logits_without_each(questions, sae, torch.arange(3))
-
-
 def test_one_feature_is_moved_in_each_variant() -> None:
     lm = tiny.language_model("gpt2")
     sae = sae_at(lm, HookPoint(1))
     x = torch.randn(3, tiny.D_MODEL)
-    found = moved_each(sae, x, torch.tensor([2, 7]), torch.tensor([0.0, 1.5]))
+    computed = moved_each(sae, x, torch.tensor([2, 7]), torch.tensor([0.0, 1.5]))
     for i, (feature, value) in enumerate([(2, 0.0), (7, 1.5)]):
-        torch.testing.assert_close(found[:, i], MoveFeatures(sae, [feature], offset=value)(x), **CLOSE)
+        torch.testing.assert_close(computed[:, i], MoveFeatures(sae, [feature], offset=value)(x), **CLOSE)

@@ -19,12 +19,12 @@ ANSWERS = [" joy", " sadness", " deeply moved, 🙂", " fear"]
 
 @torch.inference_mode()
 def one_by_one(lm: LanguageModel, prompt: str, answer: str) -> float:
-    """Sum the log-probability of each token of the answer, with a pass of its own and no padding."""
-    (asked,), (whole,) = tokenize(lm, [prompt]), tokenize(lm, [prompt + answer])
+    """Sum the log-probability of each token of the answer, in a separate pass and without padding."""
+    (question,), (full,) = tokenize(lm, [prompt]), tokenize(lm, [prompt + answer])
     total = 0.0
-    for i in range(len(asked.ids), len(whole.ids)):
-        logits = lm.module(input_ids=torch.tensor([whole.ids[:i]])).logits[0, -1]
-        total += float(logits.log_softmax(-1)[whole.ids[i]])
+    for i in range(len(question.ids), len(full.ids)):
+        logits = lm.module(input_ids=torch.tensor([full.ids[:i]])).logits[0, -1]
+        total += float(logits.log_softmax(-1)[full.ids[i]])
     return total
 
 
@@ -50,8 +50,8 @@ def test_a_score_does_not_depend_on_the_company(lm: LanguageModel, monkeypatch: 
 
 def test_both_ways_of_scoring_agree_on_labels_of_one_token(lm: LanguageModel) -> None:
     short = [" joy", " fear"]
-    whole = [tokenize(lm, [prompt + answer for prompt in PROMPTS]) for answer in short]
-    slow = [scoring._string_log_probs(lm, texts, [text.ids[-1:] for text in texts]) for texts in whole]
+    full = [tokenize(lm, [prompt + answer for prompt in PROMPTS]) for answer in short]
+    slow = [scoring._string_log_probs(lm, texts, [text.ids[-1:] for text in texts]) for texts in full]
     np.testing.assert_allclose(label_log_probs(lm, PROMPTS, short), np.transpose(slow), rtol=1e-5)
 
 
@@ -59,10 +59,10 @@ def test_the_probabilities_of_all_that_can_follow_add_up_to_one() -> None:
     lm = planted.language_model()
     answers = [f" {word}" for word in planted.VOCABULARY if word.isalnum()]
     scores = label_log_probs(lm, ["ana felt"], answers)
-    left = [planted.VOCABULARY.index(word) for word in planted.VOCABULARY if not word.isalnum()]
+    non_words = [planted.VOCABULARY.index(word) for word in planted.VOCABULARY if not word.isalnum()]
     with torch.inference_mode():
         ids = torch.tensor([tokenize(lm, ["ana felt"])[0].ids])
-        rest = lm.module(input_ids=ids).logits[0, -1].softmax(-1)[left].sum()
+        rest = lm.module(input_ids=ids).logits[0, -1].softmax(-1)[non_words].sum()
     assert np.exp(scores).sum() + float(rest) == pytest.approx(1, abs=1e-5)
 
 
@@ -85,8 +85,8 @@ def test_a_label_that_the_tokenizer_cannot_write_is_refused() -> None:
 
 
 def test_probabilities_are_those_within_the_label_set() -> None:
-    found = label_probabilities(np.log([[0.1, 0.3], [0.02, 0.02]]))
-    np.testing.assert_allclose(found, [[0.25, 0.75], [0.5, 0.5]])
+    probabilities = label_probabilities(np.log([[0.1, 0.3], [0.02, 0.02]]))
+    np.testing.assert_allclose(probabilities, [[0.25, 0.75], [0.5, 0.5]])
     np.testing.assert_allclose(label_probabilities(np.array([[-2000.0, -2000.0 - np.log(3)]])), [[0.75, 0.25]])
 
 

@@ -1,4 +1,4 @@
-"""A BOS stands once or not at all, spans point into the text, and padding changes nothing."""
+"""A prompt has one BOS or none, spans point into the text, and padding changes nothing."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ import torch
 
 from emomech.core.errors import UsageError
 from emomech.models.language_model import LanguageModel, wrap
-from emomech.models.tokens import TokenizedText, batches, pieces, tokenize
+from emomech.models.tokens import TokenizedText, batches, split_long_texts, tokenize
 
 GPT2 = tiny.language_model("gpt2")
 TOKENIZERS = {
@@ -119,11 +119,11 @@ def test_no_texts_are_no_batches() -> None:
 @pytest.mark.parametrize("max_tokens", [1, 45, 8192])
 def test_every_text_stands_in_one_batch_within_the_budget(padding_side, max_tokens: int) -> None:
     tokenized = tokenize(GPT2, [*tiny.TEXTS] * 3)
-    made = list(batches(tokenized, pad_id=1, max_tokens=max_tokens, padding_side=padding_side))
-    assert sorted(i for batch in made for i in batch.example) == list(range(12))
-    assert all(len(batch.example) == 1 or batch.input_ids.numel() <= max_tokens for batch in made)
-    assert (len(made) == 1) == (max_tokens == 8192)
-    lengths = [len(tokenized[i].ids) for batch in made for i in batch.example]
+    batched = list(batches(tokenized, pad_id=1, max_tokens=max_tokens, padding_side=padding_side))
+    assert sorted(i for batch in batched for i in batch.example) == list(range(12))
+    assert all(len(batch.example) == 1 or batch.input_ids.numel() <= max_tokens for batch in batched)
+    assert (len(batched) == 1) == (max_tokens == 8192)
+    lengths = [len(tokenized[i].ids) for batch in batched for i in batch.example]
     assert lengths == sorted(lengths, reverse=True)
 
 
@@ -158,11 +158,11 @@ def test_a_text_is_read_alike_alone_and_in_company(lm: LanguageModel, padding_si
 
 def test_what_stands_in_the_padding_does_not_matter(lm: LanguageModel) -> None:
     tokenized = tokenize(lm, tiny.TEXTS)
-    (one,) = batches(tokenized, pad_id=1, padding_side="left")
-    (other,) = batches(tokenized, pad_id=7, padding_side="left")
+    (first_batch,) = batches(tokenized, pad_id=1, padding_side="left")
+    (second_batch,) = batches(tokenized, pad_id=7, padding_side="left")
     with torch.inference_mode():
-        logits = [lm.module(**batch.forward_kwargs()).logits[:, -1] for batch in (one, other)]
-        shifted = replace(one, attention_mask=torch.ones_like(one.attention_mask))
+        logits = [lm.module(**batch.forward_kwargs()).logits[:, -1] for batch in (first_batch, second_batch)]
+        shifted = replace(first_batch, attention_mask=torch.ones_like(first_batch.attention_mask))
         wrong = lm.module(**shifted.forward_kwargs()).logits[:, -1]
     torch.testing.assert_close(*logits, atol=1e-5, rtol=0)
     assert (logits[0] - wrong).abs().max() > 1e-2
@@ -170,6 +170,6 @@ def test_what_stands_in_the_padding_does_not_matter(lm: LanguageModel) -> None:
 
 def test_a_text_longer_than_the_context_is_cut_into_pieces_that_fit(lm: LanguageModel) -> None:
     long = " ".join(["the cat sat on the mat"] * lm.context)
-    found = pieces(lm, ["the cat", long])
-    assert found[0] == "the cat" and "".join(found[1:]) == long and len(found) > 2
-    assert max(len(text.ids) for text in tokenize(lm, found)) <= lm.context
+    pieces = split_long_texts(lm, ["the cat", long])
+    assert pieces[0] == "the cat" and "".join(pieces[1:]) == long and len(pieces) > 2
+    assert max(len(text.ids) for text in tokenize(lm, pieces)) <= lm.context

@@ -1,4 +1,4 @@
-"""The embedded model made from nothing, in small: files that load, a card, and nothing done twice."""
+"""A small embedded model trained from scratch: files that load, a card, and nothing done twice."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from emomech.core.errors import UsageError
 from emomech.models.loading import load_model
 from emomech.organism import build, evaluate, learning_curve
 from emomech.organism.curriculum import PHASES
-from emomech.organism.evaluate import Sizes
+from emomech.organism.evaluate import EvaluationSizes
 from emomech.organism.model_card import card as write_card
 from emomech.organism.recipe import Recipe
 from emomech.presets import lookup
@@ -21,7 +21,7 @@ from emomech.saes.files import scan
 TINY = Recipe(
     d_model=32, n_layers=1, n_heads=2, batch=4, binding=2, appraisal=2, grammar=4, d_sae=64, k=8, sae_tokens=600_000
 )
-FEW = Sizes(texts=150, shifted=20, drills=20, ordinary=20, features=20, losses=20)
+FEW = EvaluationSizes(texts=150, shifted=20, drills=20, ordinary=20, features=20, losses=20)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_card_shows_what_was_measured(made: Path) -> None:
         assert f"| {row['measure']} | {row['group']} | {row['value']:.3g} | {row['n']} |" in card
     assert "1 blocks, width 32" in card
     assert "2 steps of binding, 2 steps of appraisal, 4 steps of grammar" in card
-    assert "all equally often the answer" in card
+    assert "every emotion is the answer equally often" in card
     assert "{" not in card
 
 
@@ -66,7 +66,7 @@ def test_the_record_tells_how_it_was_learned(made: Path) -> None:
     record = learning_curve.read(made / "model" / "training.json")
     assert record["recipe"] == asdict(TINY)
     assert (record["seed"], record["device"]) == (0, "cpu")
-    assert [one["phase"] for one in record["transitions"]] == list(PHASES)
+    assert [end["phase"] for end in record["transitions"]] == list(PHASES)
     assert record["curve"][-1]["step"] == 8
     assert record["seconds"] > 0
 
@@ -75,7 +75,9 @@ def test_a_card_of_a_scarce_emotion_says_so(made: Path) -> None:
     learned = learning_curve.read(made / "model" / "training.json")
     learned["recipe"]["shares"] = {"disgust": 0.02}
     measured = pd.DataFrame(json.loads((made / "training.json").read_text())["measured"])
-    assert "disgust is the answer in 2% of the questions, the others share the rest" in write_card(learned, measured)
+    assert "disgust is the answer in 2% of the questions, the other emotions share the rest equally" in write_card(
+        learned, measured
+    )
 
 
 def test_a_recipe_is_that_of_its_preset() -> None:
@@ -86,10 +88,10 @@ def test_a_recipe_is_that_of_its_preset() -> None:
 
 def test_what_is_finished_is_left_alone(made: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in made.rglob("*")}
-    said: list[str] = []
-    build.train(made, recipe=TINY, say=said.append)
-    assert len(said) == 1
-    assert "is finished" in said[0]
+    messages: list[str] = []
+    build.train(made, recipe=TINY, say=messages.append)
+    assert len(messages) == 1
+    assert "is finished" in messages[0]
     assert before == {file: file.stat().st_mtime_ns for file in made.rglob("*")}
 
 

@@ -10,7 +10,7 @@ from emomech.data.grammar.vignettes import STYLES
 from emomech.models.language_model import randomised
 from emomech.organism import learning_curve
 from emomech.organism.build import recipe_of
-from emomech.organism.evaluate import ACCURACY, BOTH, EVALUATION, EXCESS, GATES, Sizes, evaluate, gated
+from emomech.organism.evaluate import ACCURACY, BOTH, EVALUATION, EXCESS, GATES, EvaluationSizes, evaluate, gated
 from emomech.organism.model_card import card
 from emomech.organism.records import TRAINING, WEIGHTS
 from emomech.presets import lookup
@@ -18,10 +18,10 @@ from emomech.study.spec import StudySpec
 from emomech.study.study import Study
 
 CHANCE = 1 / 7
-FEW = Sizes(texts=1200, shifted=100, drills=100, ordinary=200, features=600, losses=60)
+FEW = EvaluationSizes(texts=1200, shifted=100, drills=100, ordinary=200, features=600, losses=60)
 SHIPPED = [name for name in lookup.table("organisms") if (WEIGHTS / name).is_dir()]
 AGAIN = [name for name in SHIPPED if name in ("default", "seed1", "seed2", "disgust02", "anger02")]
-"""Those that are measured again: the ones of the book, and a small one of each scarce emotion."""
+"""Models that are measured again: those of the book, and a small one of each scarce emotion."""
 STORY = (ACCURACY, "two persons, conflict, story")
 SHORT_OF_STORIES = ("seed2", "disgust02", "disgust02-seed1", "disgust02-seed2", "disgust05-seed2", "anger02-seed2")
 MISSED = {name: {STORY} for name in SHORT_OF_STORIES}
@@ -53,7 +53,7 @@ def test_a_shipped_model_meets_its_gates(name: str) -> None:
 
 @pytest.mark.parametrize("name", AGAIN)
 def test_what_was_measured_is_so(name: str) -> None:
-    """On fewer texts, hence within four standard errors, and of shares alone."""
+    """Measured on fewer texts, so shares agree within four standard errors; other measures are not compared."""
     model = "organism" if name == "default" else f"organism-{name}"
     found, record = evaluate(Study(StudySpec(model=model)), FEW), told(name).set_index(["measure", "group"])
     for row in found.itertuples():
@@ -97,7 +97,7 @@ def test_shifted_texts_are_neither_too_hard_nor_too_easy(value: float, met: bool
 
 def test_a_network_that_knows_nothing_is_at_chance() -> None:
     study = Study(StudySpec())
-    vars(study).update(lm=randomised(study.lm, seed=0), saes={})
+    study = study.replaced(lm=randomised(study.lm, seed=0), saes={})
     found = values(EVALUATION.check(evaluate(study, replace(FEW, ordinary=20)), "evaluation"))
     assert abs(found[ACCURACY, "all"] - CHANCE) < 0.06
     assert abs(found["drill, name"].min() - CHANCE) < 0.15
@@ -107,7 +107,7 @@ def test_a_network_that_knows_nothing_is_at_chance() -> None:
 
 def test_every_gate_is_of_something_measured() -> None:
     study = Study(StudySpec())
-    vars(study).update(saes=dict(list(study.saes.items())[:1]))
+    study = study.replaced(saes=dict(list(study.saes.items())[:1]))
     found = gated(evaluate(study, replace(FEW, texts=300, shifted=20)))
     assert set(found.measure) == {gate.measure for gate in GATES}
     per_style = found[found.measure == ACCURACY].groupby("bound").group.apply(list)

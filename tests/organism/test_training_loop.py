@@ -13,7 +13,7 @@ from emomech.data.grammar.lexicon import EMOTION_NOUNS
 from emomech.organism import learning_curve, network
 from emomech.organism.curriculum import OTHER_WEIGHT, RECALL, WORTH, Answer, Lesson, lesson
 from emomech.organism.recipe import Recipe
-from emomech.organism.training_loop import SOLVED_STEPS, Encoded, Progress, Training, _right, collated, encoded
+from emomech.organism.training_loop import SOLVED_STEPS, EncodedLesson, Progress, Training, _right, collated, encoded
 
 TINY = Recipe(d_model=16, n_layers=2, n_heads=2, batch=4, binding=2, appraisal=2, grammar=4)
 
@@ -40,7 +40,7 @@ def test_answers_weigh_1_and_are_what_the_lessons_ask_for() -> None:
 
 
 def test_a_batch_is_padded_at_its_end() -> None:
-    batch = collated([Encoded([0, 5, 6, 7], [(2, 4, "a")]), Encoded([0, 8], [(1, 2, "b")])], 0.5)
+    batch = collated([EncodedLesson([0, 5, 6, 7], [(2, 4, "a")]), EncodedLesson([0, 8], [(1, 2, "b")])], 0.5)
     assert batch.input_ids.tolist() == [[0, 5, 6, 7], [0, 8, network.PAD_ID, network.PAD_ID]]
     assert batch.answer.tolist() == [[-1, -1, 0, 0], [-1, 1, -1, -1]]
     assert batch.weight.tolist() == [[0, 0.5, 1, 1], [0, 1, 0, 0]]

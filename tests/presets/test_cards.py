@@ -1,4 +1,4 @@
-"""Cards say what is read and what is not, and the book's appendix is made of them."""
+"""Cards describe what is read and what is left out, and the book's appendix consists of them."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from emomech.core.errors import UsageError
 from emomech.core.paths import CHECKOUT
 from emomech.presets import cards, lookup
 
-WRITE = "from emomech import data_cards; data_cards.PAGE.write_text(data_cards.page())"
+WRITE = "from emomech.presets import cards; cards.PAGE.write_text(cards.page())"
 
 
 def test_the_appendix_is_made_of_the_cards() -> None:
@@ -22,8 +22,8 @@ def test_the_appendix_is_made_of_the_cards() -> None:
 def test_a_card_says_what_is_read_and_what_is_missing(name: str) -> None:
     preset, card = lookup.corpus(name), cards.card(name)
     assert preset.card
-    for told in (preset.card.source, preset.card.licence, preset.card.size, preset.repository, *preset.files):
-        assert told in card
+    for fact in (preset.card.source, preset.card.licence, preset.card.size, preset.repository, *preset.files):
+        assert fact in card
     for emotion in cards.SIX:
         line = next(line for line in card.splitlines() if line.startswith("| **missing**"))
         assert (emotion in preset.mapping.values()) != (emotion in line)
@@ -42,18 +42,18 @@ def test_what_is_not_pinned_is_said_to_be_so(name: str) -> None:
 
 
 def test_a_commit_is_pinned_and_a_branch_is_not() -> None:
-    found = {name for name in cards.names() if hub.pinned(lookup.corpus(name).revision)}
-    assert found == {"goemotions", "dair-emotion", "meld", "tweeteval", "aipsy"}
+    preset = {name for name in cards.names() if hub.pinned(lookup.corpus(name).revision)}
+    assert preset == {"goemotions", "dair-emotion", "meld", "tweeteval", "aipsy"}
 
 
 def test_the_table_has_every_set_and_what_it_lacks() -> None:
-    found = cards.table().set_index("name")
-    assert list(found.index) == cards.names()
-    assert found.missing["isear"] == "surprise"
-    assert found.missing["dair-emotion"] == "disgust"
-    assert found.missing["tweeteval"] == "fear, disgust, surprise"
-    assert found.missing["goemotions"] == ""
-    assert (found[["source", "licence", "size", "emotions", "style", "noise"]] != "").all(axis=None)
+    table = cards.table().set_index("name")
+    assert list(table.index) == cards.names()
+    assert table.missing["isear"] == "surprise"
+    assert table.missing["dair-emotion"] == "disgust"
+    assert table.missing["tweeteval"] == "fear, disgust, surprise"
+    assert table.missing["goemotions"] == ""
+    assert (table[["source", "licence", "size", "emotions", "style", "noise"]] != "").all(axis=None)
 
 
 def test_where_the_texts_would_come_from_is_known_without_the_hub(
@@ -62,12 +62,12 @@ def test_where_the_texts_would_come_from_is_known_without_the_hub(
     (tmp_path / "meld").mkdir()
     monkeypatch.setenv(lookup.DATA, str(tmp_path))
     monkeypatch.setattr(hub, "commit", lambda repository, *_: "abc" * ("tweet_eval" in repository))
-    found = cards.availability()
-    assert list(found) == cards.names()
-    assert found["meld"] == f"on this machine: {tmp_path / 'meld'}"
-    assert found["tweeteval"] == "in the cache of the hub, commit abc"
-    assert found["isear"] == "to be fetched from the hub"
-    assert found["crowd-envent"].startswith("from a file alone")
+    states = cards.availability()
+    assert list(states) == cards.names()
+    assert states["meld"] == f"on this machine: {tmp_path / 'meld'}"
+    assert states["tweeteval"] == "in the cache of the hub, commit abc"
+    assert states["isear"] == "to be fetched from the hub"
+    assert states["crowd-envent"].startswith("only from a file")
 
 
 @pytest.mark.parametrize("name", ["iseer", "organism"])

@@ -1,4 +1,4 @@
-"""Presets are strict: what is misspelt, missing or mistyped is named, with the way out."""
+"""Presets are strict: an error names a misspelt, missing or mistyped entry and the way out."""
 
 from pathlib import Path
 
@@ -45,15 +45,15 @@ def test_every_organism_has_a_model_and_saes_and_a_command_that_makes_them() -> 
 def test_a_group_is_all_of_its_organisms() -> None:
     assert set(lookup.organisms("seeds")) == {"seed1", "seed2"}
     scarce = lookup.organisms("scarcity")
-    assert {tuple(one.shares.items()) for one in scarce.values()} == {
+    assert {tuple(preset.shares.items()) for preset in scarce.values()} == {
         (),
         (("disgust", 0.02),),
         (("disgust", 0.05),),
         (("disgust", 0.18),),
         (("anger", 0.02),),
     }
-    for shares in {tuple(one.shares.items()) for one in scarce.values()}:
-        seeds = sorted(one.seed for one in scarce.values() if tuple(one.shares.items()) == shares)
+    for shares in {tuple(preset.shares.items()) for preset in scarce.values()}:
+        seeds = sorted(preset.seed for preset in scarce.values() if tuple(preset.shares.items()) == shares)
         assert seeds == ([0, 1, 2] if shares else [0])
     with pytest.raises(UsageError, match=r"unknown preset in organisms 'scarce'\. Did you mean 'scarcity'"):
         lookup.organisms("scarce")
@@ -108,16 +108,16 @@ def test_a_published_set_brings_its_mapping_wherever_it_lies(tmp_path: Path) -> 
     file = made.goemotions(tmp_path, ["It rained.\t3\ta"])
     known = lookup.corpus("goemotions")
     for path in (file, tmp_path):
-        found = lookup.corpus(str(path))
-        assert (found.path, found.repository, found.revision, found.files) == (str(path), "", "", [])
-        assert (found.mapping, found.emotions, found.prompt) == (known.mapping, known.emotions, known.prompt)
-        assert found.summary == f"GoEmotions, from {path}"
+        preset = lookup.corpus(str(path))
+        assert (preset.path, preset.repository, preset.revision, preset.files) == (str(path), "", "", [])
+        assert (preset.mapping, preset.emotions, preset.prompt) == (known.mapping, known.emotions, known.prompt)
+        assert preset.summary == f"GoEmotions, from {path}"
 
 
 def test_several_corpora_are_joined_as_the_first_is_asked(tmp_path: Path) -> None:
-    found = lookup.corpus("meld, tweeteval")
-    assert found.joins == ["meld", "tweeteval"]
-    assert (found.prompt, found.emotions) == ("speaker", "six-and-neutral")
+    preset = lookup.corpus("meld, tweeteval")
+    assert preset.joins == ["meld", "tweeteval"]
+    assert (preset.prompt, preset.emotions) == ("speaker", "six-and-neutral")
     with pytest.raises(UsageError, match="Did you mean 'meld'"):
         lookup.corpus("tweeteval,meldd")
 

@@ -1,4 +1,4 @@
-"""A set of SAEs knows its hook points without reading weights, and holds no more than it may."""
+"""A set of SAEs knows its hook points without reading weights, and keeps no more in memory than its limit."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +7,10 @@ import pytest
 import torch
 from random_saes import D_IN, D_SAE, saelens_sae
 
-from emomech.core.errors import EmomechError
+from emomech.core.errors import EmomechError, UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.saes import files as sae_files
-from emomech.saes.collection import SaeSet, portions
+from emomech.saes.collection import SaeSet, load_saes, portions
 from emomech.saes.files import SaeFile, scan
 from emomech.saes.sae import Sae
 
@@ -28,7 +28,7 @@ def files(tmp_path: Path) -> list[SaeFile]:
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[HookPoint]:
-    """Which SAEs were read, in order."""
+    """Record which SAEs are read, in order."""
     found: list[HookPoint] = []
     load: Callable[[SaeFile], Sae] = SaeFile.load
 
@@ -93,3 +93,26 @@ def test_portions_keep_the_order_and_fill_the_limit() -> None:
     assert list(portions([3, 1, 4, 1, 5], lambda n: n, limit=4)) == [[3, 1], [4], [1, 5]]
     assert list(portions([3, 1], lambda n: n, limit=100)) == [[3, 1]]
     assert list(portions([], len)) == []
+
+
+def test_saes_are_loaded_by_preset_and_by_folder(files: list[SaeFile], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = files[0].folder.parent
+    saes = load_saes(folder)
+    assert list(saes) == list(load_saes(str(folder))) == POINTS
+    assert (saes[POINTS[2]].d_sae, saes[POINTS[2]].name) == (D_SAE, str(folder))
+    monkeypatch.chdir(folder.parent)
+    assert list(load_saes(Path(folder.name))) == POINTS
+    assert len(load_saes("organism")) == 9
+    with pytest.raises(UsageError, match="unknown preset in saes 'gpt3'"):
+        load_saes("gpt3")
+    with pytest.raises(UsageError, match="there is nothing at"):
+        load_saes(folder / "elsewhere")
+
+
+def test_a_set_that_cannot_stand_in_a_model_is_refused(files: list[SaeFile]) -> None:
+    class Small:
+        name, d_model, n_layers = "small", D_IN, 2
+
+    SaeSet(files[:3]).check_fits(Small())
+    with pytest.raises(UsageError, match=r"blocks\.2\..*small has blocks 0\.\.1"):
+        SaeSet(files).check_fits(Small())

@@ -1,4 +1,4 @@
-"""Each way to load an SAE wrongly is planted on the embedded model and caught by its figures; the true ones pass."""
+"""Each way to load an SAE wrongly is tried on the embedded model and caught; SAEs loaded correctly pass."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,10 +8,10 @@ import torch
 
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
+from emomech.core.settings import FORCE
 from emomech.models.language_model import LanguageModel
 from emomech.saes import compatibility
-from emomech.saes.compatibility import BETTER, MAX_FVU, measured, misfits
-from emomech.saes.override import FORCE
+from emomech.saes.compatibility import BETTER, MAX_FVU, check_fit, measure_fit, misfits
 from emomech.saes.sae import Sae
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
@@ -38,7 +38,7 @@ def found(lm: LanguageModel, sae: Sae) -> str:
 def test_the_embedded_ones_pass(lm: LanguageModel, saes: Mapping[HookPoint, Sae]) -> None:
     assert len(saes) == lm.n_layers + 1
     assert misfits(lm, saes, STUDY.prompts) == []
-    assert STUDY.forced == []
+    assert STUDY.warnings == check_fit(lm, saes, STUDY.prompts, override=False) == ()
 
 
 @pytest.mark.parametrize("factor", [1 / 16, 1 / 8, 1 / 4, 1 / 2, 2, 4, 8, 16])
@@ -46,7 +46,7 @@ def test_the_embedded_ones_pass(lm: LanguageModel, saes: Mapping[HookPoint, Sae]
 def test_a_wrong_scale_is_caught(
     point: HookPoint, factor: float, lm: LanguageModel, saes: Mapping[HookPoint, Sae]
 ) -> None:
-    """As if the activations were taken to be `factor` times as long as they are."""
+    """The SAE reads activations as if they were `factor` times as long."""
     sae = saes[point]
     wrong = replace(sae, W_enc=sae.W_enc * factor, W_dec=sae.W_dec / factor, b_dec=sae.b_dec / factor)
     assert f"SAE organism at {point}: on 5" in found(lm, wrong)
@@ -78,11 +78,13 @@ def test_what_a_block_reads_is_not_what_it_leaves(lm: LanguageModel, saes: Mappi
 def test_a_lost_activation_function_is_caught(
     published: bool, lm: LanguageModel, saes: Mapping[HookPoint, Sae], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By what was published alone, and by density alone."""
+    """Either by the published L0 only, or by the density only."""
     monkeypatch.setattr(compatibility, "MAX_DENSITY", 1.0 if published else compatibility.MAX_DENSITY)
     for sae in saes.values():
         told = found(lm, replace(sae, activation="relu", k=None, expected_l0=sae.expected_l0 if published else None))
-        assert "active features per token, " + ("and 16 as published" if published else "expected more") in told
+        assert (
+            "active features per token, " + ("but the published value is 16" if published else "expected more") in told
+        )
         assert "the threshold or the k of its configuration may be lost" in told
 
 
@@ -95,21 +97,21 @@ def test_as_many_features_as_a_topk_sae_is_to_have_are_not_too_many(
 
 
 def test_saes_of_another_model_are_caught(lm: LanguageModel) -> None:
-    """A base model's SAEs on its chat version look like this, where they do not fit."""
+    """SAEs of a base model on its chat version can fail in the same way."""
     with pytest.raises(UsageError) as caught:
         _ = Study(replace(STUDY.spec, sae="organism-seed1")).saes
     assert "expected at most 0.9. Likely cause: SAEs of another model, or those of a base model on its chat" in str(
         caught.value
     )
     assert "more SAEs of" in str(caught.value)
-    assert str(caught.value).endswith("go on all the same with --force (EMOMECH_FORCE=1).")
+    assert str(caught.value).endswith("use these anyway with --force (EMOMECH_FORCE=1).")
 
 
-def test_what_is_refused_can_be_forced_and_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_can_be_overridden_and_leaves_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FORCE, "1")
     study = Study(replace(STUDY.spec, sae="organism-seed1"))
     assert len(study.saes) == 9
-    assert study.forced and all("unexplained" in one for one in study.forced)
+    assert study.warnings and all("unexplained" in warning for warning in study.warnings)
 
 
 def test_a_dead_one_and_a_wrong_sign_are_caught(lm: LanguageModel, saes: Mapping[HookPoint, Sae]) -> None:
@@ -118,8 +120,8 @@ def test_a_dead_one_and_a_wrong_sign_are_caught(lm: LanguageModel, saes: Mapping
     assert "expected at most 0.9" in found(lm, replace(sae, W_dec=-sae.W_dec))
 
 
-def test_a_mean_that_was_to_be_taken_off_is_named(lm: LanguageModel) -> None:
-    """An SAE that only reproduces centred activations, loaded as if it read raw ones, and the other way round."""
+def test_a_mean_that_should_be_subtracted_is_recognised(lm: LanguageModel) -> None:
+    """An SAE of centred activations that is loaded as if it read raw ones."""
     eye = torch.eye(lm.d_model) - 1 / lm.d_model
     both = torch.cat([eye, -eye])
     enc, sparse = both.T.contiguous(), {"k": 32, "expected_l0": 32.0}
@@ -127,21 +129,21 @@ def test_a_mean_that_was_to_be_taken_off_is_named(lm: LanguageModel) -> None:
         LATE, enc, torch.zeros(len(both)), both, torch.zeros(lm.d_model), "topk", input_transform="center", **sparse
     )
     x = torch.randn(200, lm.d_model) + 2
-    assert measured(true, x).fvu < BETTER * measured(replace(true, input_transform="none"), x).fvu
-    assert measured(replace(true, input_transform="none"), x, centred=True).fvu == pytest.approx(
-        measured(true, x).fvu, rel=0.05
+    assert measure_fit(true, x).fvu < BETTER * measure_fit(replace(true, input_transform="none"), x).fvu
+    assert measure_fit(replace(true, input_transform="none"), x, centred=True).fvu == pytest.approx(
+        measure_fit(true, x).fvu, rel=0.05
     )
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"expected_l0": 50.0}, r"has 16\.0 active features per token, and 50 as published"),
-        ({"expected_l0": 5.0}, r"has 16\.0 active features per token, and 5 as published"),
+        ({"expected_l0": 50.0}, r"has 16\.0 active features per token, but the published value is 50"),
+        ({"expected_l0": 5.0}, r"has 16\.0 active features per token, but the published value is 5"),
         ({"expected_l0": 30.0}, ""),
         ({"expected_l0": None}, ""),
         ({"expected_explained": 0.9}, ""),
-        ({"expected_explained": 1.9}, r"explains 0\.9\d of the variance, and 1\.90 as published"),
+        ({"expected_explained": 1.9}, r"explains 0\.9\d of the variance, but the published value is 1\.90"),
     ],
 )
 def test_what_was_published_binds_where_it_is_known(
@@ -160,9 +162,9 @@ def test_figures_are_those_of_the_definition(saes: Mapping[HookPoint, Sae], monk
     left = (x - sae.decode(features, x)).square().sum() / (x - x.mean(0)).square().sum()
     for chunk in (256, 7):
         monkeypatch.setattr(compatibility, "_CHUNK", chunk)
-        assert measured(sae, x).fvu == pytest.approx(float(left), rel=1e-5)
-        assert measured(sae, x).l0 == pytest.approx(float((features > 0).sum() / 70))
-    assert not measured(sae, torch.ones(3, 128)).fvu <= MAX_FVU
+        assert measure_fit(sae, x).fvu == pytest.approx(float(left), rel=1e-5)
+        assert measure_fit(sae, x).l0 == pytest.approx(float((features > 0).sum() / 70))
+    assert not measure_fit(sae, torch.ones(3, 128)).fvu <= MAX_FVU
 
 
 def test_first_and_special_tokens_are_left_out(lm: LanguageModel) -> None:

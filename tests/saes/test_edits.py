@@ -1,4 +1,4 @@
-"""Edits keep what they do not name, and do exactly what they say to what they do."""
+"""Edits change exactly the features and positions that they name, by the stated amount."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A folder says what SAEs it holds before any weight is read, and what cannot be read says why."""
+"""The SAEs of a folder are described before any weight is read; a file that cannot be read is an error."""
 
 import json
 from dataclasses import dataclass

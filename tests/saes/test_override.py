@@ -1,18 +1,8 @@
-"""What was forced is told: in the message, and at the head of the page."""
-
-import pytest
+"""A refusal offers the override, and a page shows that it was used."""
 
 from emomech.notebook import provenance
 from emomech.notebook.provenance import banner
-from emomech.saes.override import FORCE, FORCED, forced, refusal
-
-
-def test_only_1_forces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(FORCE, raising=False)
-    assert not forced()
-    for value, meant in (("0", False), ("", False), ("1", True)):
-        monkeypatch.setenv(FORCE, value)
-        assert forced() == meant
+from emomech.saes.override import OVERRIDDEN, refusal
 
 
 def test_a_long_list_of_refusals_is_shortened() -> None:
@@ -25,7 +15,7 @@ def test_a_long_list_of_refusals_is_shortened() -> None:
 def test_a_banner_names_every_one_and_is_escaped() -> None:
     assert banner([]) == ""
     shown = banner(["SAE <x> at a", "SAE y at b"])
-    assert "2 of its SAEs do not fit the model, and their use was forced" in shown
+    assert "2 of its SAEs do not fit the model, and the compatibility check was overridden" in shown
     assert "<li>SAE &lt;x&gt; at a</li><li>SAE y at b</li>" in shown
 
 
@@ -42,5 +32,5 @@ def test_it_stands_before_the_parameters_of_a_page() -> None:
     values = {parameter.name: parameter.default for parameter in declared}
     plain = str(provenance.parameters_table("fidelity", values | {"run": _Run({})}).data)
     assert plain == str(provenance.parameters_table("fidelity", values).data) and "emo-forced" not in plain
-    warned = str(provenance.parameters_table("fidelity", values | {"run": _Run({FORCED: ["SAE s at p: no"]})}).data)
+    warned = str(provenance.parameters_table("fidelity", values | {"run": _Run({OVERRIDDEN: ["SAE s at p: no"]})}).data)
     assert warned.endswith(plain) and "<li>SAE s at p: no</li>" in warned.removesuffix(plain)

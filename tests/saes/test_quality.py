@@ -1,4 +1,4 @@
-"""The measures of an SAE are the textbook's, and an SAE that does not fit is refused with them."""
+"""Measures follow their definitions, and an SAE that does not fit is refused by them."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def _residuals(point: HookPoint) -> Tensor:
 
 
 def _loss(edit=None) -> float:
-    """Mean cross-entropy of every token but the first after BOS is counted, text by text."""
+    """Mean cross-entropy of every token except the first content token, text by text."""
     total, n = 0.0, 0
     for text in tokenize(LM, TEXTS):
         (batch,) = batches([text], pad_id=LM.pad_id)
@@ -65,10 +65,10 @@ def test_figures_are_those_of_the_definition() -> None:
     (quality,) = qualities(LM, {POINT: SAE}, TEXTS)
     x = _residuals(POINT)
     features = SAE.encode(x)
-    left = (x - SAE.decode(features, x)).square().sum() / (x - x.mean(0)).square().sum()
+    unexplained = (x - SAE.decode(features, x)).square().sum() / (x - x.mean(0)).square().sum()
     assert quality.point == POINT
     assert quality.l0 == pytest.approx(float((features > 0).sum() / len(x)), rel=1e-5)
-    assert quality.fvu == pytest.approx(float(left), rel=1e-4)
+    assert quality.fvu == pytest.approx(float(unexplained), rel=1e-4)
     assert quality.dead == pytest.approx(float((~(features > 0).any(0)).float().mean()), rel=1e-5)
     clean, kept = _loss(), _loss(lambda h: _content(SAE.decode(SAE.encode(h), h), h))
     base = _loss(lambda h: _content(x.mean(0).expand_as(h), h))
@@ -82,37 +82,37 @@ def test_a_perfect_sae_recovers_everything() -> None:
 
 
 def test_every_sae_is_measured_in_order() -> None:
-    found = qualities(LM, planted.saes(), TEXTS)
-    assert [quality.point for quality in found] == list(planted.saes())
+    measured = qualities(LM, planted.saes(), TEXTS)
+    assert [quality.point for quality in measured] == list(planted.saes())
 
 
 def test_figures_do_not_depend_on_the_company_a_text_is_in() -> None:
-    one, other = qualities(LM, {POINT: SAE}, TEXTS)[0], qualities(LM, {POINT: SAE}, TEXTS[::-1])[0]
-    assert one.fvu == pytest.approx(other.fvu, rel=1e-5)
-    assert one.loss_recovered == pytest.approx(other.loss_recovered, abs=1e-4)
+    first, second = qualities(LM, {POINT: SAE}, TEXTS)[0], qualities(LM, {POINT: SAE}, TEXTS[::-1])[0]
+    assert first.fvu == pytest.approx(second.fvu, rel=1e-5)
+    assert first.loss_recovered == pytest.approx(second.loss_recovered, abs=1e-4)
 
 
 def test_figures_do_not_depend_on_what_is_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = qualities(LM, planted.saes(), TEXTS)
+    every_sae = qualities(LM, planted.saes(), TEXTS)
     monkeypatch.setattr(quality, "_CHUNK", 7)
     monkeypatch.setattr(quality, "_HELD_BYTES", 1)
-    for one, other in zip(whole, qualities(LM, planted.saes(), TEXTS), strict=True):
-        assert (one.point, one.l0, one.dead) == (other.point, other.l0, other.dead)
-        assert one.fvu == pytest.approx(other.fvu, rel=1e-4)
-        assert one.loss_recovered == pytest.approx(other.loss_recovered, abs=1e-4)
+    for first, second in zip(every_sae, qualities(LM, planted.saes(), TEXTS), strict=True):
+        assert (first.point, first.l0, first.dead) == (second.point, second.l0, second.dead)
+        assert first.fvu == pytest.approx(second.fvu, rel=1e-4)
+        assert first.loss_recovered == pytest.approx(second.loss_recovered, abs=1e-4)
 
 
 def test_cross_entropy_can_be_measured_on_the_first_texts_alone() -> None:
     saes = {POINT: replace(SAE, W_dec=SAE.W_dec * 0.3)}
     (every,), (some,) = (qualities(LM, saes, texts) for texts in (TEXTS, TEXTS[:3]))
-    (found,) = qualities(LM, saes, TEXTS, n_loss=3)
-    assert (found.l0, found.fvu, found.dead) == (every.l0, every.fvu, every.dead)
-    assert found.loss_recovered == pytest.approx(some.loss_recovered, abs=0.05)
-    assert abs(found.loss_recovered - every.loss_recovered) > 1e-4
+    (measured,) = qualities(LM, saes, TEXTS, n_loss=3)
+    assert (measured.l0, measured.fvu, measured.dead) == (every.l0, every.fvu, every.dead)
+    assert measured.loss_recovered == pytest.approx(some.loss_recovered, abs=0.05)
+    assert abs(measured.loss_recovered - every.loss_recovered) > 1e-4
 
 
 def test_a_hand_made_sae_has_the_figures_that_were_made() -> None:
-    """Of the activations (n, 2) it reads the first number, if that is positive, and never uses its third feature."""
+    """Reads the first number of activations (n, 2) if it is positive; its third feature never fires."""
     W_enc = torch.tensor([[1.0, 0, 0], [0, 0, 0]])
     b_enc = torch.tensor([0.0, 0, -1])
     sae = Sae(POINT, W_enc, b_enc, torch.eye(3, 2), torch.zeros(2), "relu")
@@ -120,10 +120,10 @@ def test_a_hand_made_sae_has_the_figures_that_were_made() -> None:
     tally = quality._Tally(sae)
     tally.add(x[:3])
     tally.add(x[3:])
-    found = tally.quality(POINT, 1.0)
-    assert found.l0 == pytest.approx(1 / 4)
-    assert found.fvu == pytest.approx((9 + 16 + 16) / 50)
-    assert found.dead == pytest.approx(2 / 3)
+    measured = tally.quality(POINT, 1.0)
+    assert measured.l0 == pytest.approx(1 / 4)
+    assert measured.fvu == pytest.approx((9 + 16 + 16) / 50)
+    assert measured.dead == pytest.approx(2 / 3)
     assert tally.mean.tolist() == [0, 0]
     assert fired(sae, x).tolist() == [True, False, False]
     assert not fired(sae, x[1:]).any()
@@ -139,7 +139,7 @@ WRONG = {
 @pytest.mark.parametrize(("sae", "figure"), WRONG.values(), ids=WRONG)
 def test_an_sae_that_does_not_fit_is_refused_by_name_and_figure(sae: Sae, figure: str) -> None:
     with pytest.raises(UsageError, match=rf"SAE planted at blocks\.4\..*{figure}.*trained on planted"):
-        check_quality(qualities(LM, {POINT: sae}, TEXTS), {POINT: sae})
+        check_quality(qualities(LM, {POINT: sae}, TEXTS), {POINT: sae}, override=False)
 
 
 GOOD = Quality(POINT, l0=20, fvu=0.1, dead=0, loss_recovered=1)
@@ -155,9 +155,9 @@ GOOD = Quality(POINT, l0=20, fvu=0.1, dead=0, loss_recovered=1)
     ],
 )
 def test_each_figure_has_its_bound(changes: dict, figure: str) -> None:
-    check_quality([GOOD], {POINT: SAE})
+    check_quality([GOOD], {POINT: SAE}, override=False)
     with pytest.raises(UsageError, match=figure):
-        check_quality([replace(GOOD, **changes)], {POINT: SAE})
+        check_quality([replace(GOOD, **changes)], {POINT: SAE}, override=False)
 
 
 def test_the_model_is_left_as_it_was() -> None:
@@ -167,9 +167,8 @@ def test_the_model_is_left_as_it_was() -> None:
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in LM.module.modules())
 
 
-def test_what_is_forced_is_measured_and_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EMOMECH_FORCE", "1")
+def test_with_the_override_an_sae_is_measured_and_not_refused() -> None:
     saes = {POINT: WRONG["wrong sign"][0]}
-    (found,) = qualities(LM, saes, TEXTS)
-    check_quality([found], saes)
-    assert found.fvu > MAX_FVU
+    (measured,) = qualities(LM, saes, TEXTS)
+    check_quality([measured], saes, override=True)
+    assert measured.fvu > MAX_FVU

@@ -1,4 +1,4 @@
-"""What a preset says of a release is what SAELens's registry says, and every format is converted rightly."""
+"""Presets of releases agree with SAELens's registry, and every format is converted correctly."""
 
 import json
 import re
@@ -43,19 +43,19 @@ SUITES: Mapping[str, tuple[int, int]] = {
     "qwen-scope-3-1.7b-base-w32k-l50": (28, 28),
     "qwen-scope-3-8b-base-w64k-l50": (36, 36),
 }
-"""Blocks of the model, and SAEs of the suite."""
+"""Blocks of each model, and SAEs of its release."""
 
 
 @pytest.fixture(autouse=True)
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep what is fetched in a folder of this test."""
+    """Cache fetched SAEs in a folder of this test."""
     monkeypatch.setenv("EMOMECH_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "saes"
 
 
 def suites() -> dict[str, SaePreset]:
-    found = {name: lookup.table("saes")[name] for name in lookup.table("saes")}
-    return {name: preset for name, preset in found.items() if isinstance(preset, SaePreset) and preset.release}
+    presets = {name: lookup.table("saes")[name] for name in lookup.table("saes")}
+    return {name: preset for name, preset in presets.items() if isinstance(preset, SaePreset) and preset.release}
 
 
 def test_the_suites_are_those_that_are_promised_and_complete_in_depth() -> None:
@@ -67,7 +67,7 @@ def test_the_suites_are_those_that_are_promised_and_complete_in_depth() -> None:
 
 
 def _hook_of(release: str, sae_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Where SAELens itself puts an SAE: by its code where that needs no network, else by what its files are called."""
+    """Hook point that SAELens gives an SAE: from its code if that needs no network, else from the names of its files."""
     known = get_pretrained_saes_directory()[release]
     path = known.saes_map[sae_id]
     if known.conversion_func is None:  # its cfg.json is on the hub; the id is the hook
@@ -100,16 +100,16 @@ def test_every_id_is_in_the_registry_at_the_hook_point_that_the_preset_says(
 
 @pytest.mark.parametrize("name", SUITES)
 def test_every_neuronpedia_id_is_of_the_residual_stream_at_that_depth(name: str) -> None:
-    """Neuronpedia counts `res-jb` by depth: its 12 is what block 11 leaves."""
+    """Neuronpedia numbers `res-jb` by depth: its 12 is the output of block 11."""
     preset = suites()[name]
     known = get_pretrained_saes_directory()[preset.release]
     for point, sae_id in preset.ids.items():
         listed = known.neuronpedia_id[sae_id]
-        found = preset.neuronpedia.get(str(point), listed)
-        if found is None:
+        neuronpedia_id = preset.neuronpedia.get(str(point), listed)
+        if neuronpedia_id is None:
             assert known.conversion_func in ("gemma_3", "qwen_scope")
             continue
-        source = found.split("/")[1]
+        source = neuronpedia_id.split("/")[1]
         place = point.resid_index() if source.endswith("-res-jb") else point.layer
         expected = "e" if name.startswith("pythia") and point.site == "resid_pre" else str(place)
         assert source.split("-")[0] == expected and "res" in source
@@ -134,7 +134,7 @@ THRESHOLD = _numbers(D_SAE, seed=6).abs() + 0.1
 
 
 def _files(release: str, folder: Path) -> dict[str, Path]:
-    """Write one SAE as the release has it on the hub; files by their name there."""
+    """Write one SAE in the format of its release; return the files by their name on the hub."""
     known = get_pretrained_saes_directory()[release]
     if known.conversion_func is None:
         save_file(WEIGHTS, folder / "sae_weights.safetensors")

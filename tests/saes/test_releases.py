@@ -1,4 +1,4 @@
-"""A public SAE is fetched once and found again as it was; what is damaged or does not come says the way out."""
+"""A public SAE is fetched once and read back unchanged; an SAE that is damaged or cannot be fetched is an error."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ with warnings.catch_warnings(action="ignore"):
 
 @pytest.fixture(autouse=True)
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep what is fetched in a folder of this test."""
+    """Cache fetched SAEs in a folder of this test."""
     monkeypatch.setenv("EMOMECH_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "saes"
 
@@ -35,7 +35,7 @@ TOY = SaePreset(
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Let SAELens's `from_pretrained` do what a test wants, and count what it is asked for."""
+    """Replace SAELens's `from_pretrained` by a function of the test, and record the ids that it is called with."""
 
     def answer_with(answer: Any) -> list[str]:
         asked: list[str] = []
@@ -84,8 +84,8 @@ DAMAGE: Mapping[str, Callable[[Path], object]] = {
     "cfg.json: is not what was written": lambda folder: _flip(folder / "cfg.json"),
     "safetensors: is not what was written": lambda folder: _flip(folder / "sae_weights.safetensors"),
     "safetensors: is missing": lambda folder: (folder / "sae_weights.safetensors").unlink(),
-    "entry.json: says nothing of its files": lambda folder: (folder / "entry.json").write_text("{}"),
-    "entry.json: says nothing": lambda folder: (folder / "entry.json").write_text("{"),
+    "entry.json: does not list its files": lambda folder: (folder / "entry.json").write_text("{}"),
+    "entry.json: does not list": lambda folder: (folder / "entry.json").write_text("{"),
 }
 
 
@@ -150,7 +150,7 @@ def test_wrong_names_and_wrong_places_are_named(hub: Callable[..., list[str]], k
     with pytest.raises(UsageError, match="unknown SAE of gpt2-small-res-jb 'layer_0'"):
         released(TOY.model_copy(update={"sae_id": "layer_{layer}"}))
     hub(lambda _: saelens_sae(hook_name="blocks.0.hook_resid_post"))
-    with pytest.raises(UsageError, match=r"stands at blocks\.0\.hook_resid_post, expected blocks\.0\.hook_resid_pre"):
+    with pytest.raises(UsageError, match=r"is at blocks\.0\.hook_resid_post, expected blocks\.0\.hook_resid_pre"):
         released(TOY)
     hub(lambda sae_id: saelens_sae(hook_name=sae_id, normalize_activations="expected_average_only_in"))
     with pytest.raises(EmomechError, match=r"SAE blocks\.0.* of gpt2.*not folded into its weights"):

@@ -1,4 +1,4 @@
-"""SAEs answer as SAELens's own do, and what cannot be read says why."""
+"""SAEs compute what SAELens computes, and an SAE that cannot be represented is an error that says why."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import torch
 from random_saes import D_IN, D_SAE, POINT, K, activations, saelens_sae
 
 from emomech.core.errors import EmomechError
-from emomech.saes.controls import random_sae
+from emomech.saes.controls import mean_l0, random_like, random_sae
 from emomech.saes.files import scan
 from emomech.saes.sae import Sae
 from emomech.saes.saelens import from_saelens
@@ -111,10 +111,10 @@ def test_topk_fires_k_features_even_where_more_are_equal() -> None:
     x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     W_enc = torch.tensor([[2.0, 2.0, 2.0, 1.0], [0.0, 1.0, 2.0, 3.0]])
     sae = Sae(POINT, W_enc, torch.zeros(4), torch.eye(4)[:, :2], torch.zeros(2), "topk", k=2)
-    found = sae.encode(x)
-    assert found[0].sort().values.tolist() == [0, 0, 2, 2]  # two of three
-    assert found[1].tolist() == [0, 0, 2, 3]
-    assert found[2].tolist() == [0, 0, 0, 0]
+    encoded = sae.encode(x)
+    assert encoded[0].sort().values.tolist() == [0, 0, 2, 2]  # two of three
+    assert encoded[1].tolist() == [0, 0, 2, 3]
+    assert encoded[2].tolist() == [0, 0, 0, 0]
 
 
 def test_topk_fires_k_features_and_never_a_negative_one() -> None:
@@ -183,3 +183,15 @@ def test_random_sae_is_sparse_centred_unit_and_decided_by_its_seed() -> None:
 def test_importing_the_module_does_not_import_saelens() -> None:
     code = "import sys, emomech.saes.sae; sys.exit('sae_lens' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_random_counterpart_has_the_size_and_sparsity_of_the_sae() -> None:
+    sae = from_saelens(saelens_sae("jumprelu"))
+    x, shifted = activations(60), activations(60, shift=-1.0)
+    l0 = mean_l0(sae, x)
+    assert l0 == pytest.approx(float((sae.encode(x) > 0).sum() / 60)) and l0 > 1
+    random = random_like(sae, shifted, 3, l0=l0)
+    assert (random.point, random.d_sae, random.k) == (sae.point, sae.d_sae, round(l0))
+    assert torch.equal(random.W_dec, random_sae(sae.point, shifted, D_SAE, l0, 3).W_dec)
+    assert torch.equal(random.b_dec, shifted.mean(0))
+    assert random_like(sae, x, 3, l0=0.2).k == 1

@@ -1,4 +1,4 @@
-"""Two dictionaries are as alike as they are known to be, and a sweep is a whole table of sizes."""
+"""Dictionaries of known overlap are matched correctly, and a sweep returns a row for each size."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from emomech.cli import main as cli
 from emomech.core.errors import UsageError
 from emomech.models.language_model import LanguageModel
 from emomech.organism.curriculum import lessons
-from emomech.saes.sweep import SWEEP, Grid, default_sweep_points, match, random_like, sweep
+from emomech.saes.sweep import SWEEP, Grid, default_sweep_points, match, random_directions, sweep
 from emomech.saes.training import SaeRecipe, default_points
 
 TEXTS = [text for text in tiny.TEXTS if len(text) > 10] * 40
@@ -29,49 +29,49 @@ def lm() -> LanguageModel:
 
 
 def test_the_same_dictionary_in_another_order_and_scale_is_the_same() -> None:
-    one = dictionary(40, 16, seed=0)
-    other = one[torch.randperm(40, generator=torch.Generator().manual_seed(1))] * torch.linspace(0.1, 9, 40)[:, None]
-    found = match(one, other)
-    assert found.shared == 1
-    assert found.cosine == pytest.approx(1)
+    first = dictionary(40, 16, seed=0)
+    second = first[torch.randperm(40, generator=torch.Generator().manual_seed(1))] * torch.linspace(0.1, 9, 40)[:, None]
+    result = match(first, second)
+    assert result.shared == 1
+    assert result.cosine == pytest.approx(1)
 
 
 def test_a_feature_of_the_other_sign_is_another() -> None:
-    one = torch.eye(8)
-    assert match(one, -one).shared == 0
+    first = torch.eye(8)
+    assert match(first, -first).shared == 0
 
 
 def test_features_are_paired_one_to_one() -> None:
-    one = torch.eye(8)
-    twice = torch.cat([one[:4], one[:4]])
-    found = match(one, twice)
-    assert found.shared == pytest.approx(4 / 8)
-    assert found.cosine == pytest.approx(4 / 8)
+    first = torch.eye(8)
+    twice = torch.cat([first[:4], first[:4]])
+    result = match(first, twice)
+    assert result.shared == pytest.approx(4 / 8)
+    assert result.cosine == pytest.approx(4 / 8)
 
 
 def test_features_without_a_counterpart_are_not_shared() -> None:
-    one = torch.eye(9)
-    assert match(one, one[:3]).shared == pytest.approx(2 * 3 / 12)
-    assert match(one[:3], one).cosine == pytest.approx(1)
-    assert math.isnan(match(one, one[:0]).shared)
+    first = torch.eye(9)
+    assert match(first, first[:3]).shared == pytest.approx(2 * 3 / 12)
+    assert match(first[:3], first).cosine == pytest.approx(1)
+    assert math.isnan(match(first, first[:0]).shared)
 
 
 def test_the_cosine_of_a_pair_counts_from_the_bound_on() -> None:
-    one = torch.tensor([[1.0, 0.0]])
-    assert match(one, torch.tensor([[0.71, (1 - 0.71**2) ** 0.5]])).shared == 1
-    assert match(one, torch.tensor([[0.69, (1 - 0.69**2) ** 0.5]])).shared == 0
+    first = torch.tensor([[1.0, 0.0]])
+    assert match(first, torch.tensor([[0.71, (1 - 0.71**2) ** 0.5]])).shared == 1
+    assert match(first, torch.tensor([[0.69, (1 - 0.69**2) ** 0.5]])).shared == 0
 
 
 def test_random_dictionaries_are_alike_by_chance_only() -> None:
-    one, other = dictionary(200, 64, seed=0), dictionary(200, 64, seed=1)
-    real, chance = match(one, other), match(one, random_like(other, 200, seed=2))
+    first, second = dictionary(200, 64, seed=0), dictionary(200, 64, seed=1)
+    real, chance = match(first, second), match(first, random_directions(second, 200, seed=2))
     assert real.shared == chance.shared == 0
     assert real.cosine == pytest.approx(chance.cosine, abs=0.02)
 
 
 def test_chance_is_higher_where_features_lie_in_few_dimensions() -> None:
     flat = dictionary(60, 3, seed=0) @ dictionary(3, 64, seed=1)
-    chance = random_like(flat, 60, seed=2)
+    chance = random_directions(flat, 60, seed=2)
     assert torch.linalg.matrix_rank(chance, rtol=1e-4) == 3
     assert match(flat, chance).shared > 0.9
 
@@ -81,13 +81,13 @@ def test_the_embedding_the_middle_and_the_last_block_are_taken(lm: LanguageModel
 
 
 def test_a_sweep_has_a_row_for_each_size(lm: LanguageModel) -> None:
-    said: list[str] = []
+    progress: list[str] = []
     points = default_points(lm)[1:2]
-    table = sweep(lm, TEXTS, points, Grid((16, 48), (2, 8), recipe=RECIPE), said.append)
+    table = sweep(lm, TEXTS, points, Grid((16, 48), (2, 8), recipe=RECIPE), progress.append)
     assert list(table.columns) == list(SWEEP.columns)
     rows = [(str(point), d_sae, k) for point in points for d_sae in (16, 48) for k in (2, 8)]
     assert list(table[["hook_point", "d_sae", "k"]].itertuples(index=False, name=None)) == rows
-    assert len(said) == 2 * len(rows)
+    assert len(progress) == 2 * len(rows)
     assert (table.l0 <= table.k).all()
     assert (table[table.k == 8].fvu.to_numpy() < table[table.k == 2].fvu.to_numpy()).all()
     for column in ("dead", "stable", "stable_chance"):
@@ -97,21 +97,21 @@ def test_a_sweep_has_a_row_for_each_size(lm: LanguageModel) -> None:
 
 def test_the_same_seed_gives_the_same_table(lm: LanguageModel) -> None:
     grid = Grid((16,), (2,), recipe=RECIPE)
-    one, other = (sweep(lm, TEXTS, default_points(lm)[:1], grid) for _ in range(2))
-    assert one.equals(other)
+    first, second = (sweep(lm, TEXTS, default_points(lm)[:1], grid) for _ in range(2))
+    assert first.equals(second)
 
 
 @pytest.mark.parametrize(
-    ("grid", "said"),
+    ("grid", "message"),
     [
         (Grid(seeds=1), "seeds 1: expected 2 or more"),
-        (Grid(d_sae=()), r"d_sae \[\]: expected one number or more"),
-        (Grid(k=(8, 8)), r"k \[8, 8\]: .* each of them once"),
+        (Grid(d_sae=()), r"d_sae \[\]: expected one or more different numbers"),
+        (Grid(k=(8, 8)), r"k \[8, 8\]: expected one or more different"),
         (Grid(d_sae=(8, 64), k=(16,)), "k 16: expected 1 to d_sae, which is 8"),
     ],
 )
-def test_a_grid_that_makes_no_sense_is_refused(lm: LanguageModel, grid: Grid, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_a_grid_that_makes_no_sense_is_refused(lm: LanguageModel, grid: Grid, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         sweep(lm, TEXTS, default_points(lm)[:1], grid)
 
 
@@ -130,7 +130,7 @@ def command(capsys: pytest.CaptureFixture[str], *options: str, corpus: str = "or
 
 
 def test_the_command_answers_with_the_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    texts = [{"text": one.text, "label": one.text.split()[-1][:-1]} for one in lessons("binding", 0, 60)]
+    texts = [{"text": lesson.text, "label": lesson.text.split()[-1][:-1]} for lesson in lessons("binding", 0, 60)]
     (tmp_path / "texts.jsonl").write_text("\n".join(map(json.dumps, texts)))
     sizes = ["--d-sae", "16,32", "--k", "4", "--tokens", "4000", "--points", "blocks.0.hook_resid_pre"]
     code, out, err = command(capsys, *sizes, "--format", "json", corpus=str(tmp_path / "texts.jsonl"))
@@ -142,7 +142,7 @@ def test_the_command_answers_with_the_table(capsys: pytest.CaptureFixture[str], 
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--d-sae", "256,many"], "--d-sae '256,many': expected whole numbers"),
         (["--k", "0"], "--k '0': expected whole numbers above 0"),
@@ -152,7 +152,7 @@ def test_the_command_answers_with_the_table(capsys: pytest.CaptureFixture[str], 
         (["--points", ","], "points: none is named"),
     ],
 )
-def test_what_is_asked_wrongly_is_named(capsys: pytest.CaptureFixture[str], options: list[str], said: str) -> None:
+def test_what_is_asked_wrongly_is_named(capsys: pytest.CaptureFixture[str], options: list[str], message: str) -> None:
     code, out, err = command(capsys, *options)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err

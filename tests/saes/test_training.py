@@ -1,4 +1,4 @@
-"""SAEs trained for a small model: they load, they fit it, and what is there already is left alone."""
+"""SAEs trained for a small model: they load, they fit the model, and existing ones are skipped."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from emomech.core.hook_points import HookPoint
 from emomech.models.activations import collect
 from emomech.models.language_model import LanguageModel
 from emomech.saes import training as sae_training
-from emomech.saes.collection import SaeSet
+from emomech.saes.collection import load_saes
 from emomech.saes.files import scan
 from emomech.saes.quality import qualities
 from emomech.saes.saelens import from_saelens
@@ -31,7 +31,7 @@ def lm() -> LanguageModel:
 @pytest.fixture(scope="module")
 def folder(lm: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("saes")
-    train_saes(lm, TEXTS, default_points(lm)[:2], out, RECIPE)
+    train_saes(lm, TEXTS, default_points(lm)[:2], RECIPE, out=out)
     return out
 
 
@@ -41,7 +41,7 @@ def test_there_is_one_point_before_and_after_every_block(lm: LanguageModel) -> N
 
 
 def test_they_load_fit_and_reconstruct(lm: LanguageModel, folder: Path) -> None:
-    saes = SaeSet(scan(folder, name="trained"))
+    saes = load_saes(folder)
     assert set(saes) == {HookPoint(0, "resid_pre"), HookPoint(0)}
     for sae in saes.values():
         assert (sae.d_in, sae.d_sae) == (lm.d_model, 64)
@@ -57,16 +57,16 @@ def test_nothing_else_is_left_in_the_folder(folder: Path) -> None:
 def test_a_point_that_is_there_is_left_alone(lm: LanguageModel, folder: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
     said: list[str] = []
-    train_saes(lm, TEXTS, default_points(lm)[:2], folder, RECIPE, said.append)
+    train_saes(lm, TEXTS, default_points(lm)[:2], RECIPE, out=folder, say=said.append)
     assert all("already" in text for text in said)
     assert before == {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
 
 
 def test_what_makes_no_sense_is_refused(lm: LanguageModel, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="k 65: expected 1 to d_sae"):
-        train_saes(lm, TEXTS, default_points(lm), tmp_path, SaeRecipe(d_sae=64, k=65))
+        train_saes(lm, TEXTS, default_points(lm), SaeRecipe(d_sae=64, k=65), out=tmp_path)
     with pytest.raises(UsageError, match="at least 1024"):
-        train_saes(lm, TEXTS[:2], default_points(lm), tmp_path, SaeRecipe(d_sae=64, k=8))
+        train_saes(lm, TEXTS[:2], default_points(lm), SaeRecipe(d_sae=64, k=8), out=tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -79,8 +79,9 @@ def test_an_interrupted_training_leaves_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(TopKTrainingSAE, "save_inference_model", interrupted)
+    recipe = SaeRecipe(d_sae=64, k=8, n_tokens=512, batch=256)
     with pytest.raises(KeyboardInterrupt):
-        train_saes(lm, TEXTS, default_points(lm)[:1], tmp_path, SaeRecipe(d_sae=64, k=8, n_tokens=512, batch=256))
+        train_saes(lm, TEXTS, default_points(lm)[:1], recipe, out=tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -117,7 +118,7 @@ def test_a_pool_holds_no_more_than_it_may(lm: LanguageModel) -> None:
 def test_features_that_stopped_firing_learn_again(
     lm: LanguageModel, monkeypatch: pytest.MonkeyPatch, dead_window: int, acts: bool
 ) -> None:
-    """The loss for dead features acts within a short training, if the window is shorter than that."""
+    """The loss for dead features takes effect in a short training if the window is shorter still."""
     from sae_lens import TopKTrainingSAE
 
     losses: list[float] = []
@@ -135,7 +136,7 @@ def test_features_that_stopped_firing_learn_again(
 
 
 def test_training_begins_at_the_mean_activation(lm: LanguageModel) -> None:
-    """One step in, a constant far from the origin is already explained by the decoder's bias."""
+    """After one step, the decoder's bias already explains a constant far from the origin."""
     activations = torch.randn(2000, lm.d_model, generator=torch.Generator().manual_seed(0)) + 50
     sae = from_saelens(fit(lm, activations, HookPoint(0), SaeRecipe(d_sae=8, k=1, n_tokens=256, batch=256)))
     assert (sae.b_dec - activations.mean(0)).abs().max() < 1

@@ -1,4 +1,4 @@
-"""Ranks of sparse features are those of dense ones, and what is made of them is what scikit-learn and numpy give."""
+"""Ranks of sparse features equal those of dense ones; AUROC and effect size equal those of scikit-learn and NumPy."""
 
 import numpy as np
 import pytest
@@ -15,10 +15,10 @@ N, F, CLASSES = 200, 30, 4
 @pytest.fixture
 def dense() -> np.ndarray:
     rng = np.random.default_rng(0)
-    found = np.round(rng.exponential(size=(N, F)), 1) * (rng.random((N, F)) < 0.2)
-    found[:, 3] = 0
-    found[:, 4] = 1 + np.arange(N) % 7  # never zero
-    return found
+    features = np.round(rng.exponential(size=(N, F)), 1) * (rng.random((N, F)) < 0.2)
+    features[:, 3] = 0
+    features[:, 4] = 1 + np.arange(N) % 7  # never zero
+    return features
 
 
 @pytest.fixture
@@ -40,17 +40,17 @@ def test_ranks_of_features_that_never_fire_are_none() -> None:
 def test_a_zero_that_is_stored_is_a_zero(dense: np.ndarray) -> None:
     stored = sp.csr_array(dense + 1)
     stored.data -= 1
-    found, expected = Ranks.of(stored), Ranks.of(sp.csr_array(dense))
-    np.testing.assert_array_equal(found.above.toarray(), expected.above.toarray())
+    ranks, expected = Ranks.of(stored), Ranks.of(sp.csr_array(dense))
+    np.testing.assert_array_equal(ranks.above.toarray(), expected.above.toarray())
 
 
 def test_aurocs_are_those_of_scikit_learn(dense: np.ndarray, member: np.ndarray) -> None:
     ranks = Ranks.of(sp.csr_array(dense))
-    found = ranks.aurocs(member)
+    scores = ranks.aurocs(member)
     for label in range(CLASSES):
         for i, feature in enumerate(ranks.feature):
-            assert found[label, i] == pytest.approx(roc_auc_score(member[:, label], dense[:, feature]), abs=1e-12)
-    np.testing.assert_allclose(found, aurocs(dense[:, ranks.feature], member))
+            assert scores[label, i] == pytest.approx(roc_auc_score(member[:, label], dense[:, feature]), abs=1e-12)
+    np.testing.assert_allclose(scores, aurocs(dense[:, ranks.feature], member))
 
 
 def test_a_class_of_none_has_no_auroc(dense: np.ndarray) -> None:
@@ -58,11 +58,11 @@ def test_a_class_of_none_has_no_auroc(dense: np.ndarray) -> None:
 
 
 def test_effect_sizes_are_differences_in_pooled_deviations(dense: np.ndarray, member: np.ndarray) -> None:
-    found = effect_sizes(sp.csr_array(dense), member)
+    sizes = effect_sizes(sp.csr_array(dense), member)
     for label in range(CLASSES):
         inside, outside = dense[member[:, label]], dense[~member[:, label]]
         pooled = inside.var(0, ddof=1) * (len(inside) - 1) + outside.var(0, ddof=1) * (len(outside) - 1)
         with np.errstate(invalid="ignore"):
             expected = (inside.mean(0) - outside.mean(0)) / np.sqrt(pooled / (N - 2))
-        np.testing.assert_allclose(found[label], expected, atol=1e-9)
-    assert np.isnan(found[:, 3]).all()
+        np.testing.assert_allclose(sizes[label], expected, atol=1e-9)
+    assert np.isnan(sizes[:, 3]).all()

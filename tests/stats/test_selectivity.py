@@ -9,6 +9,7 @@ from scipy.stats import mannwhitneyu, rankdata
 
 from emomech.stats.estimates import Estimate, bootstrap_weights, standard_interval
 from emomech.stats.selectivity import Selectivity, Strata
+from emomech.stats.testing import permuted_within
 
 N, F = 240, 40
 
@@ -30,9 +31,9 @@ def one_stratum(n: int = N) -> Strata:
 
 def test_statistic_is_that_of_mann_and_whitney(rng: np.random.Generator) -> None:
     features, labels = sparse_features(rng), rng.integers(0, 2, N)
-    found = Selectivity.of(features, labels, one_stratum()).statistic()[0, 1]
+    statistics = Selectivity.of(features, labels, one_stratum()).statistic()[0, 1]
     dense = features.toarray()[:, :-1]
-    for feature, statistic in zip(dense.T, found, strict=True):
+    for feature, statistic in zip(dense.T, statistics, strict=True):
         oracle = mannwhitneyu(
             feature[labels == 1], feature[labels == 0], use_continuity=False, method="asymptotic", alternative="greater"
         )
@@ -48,19 +49,10 @@ def _upper_tail(z: float) -> float:
 def test_statistic_has_the_moments_of_permutation_inside_strata(rng: np.random.Generator) -> None:
     features, labels = sparse_features(rng), rng.integers(0, 3, N)
     strata = Strata.of(rng.choice(["to", "the", "cat", "once"], N))
-    shuffled = strata.permute(labels, 3000, seed=1)
+    shuffled = permuted_within(labels, strata.index, np.random.default_rng(1), 3000)
     drawn = np.stack([Selectivity.of(features, row, strata).statistic()[0] for row in shuffled[:1500]])
     assert np.abs(drawn.mean(0)).max() < 0.15
     assert np.abs(drawn.std(0) - 1).max() < 0.1
-
-
-def test_permutation_keeps_the_labels_of_every_stratum(rng: np.random.Generator) -> None:
-    labels = rng.integers(0, 3, N)
-    names = rng.choice(["a", "b", "c"], N)
-    for row in Strata.of(names).permute(labels, 5, seed=0):
-        for name in "abc":
-            assert sorted(row[names == name]) == sorted(labels[names == name])
-        assert (row != labels).any()
 
 
 def test_what_the_stratum_explains_is_not_selective(rng: np.random.Generator) -> None:
@@ -74,34 +66,34 @@ def test_what_the_stratum_explains_is_not_selective(rng: np.random.Generator) ->
 def test_a_planted_feature_is_the_one_selected(rng: np.random.Generator) -> None:
     dense, labels = sparse_features(rng).toarray(), rng.integers(0, 3, N)
     dense[:, 7] += (labels == 2) * rng.exponential(size=N)
-    found = Selectivity.of(sp.csr_array(dense), labels, one_stratum())
-    statistic = np.abs(found.statistic()[0]).max(0)
+    selectivity = Selectivity.of(sp.csr_array(dense), labels, one_stratum())
+    statistic = np.abs(selectivity.statistic()[0]).max(0)
     assert statistic.argmax() == 7
-    assert found.n_selective(found.null(200, seed=0).threshold).tolist() == [1]
+    assert selectivity.n_selective(selectivity.null(200, seed=0).threshold).tolist() == [1]
 
 
 def test_without_an_effect_one_study_in_twenty_shows_a_feature() -> None:
     false = 0
     for seed in range(100):
         rng = np.random.default_rng(seed)
-        found = Selectivity.of(sparse_features(rng, 120), rng.integers(0, 3, 120), one_stratum(120))
-        false += bool(found.n_selective(found.null(100, seed).threshold)[0])
+        selectivity = Selectivity.of(sparse_features(rng, 120), rng.integers(0, 3, 120), one_stratum(120))
+        false += bool(selectivity.n_selective(selectivity.null(100, seed).threshold)[0])
     assert 0 < false <= 13
 
 
 def test_the_null_counts_what_its_own_threshold_lets_through(rng: np.random.Generator) -> None:
-    found = Selectivity.of(sparse_features(rng), rng.integers(0, 3, N), one_stratum())
-    null = found.null(200, seed=0)
-    assert null.largest.shape == (200, found.n_active)
+    selectivity = Selectivity.of(sparse_features(rng), rng.integers(0, 3, N), one_stratum())
+    null = selectivity.null(200, seed=0)
+    assert null.largest.shape == (200, selectivity.n_active)
     assert (null.n_selective() > 0).sum() == 10
-    row = found.strata.permute(found.labels, 200, seed=0)[7]
-    again = Selectivity.ranked(found.ranks, row, found.strata).statistic()[0]
+    row = permuted_within(selectivity.labels, selectivity.strata.index, np.random.default_rng(0), 200)[7]
+    again = Selectivity.ranked(selectivity.ranks, row, selectivity.strata).statistic()[0]
     np.testing.assert_allclose(null.largest[7], np.abs(again).max(0), atol=1e-4)
 
 
 def test_unit_weights_are_the_full_sample(rng: np.random.Generator) -> None:
-    found = Selectivity.of(sparse_features(rng), rng.integers(0, 3, N), one_stratum())
-    np.testing.assert_allclose(found.statistic(np.ones((150, N)))[149], found.statistic()[0], atol=1e-4)
+    selectivity = Selectivity.of(sparse_features(rng), rng.integers(0, 3, N), one_stratum())
+    np.testing.assert_allclose(selectivity.statistic(np.ones((150, N)))[149], selectivity.statistic()[0], atol=1e-4)
 
 
 def test_half_of_the_examples_are_a_study_of_their_own(rng: np.random.Generator) -> None:
@@ -116,19 +108,19 @@ def test_half_of_the_examples_are_a_study_of_their_own(rng: np.random.Generator)
 def test_bootstrap_draws_lie_around_the_statistic_with_unit_variance(rng: np.random.Generator) -> None:
     dense, labels = sparse_features(rng).toarray(), rng.integers(0, 2, N)
     dense[:, :5] += 0.5 * labels[:, None] * rng.exponential(size=(N, 5))
-    found = Selectivity.of(sp.csr_array(dense), labels, one_stratum())
-    drawn = found.statistic(bootstrap_weights([str(i) for i in range(N)], 400, seed=0))
-    np.testing.assert_allclose(drawn.mean(0), found.statistic()[0], atol=0.25)
+    selectivity = Selectivity.of(sp.csr_array(dense), labels, one_stratum())
+    drawn = selectivity.statistic(bootstrap_weights([str(i) for i in range(N)], 400, seed=0))
+    np.testing.assert_allclose(drawn.mean(0), selectivity.statistic()[0], atol=0.25)
     assert 0.8 < drawn.std(0).mean() < 1.1
 
 
 def test_interval_of_a_count_holds_the_count_that_a_study_expects() -> None:
-    """Effects near the threshold, where a count is uncertain: nine of ten intervals or more hold its expectation."""
+    """Near the threshold a count is uncertain: at least nine of ten intervals hold its expectation."""
     studies = [study_of_weak_effects(seed) for seed in range(120)]
-    expected = np.mean([found.value for found in studies])
+    expected = np.mean([estimate.value for estimate in studies])
     assert 3 < expected < 17
-    held = np.mean([found.low <= expected <= found.high for found in studies])
-    assert held >= 0.9
+    covered = np.mean([estimate.low <= expected <= estimate.high for estimate in studies])
+    assert covered >= 0.9
 
 
 def study_of_weak_effects(seed: int) -> Estimate:
@@ -136,9 +128,9 @@ def study_of_weak_effects(seed: int) -> Estimate:
     labels = np.arange(200) % 2
     dense = rng.exponential(size=(200, 40)) * (rng.random((200, 40)) < 0.5)
     dense[:, :20] += np.linspace(0, 1.2, 20) * labels[:, None] * (rng.random((200, 20)) < 0.5)
-    found = Selectivity.of(sp.csr_array(dense), labels, one_stratum(200))
+    selectivity = Selectivity.of(sp.csr_array(dense), labels, one_stratum(200))
     drawn = bootstrap_weights([str(i) for i in range(200)], 100, seed)
-    count = found.n_selective(3.2, np.concatenate([np.ones((1, 200)), drawn])).astype(float)
+    count = selectivity.n_selective(3.2, np.concatenate([np.ones((1, 200)), drawn])).astype(float)
     return standard_interval(count[0], count[1:], 200, (0, 40))
 
 
@@ -154,6 +146,6 @@ def test_sparse_products_are_the_dense_sums_that_they_stand_for(rng: np.random.G
 
 
 def test_no_active_feature_selects_none() -> None:
-    found = Selectivity.of(sp.csr_array((20, 4)), np.arange(20) % 2, one_stratum(20))
-    assert found.n_active == 0
-    assert found.n_selective(found.null(10, 0).threshold).tolist() == [0]
+    selectivity = Selectivity.of(sp.csr_array((20, 4)), np.arange(20) % 2, one_stratum(20))
+    assert selectivity.n_active == 0
+    assert selectivity.n_selective(selectivity.null(10, 0).threshold).tolist() == [0]

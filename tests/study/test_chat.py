@@ -1,4 +1,4 @@
-"""A chat model is asked in its own template: one BOS, the tokens that the template gives, the text where it says."""
+"""A chat model is asked in its own template: one BOS, the template's tokens, and the text at the right position."""
 
 import copy
 from dataclasses import replace
@@ -51,7 +51,7 @@ ASKED = PromptPreset(summary="", template="{text} {person} felt", chat="Text: {t
 
 
 def talker(template: str, prepend_bos: bool = True, base: PreTrainedTokenizerFast | None = None) -> LanguageModel:
-    """A random model whose tokenizer adds a BOS by itself and has a chat template with another."""
+    """A random model whose tokenizer adds a BOS, and whose chat template writes another one."""
     tokenizer = copy.deepcopy(base or tiny.byte_level(True))
     marks = ["<start_of_turn>", "<end_of_turn>", "<head>", "<tail>"]
     tokenizer.add_tokens(marks, special_tokens=True)
@@ -72,24 +72,24 @@ def test_tokens_are_those_of_the_template(lm: LanguageModel) -> None:
         messages = [{"role": "user", "content": question}]
         options = {"add_generation_prompt": True, "date_string": "26 Jul 2024", "return_dict": True}
         expected = lm.tokenizer.apply_chat_template(messages, **options)["input_ids"]
-        (found,) = tokenize(lm, [ask(prompt, example)])
-        assert list(found.ids) == expected
-        assert found.ids.count(lm.tokenizer.bos_token_id) == lm.prepend_bos
+        (actual,) = tokenize(lm, [ask(prompt, example)])
+        assert list(actual.ids) == expected
+        assert actual.ids.count(lm.tokenizer.bos_token_id) == lm.prepend_bos
 
 
 def test_words_are_found_where_they_stand_in_the_text(lm: LanguageModel) -> None:
     prompt = spoken(ASKED, turns(lm))
     for example in EXAMPLES:
-        asked = ask(prompt, example)
+        question = ask(prompt, example)
         start = text_start(prompt, example)
-        assert asked[start:].startswith(example.text)
-        (whole,) = tokenize(lm, [asked])
-        text = whole.counted_from(start)
+        assert question[start:].startswith(example.text)
+        (tokens,) = tokenize(lm, [question])
+        text = tokens.counted_from(start)
         for word in make("c", [example, EXAMPLES[0], EXAMPLES[1]]).examples[0].words:
             at = text.token_at(word.start, word.end)
-            first, last = whole.spans[at]
+            first, last = tokens.spans[at]
             assert text.spans[at][0] < word.end <= text.spans[at][1]
-            assert asked[first:last].strip() in example.text[word.start : word.end] or last == start + word.end
+            assert question[first:last].strip() in example.text[word.start : word.end] or last == start + word.end
 
 
 def test_marks_of_the_template_are_no_content(lm: LanguageModel) -> None:
@@ -106,9 +106,9 @@ def test_marks_of_the_template_are_no_content(lm: LanguageModel) -> None:
     ],
 )
 def test_a_space_before_the_answer_is_what_the_template_puts_there(name: str, expected: Turns) -> None:
-    found = turns(talker(TEMPLATES[name]))
-    assert found == expected
-    assert answer(spoken(ASKED, found), "joy") == f"{expected.lead}joy"
+    actual = turns(talker(TEMPLATES[name]))
+    assert actual == expected
+    assert answer(spoken(ASKED, actual), "joy") == f"{expected.lead}joy"
 
 
 def test_a_prompt_that_has_no_question_for_a_chat_is_asked_as_it_is() -> None:
@@ -139,10 +139,10 @@ def study(lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A study of a chat model, from the spec down to the tokens."""
     monkeypatch.setattr(lookup, "model", lambda name: ModelPreset(summary="", path=name, chat=True, sae="organism"))
     monkeypatch.setattr(lookup, "prompt", lambda name: ASKED)
-    made = Study(StudySpec(controls="none"))
+    chat_study = Study(StudySpec(controls="none"))
     labels = {"sad": "sad", "joy": "joy"}
-    vars(made).update(lm=lm, corpus=make("texts", EXAMPLES, labels), emotions=labels)
-    return made
+    chat_study = chat_study.replaced(lm=lm, corpus=make("texts", EXAMPLES, labels), emotions=labels)
+    return chat_study
 
 
 def test_a_study_asks_scores_and_reads_in_the_template(study: Study) -> None:
@@ -150,33 +150,35 @@ def test_a_study_asks_scores_and_reads_in_the_template(study: Study) -> None:
     assert study.answers == [f"{lead}sad", f"{lead}joy"]
     scores = label_log_probs(study.lm, study.prompts, study.answers)
     assert scores.shape == (4, 2) and (scores < 0).all()
-    asked = Questions.of(study, range(4))
-    assert asked.logits().shape == (4, 2)
-    assert [places[-1] for places in asked.positions("everywhere")] == [len(text.ids) - 1 for text in asked.texts]
-    assert [len(places) for places in asked.positions("answer")] == [1] * 4
-    for text, example, whole in zip(study.tokens, EXAMPLES, asked.texts, strict=True):
+    questions = Questions.of(study, range(4))
+    assert questions.logits().shape == (4, 2)
+    assert [places[-1] for places in questions.positions("everywhere")] == [
+        len(text.ids) - 1 for text in questions.texts
+    ]
+    assert [len(places) for places in questions.positions("answer")] == [1] * 4
+    for text, example, whole in zip(study.tokens, EXAMPLES, questions.texts, strict=True):
         assert text.ids == whole.ids
         word = study.corpus.examples[EXAMPLES.index(example)].words[0]
         assert text.spans[text.token_at(word.start, word.end)][1] >= word.end
 
 
 def test_worked_examples_are_turns_of_their_own(study: Study) -> None:
-    asked = few_shot(study, [0], [2, 3])
+    questions = few_shot(study, [0], [2, 3])
     end, bos = turns(study.lm).end, study.lm.tokenizer.bos_token_id
     closes = study.lm.tokenizer.convert_tokens_to_ids("<end_of_turn>")
     assert end.startswith("<end_of_turn>")
-    assert asked.texts[0].ids.count(bos) == study.lm.prepend_bos
+    assert questions.texts[0].ids.count(bos) == study.lm.prepend_bos
     alone = Questions.of(study, [0]).texts[0].ids.count(closes)
-    assert asked.texts[0].ids.count(closes) == 3 * alone + 2
-    assert asked.texts[0].ids[-5:] == Questions.of(study, [0]).texts[0].ids[-5:]
+    assert questions.texts[0].ids.count(closes) == 3 * alone + 2
+    assert questions.texts[0].ids[-5:] == Questions.of(study, [0]).texts[0].ids[-5:]
 
 
 def test_a_prompt_with_words_before_the_text_counts_from_the_text() -> None:
-    """No chat is needed for that."""
+    """This needs no chat model."""
     lm = replace(talker(GEMMA), name="plain")
     prompt = PromptPreset(summary="", template="{person}: {text}\nEmotion:")
     (text,) = tokenize(lm, [ask(prompt, EXAMPLES[0])])
-    found = text.counted_from(text_start(prompt, EXAMPLES[0]))
-    at = found.token_at(0, 3)
-    assert found.spans[at] == (0, 3) or found.spans[at][1] == 3
+    actual = text.counted_from(text_start(prompt, EXAMPLES[0]))
+    at = actual.token_at(0, 3)
+    assert actual.spans[at] == (0, 3) or actual.spans[at][1] == 3
     assert text.spans[at][1] == 8

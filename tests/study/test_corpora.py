@@ -11,10 +11,11 @@ import pytest
 from emomech.chapters.behaviour.analysis import behaviour
 from emomech.core import hub
 from emomech.core.errors import EmomechError, UsageError
-from emomech.data.corpus import CONFLICT, TOO_LONG, TWICE, Example
+from emomech.data.corpus import DUPLICATE, LABEL_CONFLICT, TOO_LONG, Example
 from emomech.presets import lookup
 from emomech.study import corpora
 from emomech.study.corpora import ELSEWHERE, NO_ANSWER, OUTSIDE, SEVERAL
+from emomech.study.resolved import ResolvedCorpus
 from emomech.study.run import PROVENANCE, Run
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
@@ -23,21 +24,21 @@ SIX = tuple(lookup.emotions("six-and-neutral").labels)
 PUBLISHED = [name for name in lookup.table("corpora") if lookup.corpus(name).card]
 
 
-def read(path: Path, wanted: tuple[str, ...] = SIX):
-    return corpora.read(str(path), lookup.corpus(str(path)), wanted)
+def read(path: Path, labels: tuple[str, ...] = SIX):
+    return corpora.read(ResolvedCorpus.of(str(path)), labels)
 
 
-def texts(found) -> list[tuple[str, str]]:
-    return [(example.text, example.label) for example in found.examples]
+def texts(result) -> list[tuple[str, str]]:
+    return [(example.text, example.label) for example in result.examples]
 
 
 def test_labels_are_mapped_and_a_text_of_several_emotions_is_left_out(tmp_path: Path) -> None:
     names = list(lookup.emotions("goemotions").labels)
     lines = {"a b": "amusement,joy", "c": "anger,fear", "d": "neutral", "e": "remorse", "f": "neutral,joy"}
     numbered = [f"{text}\t{','.join(str(names.index(n)) for n in on.split(','))}\tx" for text, on in lines.items()]
-    found = read(made.goemotions(tmp_path, numbered, names))
-    assert texts(found) == [("a b", "joy"), ("d", "neutral"), ("e", "sadness")]
-    assert found.dropped == {SEVERAL: 2}
+    result = read(made.goemotions(tmp_path, numbered, names))
+    assert texts(result) == [("a b", "joy"), ("d", "neutral"), ("e", "sadness")]
+    assert result.dropped == {SEVERAL: 2}
 
 
 def test_a_set_is_studied_in_its_own_words_if_they_are_asked_for(tmp_path: Path) -> None:
@@ -46,16 +47,16 @@ def test_a_set_is_studied_in_its_own_words_if_they_are_asked_for(tmp_path: Path)
     )
     assert texts(read(file)) == [("I won.", "joy")]
     assert read(file).dropped == {OUTSIDE: 2, NO_ANSWER: 1}
-    own = read(file, tuple(lookup.emotions("isear").labels))
-    assert texts(own) == [("I won.", "joy"), ("I lied.", "shame"), ("I left.", "guilt")]
+    result = read(file, tuple(lookup.emotions("isear").labels))
+    assert texts(result) == [("I won.", "joy"), ("I lied.", "shame"), ("I left.", "guilt")]
     assert texts(read(file, ("joy", "fear"))) == [("I won.", "joy")]
 
 
 def test_a_text_that_stands_twice_is_kept_once_and_one_of_two_labels_never(tmp_path: Path) -> None:
     lines = ["Oh, no!\t2\ta", "oh  NO\t2\tb", "What?\t3\tc", "what\t6\td", "Well.\t4\te", "😀\t3\tf", "😢\t5\tg"]
-    found = read(made.goemotions(tmp_path, lines))
-    assert texts(found) == [("Oh, no!", "fear"), ("Well.", "neutral"), ("😀", "joy"), ("😢", "sadness")]
-    assert found.dropped == {TWICE: 1, CONFLICT: 2}
+    result = read(made.goemotions(tmp_path, lines))
+    assert texts(result) == [("Oh, no!", "fear"), ("Well.", "neutral"), ("😀", "joy"), ("😢", "sadness")]
+    assert result.dropped == {DUPLICATE: 1, LABEL_CONFLICT: 2}
 
 
 def test_a_word_that_is_no_label_of_the_set_is_named_with_its_line(tmp_path: Path) -> None:
@@ -66,9 +67,9 @@ def test_a_word_that_is_no_label_of_the_set_is_named_with_its_line(tmp_path: Pat
 
 def test_emotion_words_are_hidden_where_the_set_says_so(tmp_path: Path) -> None:
     lines = [("joy", "w", "I felt joy, no fear"), ("no-emotion", "w", "I walked"), ("trust", "v", "He lent it")]
-    found = read(made.crowd_envent(tmp_path, lines))
-    assert texts(found) == [("I felt ..., no ...", "joy"), ("I walked", "neutral")]
-    assert {example.cluster for example in found.examples} == {"writer w"}
+    result = read(made.crowd_envent(tmp_path, lines))
+    assert texts(result) == [("I felt ..., no ...", "joy"), ("I walked", "neutral")]
+    assert {example.cluster for example in result.examples} == {"writer w"}
     plain = made.meld(tmp_path, [("I felt joy", "joy", 0)])
     assert texts(read(plain)) == [("I felt joy", "joy")]
 
@@ -76,34 +77,34 @@ def test_emotion_words_are_hidden_where_the_set_says_so(tmp_path: Path) -> None:
 def test_a_folder_is_read_as_a_whole_and_its_splits_share_no_text(tmp_path: Path) -> None:
     made.goemotions(tmp_path, ["It rained.\t3\ta", "It shone.\t5\tb"])
     (tmp_path / "train.tsv").write_text("It rained\t3\tc\nIt froze.\t0\td\n")
-    found = read(tmp_path)
-    assert texts(found) == [("It rained.", "joy"), ("It shone.", "sadness"), ("It froze.", "anger")]
-    assert found.dropped == {TWICE: 1}
+    result = read(tmp_path)
+    assert texts(result) == [("It rained.", "joy"), ("It shone.", "sadness"), ("It froze.", "anger")]
+    assert result.dropped == {DUPLICATE: 1}
 
 
 def test_of_joined_sets_the_first_keeps_a_text_of_two(tmp_path: Path) -> None:
-    one = made.goemotions(tmp_path / "one", ["It rained.\t3\ta", "It shone.\t5\tb"])
+    goemotions_file = made.goemotions(tmp_path / "one", ["It rained.\t3\ta", "It shone.\t5\tb"])
     two = made.tweeteval(tmp_path, ["it SHONE", "It froze."], [1, 3])
     mine = tmp_path / "mine.csv"
     mine.write_text("text,label\nIt froze,joy\nIt thawed,joy\n")
-    found = read(f"{one.parent}, {two}, {mine}")  # pyright: ignore[reportArgumentType]
-    assert texts(found) == [
+    result = read(f"{goemotions_file.parent}, {two}, {mine}")  # pyright: ignore[reportArgumentType]
+    assert texts(result) == [
         ("It rained.", "joy"),
         ("It shone.", "sadness"),
         ("It froze.", "sadness"),
         ("It thawed", "joy"),
     ]
-    assert [example.style for example in found.examples] == ["one", "one", "val_text", "mine"]
-    assert found.dropped == {ELSEWHERE: 2}
-    with pytest.raises(UsageError, match="'organism': is written by the grammar, and is joined to no other"):
-        corpora.read("x", lookup.corpus(f"{one},organism"), SIX)
+    assert [example.style for example in result.examples] == ["one", "one", "val_text", "mine"]
+    assert result.dropped == {ELSEWHERE: 2}
+    with pytest.raises(UsageError, match="'organism': comes from the grammar and cannot be joined"):
+        corpora.read(ResolvedCorpus.of(f"{goemotions_file},organism"), SIX)
 
 
 def test_pairs_keep_together_and_the_split_is_the_item_type(tmp_path: Path) -> None:
-    found = read(made.aipsy(tmp_path / "clinical.parquet"))
-    assert Counter(example.label for example in found.examples) == {"neutral": 2, "anger": 1, "fear": 1}
-    assert {example.item_type for example in found.examples} == {"clinical"}
-    assert len({example.cluster for example in found.examples}) == 2
+    result = read(made.aipsy(tmp_path / "clinical.parquet"))
+    assert Counter(example.label for example in result.examples) == {"neutral": 2, "anger": 1, "fear": 1}
+    assert {example.item_type for example in result.examples} == {"clinical"}
+    assert len({example.cluster for example in result.examples}) == 2
 
 
 def test_every_mapping_speaks_of_labels_that_there_are() -> None:
@@ -128,7 +129,7 @@ def test_without_files_the_way_out_is_told(name: str, tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(EmomechError, match=f"corpus '{name}': .*-p corpus=PATH"):
-        corpora.read(name, lookup.corpus(name), SIX)
+        corpora.read(ResolvedCorpus.of(name), SIX)
 
 
 def test_a_set_of_the_hub_is_read_in_the_order_of_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,15 +144,15 @@ def test_a_set_of_the_hub_is_read_in_the_order_of_its_files(tmp_path: Path, monk
         return tmp_path
 
     monkeypatch.setattr(hub, "fetch", fetch)
-    found = corpora.read("tweeteval", preset, SIX)
-    assert texts(found) == [("It rained 0.", "anger"), ("It rained 1.", "joy")]
-    assert found.dropped == {OUTSIDE: 1}
+    result = corpora.read(ResolvedCorpus.of("tweeteval"), SIX)
+    assert texts(result) == [("It rained 0.", "anger"), ("It rained 1.", "joy")]
+    assert result.dropped == {OUTSIDE: 1}
 
 
 def test_a_file_that_the_repository_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "fetch", lambda *_, **__: tmp_path)
     with pytest.raises(UsageError, match=r"corpus 'meld': the dataset .* has no file .*-p corpus=PATH"):
-        corpora.read("meld", lookup.corpus("meld"), SIX)
+        corpora.read(ResolvedCorpus.of("meld"), SIX)
 
 
 def test_a_folder_of_data_comes_before_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,11 +161,11 @@ def test_a_folder_of_data_comes_before_the_hub(tmp_path: Path, monkeypatch: pyte
     frame.to_parquet(tmp_path / "express" / "x.parquet")
     (tmp_path / "isear").mkdir()
     monkeypatch.setenv(lookup.DATA, str(tmp_path))
-    found = corpora.read("express", lookup.corpus("express"), SIX)
-    assert texts(found) == [("It left me ....", "sadness")]
-    assert found.dropped == {OUTSIDE: 1}
-    with pytest.raises(UsageError, match="'isear': .* holds no file that is written as isear is"):
-        corpora.read("isear", lookup.corpus("isear"), SIX)
+    result = corpora.read(ResolvedCorpus.of("express"), SIX)
+    assert texts(result) == [("It left me ....", "sadness")]
+    assert result.dropped == {OUTSIDE: 1}
+    with pytest.raises(UsageError, match="'isear': .* holds no file in the format of isear"):
+        corpora.read(ResolvedCorpus.of("isear"), SIX)
     assert lookup.corpus("meld").repository
 
 
@@ -184,8 +185,8 @@ def test_goemotions_is_studied_by_the_embedded_model(
     corpus = Study(spec).corpus
     assert left_out == corpus.dropped
     assert len(corpus.examples) == 200
-    assert {SEVERAL, TWICE, CONFLICT, TOO_LONG} >= set(left_out) >= {SEVERAL}
-    whole = corpora.read(str(file), lookup.corpus(str(file)), SIX)
-    assert len(whole.examples) + sum(whole.dropped.values()) == len(file.read_text().splitlines())
+    assert {SEVERAL, DUPLICATE, LABEL_CONFLICT, TOO_LONG} >= set(left_out) >= {SEVERAL}
+    result = corpora.read(ResolvedCorpus.of(str(file)), SIX)
+    assert len(result.examples) + sum(result.dropped.values()) == len(file.read_text().splitlines())
     assert all(isinstance(example, Example) for example in corpus.examples)
     assert (run.folder / PROVENANCE).exists()

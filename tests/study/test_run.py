@@ -1,4 +1,4 @@
-"""A run is computed once, read back as it was, and stale exactly when what decides its values changes."""
+"""A run is computed once, read back as it was, and stale exactly if something that decides its values changes."""
 
 import json
 from dataclasses import dataclass
@@ -8,11 +8,15 @@ from typing import Annotated
 import pandas as pd
 import pytest
 
+from emomech.core import files
 from emomech.core.errors import EmomechError, UsageError
-from emomech.saes.override import FORCE, FORCED
+from emomech.core.paths import PACKAGE
+from emomech.core.settings import FORCE, Settings
+from emomech.saes import compatibility
+from emomech.saes.override import OVERRIDDEN
 from emomech.stats.tables import Schema
 from emomech.study import identity
-from emomech.study.run import Run
+from emomech.study.run import PROVENANCE, Run
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
 
@@ -36,7 +40,7 @@ def made(study: Study, *, n: int = 3, fail: bool = False) -> Made:
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMOMECH_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setattr(StudySpec, "identity", lambda spec: {"model": spec.model, "seed": spec.seed})
+    monkeypatch.setattr(StudySpec, "identity", lambda spec, settings: {"model": spec.model, "seed": spec.seed})
     CALLS.clear()
 
 
@@ -85,9 +89,11 @@ def test_what_decides_the_values_is_in_the_key() -> None:
 
 
 def test_the_source_of_what_an_analysis_imports_is_in_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {file.name for file in identity._sources("emomech.chapters.flow.analysis")}
-    assert {"flow.py", "selectivity.py", "hooks.py", "study.py", "grammar.py", "lexicon.toml"} <= files
-    assert not files & {"marks.py", "ruling.py", "verdicts.py", "notebook.py", "cli.py"}
+    sources = {str(file.relative_to(PACKAGE)) for file in identity._sources("emomech.chapters.flow.analysis")}
+    imported = {"chapters/flow/analysis.py", "stats/selectivity.py", "models/hooks.py", "study/study.py"}
+    assert imported | {"data/grammar/vignettes.py", "data/grammar/lexicon.toml"} <= sources
+    assert not any(name.startswith(("figures/", "notebook/", "cli/")) for name in sources)
+    assert not sources & {"chapters/flow/rule.py", "chapters/flow/charts.py", "chapters/verdict.py"}
 
 
 def test_an_unknown_argument_lists_those_there_are() -> None:
@@ -117,7 +123,7 @@ def test_nothing_is_left_when_writing_is_cut_short(
         raise error
 
     run = Run(made, StudySpec())
-    monkeypatch.setattr(run.os, "replace", cut)
+    monkeypatch.setattr(files.os, "replace", cut)
     with pytest.raises(type(error)):
         run.result()
     assert not [file for file in tmp_path.rglob("*") if file.is_file()]
@@ -127,25 +133,52 @@ def test_nothing_is_left_when_writing_is_cut_short(
 def test_a_run_without_provenance_is_not_there() -> None:
     run = Run(made, StudySpec())
     run.result()
-    (run.folder / run.PROVENANCE).unlink()
+    (run.folder / PROVENANCE).unlink()
     run.result()
     assert len(CALLS) == 2
-    assert json.loads((run.folder / run.PROVENANCE).read_text())["key"] == run.key
+    assert json.loads((run.folder / PROVENANCE).read_text())["key"] == run.key
 
 
-def forcing(study: Study) -> Made:
-    study.forced.append("SAE s at p: leaves 0.99")
+def overriding(study: Study) -> Made:
+    """Read SAEs that do not fit, as analyses of several models do."""
+    other = study.companion(study.spec)
+    assert len(other.saes) == 9 and study.warnings == other.warnings
     return made(study)
 
 
-def test_what_was_forced_is_recorded_and_counts_only_where_it_is_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_override_is_recorded_and_a_result_counts_only_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compatibility, "misfits", lambda *_: ["SAE s at p: leaves 0.99"])
     monkeypatch.setenv(FORCE, "1")
-    run = Run(forcing, StudySpec())
+    run = Run(overriding, StudySpec())
     run.result()
-    assert run.provenance[FORCED] == ["SAE s at p: leaves 0.99"]
+    assert run.provenance[OVERRIDDEN] == ["SAE s at p: leaves 0.99"]
     monkeypatch.delenv(FORCE)
     with pytest.raises(UsageError, match=r"SAE s at p: leaves 0\.99\nTake SAEs of .*--force"):
-        Run(forcing, StudySpec()).result()
+        Run(overriding, StudySpec()).result()
+    Run(overriding, StudySpec(), settings=Settings(device="cpu", force=True)).result()
     plain = Run(made, StudySpec())
     plain.result()
-    assert FORCED not in plain.provenance
+    assert OVERRIDDEN not in plain.provenance
+
+
+WEATHER = {"now": "sunny"}
+
+
+@identity.depends_on(weather=lambda: WEATHER["now"])
+def dependent(study: Study, *, n: int = 3) -> Made:
+    return made(study, n=n)
+
+
+def test_a_run_becomes_stale_when_something_changes_that_its_analysis_depends_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, late = Run(dependent, StudySpec()), Run(dependent, StudySpec(), {"n": 4})
+    first.result()
+    assert first.provenance["arguments"] == {"n": 3, "weather": "sunny"} and late.key
+    monkeypatch.setitem(WEATHER, "now", "rainy")
+    assert Run(dependent, StudySpec()).key != first.key
+    with pytest.raises(UsageError, match="weather 'sunny': has changed to 'rainy'"):
+        late.result()
+    assert CALLS == [3]
+    with pytest.raises(UsageError, match="unknown argument of dependent 'weather'"):
+        Run(dependent, StudySpec(), {"weather": "rainy"}).result()

@@ -1,5 +1,6 @@
-"""A spec names what is studied, and its identity changes with what the names stand for and with nothing else."""
+"""A spec's identity changes exactly if what its names refer to changes, and a study loads what the spec names."""
 
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import published_files as made
@@ -7,8 +8,10 @@ import pytest
 
 from emomech.core import hub
 from emomech.core.errors import UsageError
-from emomech.data.corpus import TOO_LONG, TWICE
+from emomech.core.settings import Settings
+from emomech.data.corpus import DUPLICATE, TOO_LONG
 from emomech.presets import lookup
+from emomech.saes import compatibility
 from emomech.study.identity import content_hash
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
@@ -18,7 +21,7 @@ ROWS = [(f"Anna lost ring {i}.", "sadness") for i in range(30)] + [(f"Ben won ra
 
 @pytest.fixture
 def texts(tmp_path: Path) -> Path:
-    """A corpus of the user's, with labels in no particular order."""
+    """A user's corpus, with labels in no particular order."""
     file = tmp_path / "texts.csv"
     file.write_text("text,label\n" + "\n".join(f"{text},{label}" for text, label in ROWS) + "\n")
     return file
@@ -82,7 +85,7 @@ def test_a_prompt_that_needs_a_person_is_refused(texts: Path, folder: Path) -> N
 def test_the_limit_is_a_choice_of_texts(texts: Path, folder: Path) -> None:
     few = Study(spec(texts, folder, limit=20)).corpus.examples
     assert len(few) == 20
-    assert {one.label for one in few} == {"joy", "sadness"}
+    assert {example.label for example in few} == {"joy", "sadness"}
     assert few == Study(spec(texts, folder, limit=20)).corpus.examples
 
 
@@ -105,7 +108,7 @@ def test_saes_are_those_of_the_model_unless_others_are_named(folder: Path) -> No
     assert StudySpec(model="organism-seed1").sae_name == "organism-seed1"
     assert StudySpec(model="gpt2-small").sae_name == "gpt2-small-res-jb"
     assert StudySpec(model="gpt2-small", sae="organism").sae_name == "organism"
-    with pytest.raises(UsageError, match="no SAEs are known; name some"):
+    with pytest.raises(UsageError, match="no SAEs are known for the model .*; name some"):
         StudySpec(model=str(folder)).validate()
 
 
@@ -138,8 +141,8 @@ def test_labels_of_words_are_part_of_the_identity_and_go_to_no_control(texts: Pa
     before = named.validate().identity()
     assert before != StudySpec().identity()
     assert all(control.gold == "" for control in named.control_specs)
-    found = Study(StudySpec(gold=str(file), limit=10)).gold
-    assert ([example.text for example in found.examples], found.of_corpus) == (["So"], False)
+    labelled = Study(StudySpec(gold=str(file), limit=10)).gold
+    assert ([example.text for example in labelled.examples], labelled.from_corpus) == (["So"], False)
     file.write_text(file.read_text().replace("ADV", "INTJ"))
     assert named.identity() != before
     with pytest.raises(UsageError, match="nothing at"):
@@ -171,19 +174,19 @@ def test_the_revision_is_part_of_the_identity(folder: Path, monkeypatch: pytest.
     assert str(lookup.corpus("meld").revision) in str(before)
     later = lookup.corpus("meld").model_copy(update={"revision": "0" * 40})
     monkeypatch.setattr(lookup, "table", lambda kind, found=lookup.table: {**found(kind), "meld": later})
-    assert spec.identity() != before
+    assert replace(spec).identity() != before
 
 
 def test_data_that_no_commit_pins_are_told_by_the_one_in_the_cache(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = {"gsri-18/ISEAR-dataset-complete": "", lookup.corpus("meld").repository: ""}
-    monkeypatch.setattr(hub, "commit", lambda repository, *_: held[repository])
+    commits = {"gsri-18/ISEAR-dataset-complete": "", lookup.corpus("meld").repository: ""}
+    monkeypatch.setattr(hub, "commit", lambda repository, *_: commits[repository])
     spec = StudySpec(model=str(folder), sae=None, corpus="isear")
     before = spec.identity()
-    held["gsri-18/ISEAR-dataset-complete"] = "0" * 40
+    commits["gsri-18/ISEAR-dataset-complete"] = "0" * 40
     assert spec.identity() != before
-    held[lookup.corpus("meld").repository] = "0" * 40
+    commits[lookup.corpus("meld").repository] = "0" * 40
     assert StudySpec(model=str(folder), sae=None, corpus="meld").identity()["corpus"] == {
         **lookup.corpus("meld").model_dump(exclude={"summary", "path", "card", "joins"})
     }
@@ -195,7 +198,7 @@ def test_a_published_text_that_the_model_cannot_read_is_left_out_and_counted(tmp
     spec = StudySpec(sae=None, corpus=str(made.goemotions(tmp_path, lines)))
     corpus = Study(spec).corpus
     assert len(corpus.examples) == 8
-    assert corpus.dropped == {TWICE: 1, TOO_LONG: 1}
+    assert corpus.dropped == {DUPLICATE: 1, TOO_LONG: 1}
     assert corpus.labels == ("joy", "sadness")
     assert Study(spec).prompts[0] == "It rained 0 times.\nThe writer of this text feels"
 
@@ -211,3 +214,43 @@ def test_saes_of_the_embedded_model_are_read_when_they_are_asked_for() -> None:
 def test_saes_that_cannot_stand_in_the_model_are_refused_before_any_is_read() -> None:
     with pytest.raises(UsageError, match=r"SAE organism at blocks\.5\.hook_resid_post: .* has blocks 0\.\.4"):
         _ = Study(StudySpec(model="organism-disgust02", sae="organism")).saes
+
+
+def test_a_study_can_be_made_around_parts_of_ones_own(texts: Path, folder: Path) -> None:
+    named = Study(spec(texts, folder))
+    given = named.replaced(emotions={"joy": "glad", "sadness": "low"}, prompts=["Why?"])
+    assert given.spec is named.spec and given.settings is named.settings
+    assert given.answers == [" glad", " low"] and given.prompts == ["Why?"]
+    assert given.replaced(prompts=["How?"]).answers == [" glad", " low"]
+    assert given.corpus == named.corpus and named.answers == [" joy", " sadness"]
+    with pytest.raises(FrozenInstanceError):
+        given.spec = StudySpec()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_what_was_left_out_is_known_once_the_corpus_is_read(texts: Path, folder: Path) -> None:
+    texts.write_text(texts.read_text() + f"{ROWS[0][0]},{ROWS[0][1]}\n")
+    study = Study(spec(texts, folder))
+    assert study.dropped == {}
+    assert study.corpus.dropped == study.dropped == {DUPLICATE: 1}
+    assert study.companion(study.spec).dropped == {}
+
+
+def test_warnings_of_a_companion_are_those_of_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compatibility, "misfits", lambda *_: ["SAE s at p: leaves 0.99"])
+    study = Study(StudySpec(limit=20), Settings("cpu", force=True))
+    companion = study.companion(StudySpec(limit=10))
+    assert study.warnings == companion.warnings == ()
+    assert companion.saes and study.saes
+    assert study.warnings == companion.warnings == ("SAE s at p: leaves 0.99",)
+    assert Study(study.spec, study.settings).warnings == ()
+
+
+def test_names_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[str] = []
+    for kind in ("model", "corpus", "prompt", "sae", "emotions"):
+        find = getattr(lookup, kind)
+        monkeypatch.setattr(lookup, kind, lambda name, kind=kind, find=find: looked_up.append(kind) or find(name))
+    spec = StudySpec(limit=20, controls="none")
+    study = Study(spec.validate())
+    assert spec.identity() and study.prompts and study.answers and study.lm and len(study.saes)
+    assert sorted(looked_up) == ["corpus", "emotions", "model", "prompt", "sae"]

@@ -1,4 +1,4 @@
-"""Sets are the styles, else the item types, else all texts; and what is asked otherwise is asked of all texts."""
+"""Sets are styles, or item types, or all texts; other prompts and answer words apply to all texts."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ from emomech.study.variants import ALL_TEXTS, text_sets
 def divided(change: Callable[[int, Example], Example]) -> Study:
     study = planted.study(160)
     texts = [change(i, e) for i, e in enumerate(study.corpus.examples)]
-    vars(study)["corpus"] = corpus.make("mine", texts, study.corpus.labels)
+    study = study.replaced(corpus=corpus.make("mine", texts, study.corpus.labels))
     return study
 
 
@@ -27,8 +27,8 @@ def styled(i: int, e: Example) -> Example:
 def test_styles_divide_the_texts() -> None:
     study = divided(styled)
     sets = text_sets(study, [], [], 5)
-    assert [(one.name, one.kind) for one in sets] == [("diary", "style"), ("story", "style")]
-    assert sum(len(one.study.corpus.examples) for one in sets) == 160
+    assert [(text_set.name, text_set.kind) for text_set in sets] == [("diary", "style"), ("story", "style")]
+    assert sum(len(text_set.study.corpus.examples) for text_set in sets) == 160
     story = sets[1].study
     assert {example.style for example in story.corpus.examples} == {"story"}
     assert all(p == planted.question(e) for p, e in zip(story.prompts, story.corpus.examples, strict=True))
@@ -36,23 +36,23 @@ def test_styles_divide_the_texts() -> None:
 
 
 def test_a_style_with_too_few_texts_is_none() -> None:
-    assert [one.name for one in text_sets(divided(styled), [], [], 30)] == [ALL_TEXTS]
+    assert [text_set.name for text_set in text_sets(divided(styled), [], [], 30)] == [ALL_TEXTS]
 
 
 def test_item_types_where_there_is_one_style() -> None:
     study = divided(lambda i, e: replace(e, style="story", item_type="even" if i % 2 else "odd"))
-    assert {(one.name, one.kind) for one in text_sets(study, [], [], 5)} == {
+    assert {(text_set.name, text_set.kind) for text_set in text_sets(study, [], [], 5)} == {
         ("even", "item type"),
         ("odd", "item type"),
     }
 
 
 def test_another_question_and_other_words_are_of_all_texts() -> None:
-    every, asked, said = text_sets(planted.study(40), ["plain"], ["six"], 5)
+    every, by_prompt, by_words = text_sets(planted.study(40), ["plain"], ["six"], 5)
     assert every.name == ALL_TEXTS
-    assert asked.name == "prompt plain" and asked.study.prompts[0].endswith("The feeling was")
-    assert len(asked.study.corpus.examples) == 40
-    assert "has no word for pride" in said.untested
+    assert by_prompt.name == "prompt plain" and by_prompt.study.prompts[0].endswith("The feeling was")
+    assert len(by_prompt.study.corpus.examples) == 40
+    assert "has no word for pride" in by_words.untested
 
 
 def test_words_replace_the_answers_alone() -> None:
@@ -60,16 +60,16 @@ def test_words_replace_the_answers_alone() -> None:
     labels = ("joy", "sadness", "fear", "anger")
     named = dict(zip(planted.CLASSES["emotion"], labels, strict=True))
     texts = [replace(e, label=named[e.label]) for e in study.corpus.examples]
-    vars(study).update(corpus=corpus.make("mine", texts, labels), emotions={name: name for name in labels})
-    _, said = text_sets(study, [], ["reactions"], 5)
-    assert said.untested == ""
-    assert said.study.answers == [" smiled", " sobbed", " trembled", " shouted"]
-    assert said.study.prompts == study.prompts
+    study = study.replaced(corpus=corpus.make("mine", texts, labels), emotions={name: name for name in labels})
+    _, by_words = text_sets(study, [], ["reactions"], 5)
+    assert by_words.untested == ""
+    assert by_words.study.answers == [" smiled", " sobbed", " trembled", " shouted"]
+    assert by_words.study.prompts == study.prompts
 
 
 def test_a_question_that_needs_a_person_says_so() -> None:
     study = divided(lambda _, e: replace(e, person=""))
-    vars(study)["prompts"] = [e.text for e in study.corpus.examples]
+    study = study.replaced(prompts=[e.text for e in study.corpus.examples])
     assert "asks for a person" in text_sets(study, ["felt"], [], 5)[-1].untested
 
 

@@ -1,4 +1,4 @@
-"""The counts behind every estimate of time are of notebooks of the study, and positive."""
+"""The counts behind the estimates of time belong to existing notebooks, and are positive."""
 
 from emomech.book import edition
 from emomech.study import workload

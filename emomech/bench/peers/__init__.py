@@ -1,1 +1,1 @@
-"""The same tasks in other libraries, each run in an environment of its own."""
+"""The same tasks in other libraries, each run in its own environment."""

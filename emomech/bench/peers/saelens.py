@@ -1,4 +1,4 @@
-"""SAELens's HookedSAETransformer: features in its cache, features ablated one by one, and steered."""
+"""SAELens with its HookedSAETransformer: features in its cache, features ablated one by one, and steered."""
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
@@ -21,7 +21,7 @@ FEATURES = "hook_sae_acts_post"
 
 @cache
 def hooked(case: Case) -> Any:
-    """Make SAELens's model of the case's weights."""
+    """Make the SAELens model from the weights of the case."""
     lm = case.module.config
     shape: dict[str, Any] = {
         "n_layers": lm.n_layer,
@@ -40,26 +40,26 @@ def hooked(case: Case) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def sae_of(point: str, own: Mapping[str, Any]) -> Any:
-    """Make SAELens's SAE of the case's weights."""
-    d_sae, d_in = own["W_dec"].shape
+def sae_of(point: str, weights: Mapping[str, Any]) -> Any:
+    """Make the SAELens SAE from the weights of the case."""
+    d_sae, d_in = weights["W_dec"].shape
     with torch.device("meta"):
         shared: dict[str, Any] = {"metadata": SAEMetadata(hook_name=point), "device": "meta"}
-        if own["k"]:
-            found: Any = TopKSAE(TopKSAEConfig(d_in, d_sae, k=own["k"], **shared))
+        if weights["k"]:
+            sae: Any = TopKSAE(TopKSAEConfig(d_in, d_sae, k=weights["k"], **shared))
         else:
-            found = JumpReLUSAE(JumpReLUSAEConfig(d_in, d_sae, **shared))
+            sae = JumpReLUSAE(JumpReLUSAEConfig(d_in, d_sae, **shared))
     for name in ("W_enc", "W_dec", "b_enc", "b_dec", "threshold"):
-        if name in own:
-            setattr(found, name, torch.nn.Parameter(own[name], requires_grad=False))
-    return found
+        if name in weights:
+            setattr(sae, name, torch.nn.Parameter(weights[name], requires_grad=False))
+    return sae
 
 
-def capture(folder: Path, given: Mapping[str, Any]) -> Prepared:
-    """Run the model with all SAEs, and keep their features."""
+def capture(folder: Path, options: Mapping[str, Any]) -> Prepared:
+    """Run the model with all SAEs and keep their features; the answer is their sum per layer (layer)."""
     case = read(folder)
     model = hooked(case)
-    saes = [sae_of(point, one) for point, one in case.saes.items()]
+    saes = [sae_of(point, weights) for point, weights in case.saes.items()]
 
     @torch.no_grad()
     def call() -> list[dict[str, Tensor]]:
@@ -74,63 +74,65 @@ def capture(folder: Path, given: Mapping[str, Any]) -> Prepared:
             for batch in case.batches
         ]
 
-    def answer(found: list[dict[str, Tensor]]) -> np.ndarray:
+    def answer(caches: list[dict[str, Tensor]]) -> np.ndarray:
         sums = [
-            [float(cache[f"{point}.{FEATURES}"][batch.content].sum()) for point in case.points]
-            for batch, cache in zip(case.batches, found, strict=True)
+            [float(activations[f"{point}.{FEATURES}"][batch.content].sum()) for point in case.points]
+            for batch, activations in zip(case.batches, caches, strict=True)
         ]
         return np.sum(sums, axis=0)
 
     return call, answer
 
 
-def effects(folder: Path, given: Mapping[str, Any]) -> Prepared:
-    """Move one feature after another to its target, at the last token or at all."""
+def effects(folder: Path, options: Mapping[str, Any]) -> Prepared:
+    """Move one feature after another to its target, at the last token or at every token."""
 
-    def moved(features: Tensor, hook: object, place: Tensor, edit: tuple[int, float]) -> Tensor:
+    def move(features: Tensor, hook: object, mask: Tensor, edit: tuple[int, float]) -> Tensor:
         feature, target = edit
-        features[..., feature] = torch.where(place, target, features[..., feature])
+        features[..., feature] = torch.where(mask, target, features[..., feature])
         return features
 
-    return _with_sae(folder, given, moved, list(zip(given["features"], given["targets"], strict=True)))
+    return _with_sae(folder, options, move, list(zip(options["features"], options["targets"], strict=True)))
 
 
-def doses(folder: Path, given: Mapping[str, Any]) -> Prepared:
+def doses(folder: Path, options: Mapping[str, Any]) -> Prepared:
     """Multiply some features at every token, one dose after another."""
 
-    def moved(features: Tensor, hook: object, place: Tensor, edit: float) -> Tensor:
-        some = features[..., given["features"]]
-        features[..., given["features"]] = torch.where(place[..., None], some * (1 + edit), some)
+    def move(features: Tensor, hook: object, mask: Tensor, edit: float) -> Tensor:
+        steered = features[..., options["features"]]
+        features[..., options["features"]] = torch.where(mask[..., None], steered * (1 + edit), steered)
         return features
 
-    return _with_sae(folder, given, moved, given["doses"])
+    return _with_sae(folder, options, move, options["doses"])
 
 
-def _with_sae(folder: Path, given: Mapping[str, Any], moved: Callable[..., Tensor], edits: list[Any]) -> Prepared:
+def _with_sae(folder: Path, options: Mapping[str, Any], move: Callable[..., Tensor], edits: list[Any]) -> Prepared:
     """Run the model once for each edit of the features at a hook point."""
-    case, point = read(folder), given["point"]
+    case, point = read(folder), options["point"]
     model = hooked(case)
-    places = [_places(batch.content, given["where"]) for batch in case.batches]
+    masks = [_mask(batch.content, options["where"]) for batch in case.batches]
     sae = sae_of(point, case.saes[point])
 
     @torch.no_grad()
     def loop() -> list[list[Tensor]]:
         model.add_sae(sae, use_error_term=True)
-        found = []
+        logits = []
         for edit in edits:
-            parts = []
-            for batch, place in zip(case.batches, places, strict=True):
-                hooks = [(f"{point}.{FEATURES}", partial(moved, place=place, edit=edit))]
+            of_batches = []
+            for batch, mask in zip(case.batches, masks, strict=True):
+                hooks = [(f"{point}.{FEATURES}", partial(move, mask=mask, edit=edit))]
                 masked = {"attention_mask": batch.attention_mask}
-                parts.append(case.labels(model.run_with_hooks(batch.input_ids, fwd_hooks=hooks, **masked), batch.rows))
-            found.append(parts)
+                every = model.run_with_hooks(batch.input_ids, fwd_hooks=hooks, **masked)
+                of_batches.append(case.labels(every, batch.rows))
+            logits.append(of_batches)
         model.reset_saes()
-        return found
+        return logits
 
     return loop, case.by_text
 
 
-def _places(content: Tensor, where: str) -> Tensor:
+def _mask(content: Tensor, where: str) -> Tensor:
+    """Where an edit applies (batch, pos)."""
     last = torch.zeros_like(content)
     last[:, -1] = True
     return last if where == "answer" else content | last

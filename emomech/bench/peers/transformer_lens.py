@@ -1,6 +1,6 @@
-"""TransformerLens's model, and activation patching as its `patching.generic_activation_patch` does it.
+"""TransformerLens: activation patching, as its `patching.generic_activation_patch` does it.
 
-That function takes no attention mask, which texts of different lengths need; so its loop is written out here.
+That function takes no attention mask, which texts of different lengths need, so its loop is written out here.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
@@ -19,15 +18,15 @@ from emomech.bench.worker import Prepared, serve
 
 
 def bridge(case: Case) -> Any:
-    """Make TransformerLens's model of the case's weights; it reads its tokenizer again from where it was saved."""
-    place = str(case.folder / "tokenizer")
-    words(case.module.config.vocab_size).save_pretrained(place)
-    tokenizer = AutoTokenizer.from_pretrained(place)
+    """Make the TransformerLens model from the weights of the case; it needs a tokenizer that is read from a folder."""
+    saved = str(case.folder / "tokenizer")
+    words(case.module.config.vocab_size).save_pretrained(saved)
+    tokenizer = AutoTokenizer.from_pretrained(saved)
     return TransformerBridge.boot_transformers("gpt2", hf_model=case.module, tokenizer=tokenizer, device="cpu")
 
 
-def patching(folder: Path, given: Mapping[str, Any]) -> Prepared:
-    """Put the next text's activation in the place of each text's, at the answer, one hook point after another."""
+def patching(folder: Path, options: Mapping[str, Any]) -> Prepared:
+    """Replace the activation of each text at the answer by that of the next text, one hook point after another."""
     case = read(folder)
     points, model = case.points, bridge(case)
 
@@ -44,21 +43,18 @@ def patching(folder: Path, given: Mapping[str, Any]) -> Prepared:
             )
             for point in points:
                 values[point][batch.rows] = cache[point][:, -1]
-        found = []
+        logits = []
         for point in points:
-            other, parts = values[point].roll(-1, 0), []
+            donors, of_batches = values[point].roll(-1, 0), []
             for batch in case.batches:
-                hooks = [(point, partial(put, value=other[batch.rows]))]
+                hooks = [(point, partial(put, value=donors[batch.rows]))]
                 masked = {"attention_mask": batch.attention_mask}
-                logits = model.run_with_hooks(batch.input_ids, fwd_hooks=hooks, **masked)
-                parts.append(case.labels(logits, batch.rows))
-            found.append(parts)
-        return found
+                every = model.run_with_hooks(batch.input_ids, fwd_hooks=hooks, **masked)
+                of_batches.append(case.labels(every, batch.rows))
+            logits.append(of_batches)
+        return logits
 
-    def answer(found: list[list[Tensor]]) -> np.ndarray:
-        return case.by_text(found)
-
-    return loop, answer
+    return loop, case.by_text
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What can be wrong with built pages: a file from another host, a link that leads nowhere, a page that is heavy.
+"""Find files from other hosts, broken links and heavy pages in built HTML.
 
-What only shows when a page is drawn, such as a complaint of a script, takes a browser, and stands in the tests.
+Problems that only show in a browser, such as an error in a script, are left to the tests.
 """
 
 import re
@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 MAX_BYTES = 1_500_000
-"""What a page may weigh, with all that it loads and does not share with other pages."""
+"""Most bytes of a page with the files that it loads, without the shared ones."""
 SHARED = "_static"
-"""Folder of what pages share."""
+"""Folder of the files that all pages share."""
 _SOURCES = {
     **dict.fromkeys(("script", "img", "iframe", "source", "video", "audio", "track", "embed", "input"), "src"),
     "object": "data",
@@ -23,7 +23,7 @@ _CSS_ADDRESS = re.compile(r"url\(\s*['\"]?([^'\")\s]+)|@import\s+['\"]([^'\"]+)"
 
 
 class _Page(HTMLParser):
-    """The names that a page defines, the pages it links to, the files it loads, and its own style sheets."""
+    """The anchors that a page defines, the pages it links to, the files it loads, and its inline styles."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -51,18 +51,18 @@ class _Page(HTMLParser):
 
 
 def html_problems(html: Path) -> list[str]:
-    """Say what is wrong with built pages, and with the style sheets that they share."""
+    """List the problems of built pages and of their style sheets."""
     files = [file for file in sorted(html.rglob("*.html")) if SHARED not in file.relative_to(html).parts]
     pages = {file: _Page(file.read_text(encoding="utf-8")) for file in files}
     sheets = {file: file.read_text(encoding="utf-8") for file in sorted(html.rglob("*.css"))}
-    found = [(file, why) for file in pages for why in _page_problems(file, pages)]
-    found += [(file, why) for file in pages for why in _weight_problems(file, pages[file])]
-    found += [(file, why) for file, sheet in sheets.items() for why in _foreign(_addresses(sheet))]
-    return [f"{file.relative_to(html)}: {why}" for file, why in found]
+    problems = [(file, problem) for file in pages for problem in _page_problems(file, pages)]
+    problems += [(file, problem) for file in pages for problem in _weight_problems(file, pages[file])]
+    problems += [(file, problem) for file, sheet in sheets.items() for problem in _foreign(_addresses(sheet))]
+    return [f"{file.relative_to(html)}: {problem}" for file, problem in problems]
 
 
 def _addresses(sheet: str) -> list[str]:
-    """Find what a style sheet loads."""
+    """Find the addresses that a style sheet loads."""
     return [first or second for first, second in _CSS_ADDRESS.findall(_CSS_COMMENT.sub("", sheet))]
 
 
@@ -81,9 +81,9 @@ def _page_problems(file: Path, pages: Mapping[Path, _Page]) -> Iterator[str]:
             continue
         target = _target(file, address)
         if not target.exists():
-            yield f"leads to {address}, which does not exist"
+            yield f"links to {address}, which does not exist"
         elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids:
-            yield f"leads to {address}, a page without such a place"
+            yield f"links to {address}, but that page has no such anchor"
 
 
 def _target(file: Path, address: str) -> Path:
@@ -93,7 +93,7 @@ def _target(file: Path, address: str) -> Path:
 
 def _weight_problems(file: Path, page: _Page) -> Iterator[str]:
     local = {_target(file, address) for address in page.loads if not urlsplit(address).scheme}
-    own = {file, *(one for one in local if one.is_file() and SHARED not in one.parts)}
-    weight = sum(one.stat().st_size for one in own)
-    if weight > MAX_BYTES:
-        yield f"weighs {weight / 1e6:.1f} MB beside what pages share; at most {MAX_BYTES / 1e6:.1f} MB is quick to open"
+    loaded = {file, *(target for target in local if target.is_file() and SHARED not in target.parts)}
+    n_bytes = sum(part.stat().st_size for part in loaded)
+    if n_bytes > MAX_BYTES:
+        yield f"has {n_bytes / 1e6:.1f} MB without shared files, expected at most {MAX_BYTES / 1e6:.1f} MB"

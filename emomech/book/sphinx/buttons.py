@@ -1,6 +1,6 @@
-"""What a page offers to take away or to open: its executed notebook, and its own notebook on Binder.
+"""Sphinx extension: offer each page's executed notebook for download, and its notebook on Binder.
 
-The only address is `emomech_repository` in `_config.yml`; as long as it is empty, no button leads nowhere.
+The address of the repository is `emomech_repository` in `_config.yml`; while it is empty, no page has a Binder button.
 """
 
 from html import escape
@@ -15,24 +15,29 @@ if TYPE_CHECKING:
 BINDER = "https://mybinder.org"
 NOTEBOOK = ".ipynb"
 _AFTER_THEME = 510
-"""The theme's own buttons are set at 501."""
+"""Priority of the handler; the theme sets its buttons at 501."""
 
 
 def binder_url(repository: str, branch: str, notebook: str) -> str:
-    """Give the address at which Binder opens a notebook of a repository, as a notebook that can be executed.
+    """Give the address at which Binder opens a notebook of a repository.
 
-    GitHub and GitLab have addresses of their own, any other host is named in full
+    Binder has short addresses for GitHub and GitLab; any other repository is named by its full address
     (https://mybinder.readthedocs.io/en/latest/reference/provider.html).
+
+    Example:
+        >>> from emomech.book.sphinx.buttons import binder_url
+        >>> binder_url("https://github.com/some/where", "main", "flow")
+        'https://mybinder.org/v2/gh/some/where/main?urlpath=lab/tree/notebooks/flow.ipynb'
     """
     parts = urlsplit(repository.removesuffix("/").removesuffix(".git"))
     path = parts.path.strip("/")
-    kinds = {"github.com": f"gh/{path}", "gitlab.com": f"gl/{quote(path, safe='')}"}
-    place = kinds.get(parts.netloc, f"git/{quote(repository, safe='')}")
-    return f"{BINDER}/v2/{place}/{quote(branch, safe='')}?urlpath=lab/tree/notebooks/{notebook}{NOTEBOOK}"
+    short = {"github.com": f"gh/{path}", "gitlab.com": f"gl/{quote(path, safe='')}"}
+    provider = short.get(parts.netloc, f"git/{quote(repository, safe='')}")
+    return f"{BINDER}/v2/{provider}/{quote(branch, safe='')}?urlpath=lab/tree/notebooks/{notebook}{NOTEBOOK}"
 
 
 def _offer(app: "Sphinx", pagename: str, templatename: str, context: dict[str, Any], doctree: object) -> None:
-    """Add to a page made of a notebook a line with the executed notebook, and a button where there is a repository."""
+    """Add a link to the executed notebook to each page of a notebook, and a Binder button if there is a repository."""
     if not doctree or context.get("page_source_suffix") != NOTEBOOK:
         return
     name = PurePosixPath(pagename).name
@@ -54,7 +59,7 @@ def _offer(app: "Sphinx", pagename: str, templatename: str, context: dict[str, A
 
 
 def setup(app: "Sphinx") -> dict[str, object]:
-    """Register what is offered with Sphinx."""
+    """Register the extension with Sphinx."""
     app.add_config_value("emomech_repository", "", "html", [str])
     app.add_config_value("emomech_branch", "main", "html", [str])
     app.connect("html-page-context", _offer, priority=_AFTER_THEME)

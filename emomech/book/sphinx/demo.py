@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 
 def setup(app: "Sphinx") -> dict[str, object]:
-    """Let Sphinx write the scripts for a book that has the page."""
+    """Register the extension with Sphinx."""
     app.connect("builder-inited", _add)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _add(app: "Sphinx") -> None:
+    """Write the scripts and let Sphinx copy them, if the book has the page."""
     if (Path(app.srcdir) / PAGE).with_suffix(".md").exists():
         folder = Path(app.doctreedir) / "emomech_demo"
         export(folder)

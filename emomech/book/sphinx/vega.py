@@ -1,4 +1,4 @@
-"""Sphinx extension: draw Vega-Lite figures from files of the book alone, with a static picture without scripts."""
+"""Sphinx extension: draw Vega-Lite figures with a library that is part of the book, so that no page needs a network."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,13 +16,13 @@ BUNDLE = "vega-bundle.js"
 
 
 class VegaLiteRenderer:
-    """The plugin by which MyST-NB renders the charts of executed notebooks."""
+    """MyST-NB plugin that renders the charts of executed notebooks."""
 
     mime_priority_overrides: ClassVar[Sequence[tuple[str, str, int | None]]] = [("html", MIME, 1), ("dirhtml", MIME, 1)]
 
     @staticmethod
     def handle_mime(renderer: "NbElementRenderer", data: "MimeData", inline: bool) -> "None | list[nodes.Element]":
-        """Render a Vega-Lite output as one raw node; None for any other output."""
+        """Render a Vega-Lite output as one raw node; None for any other output, which MyST-NB renders itself."""
         if data.mime_type != MIME or inline:
             return None
         from docutils import nodes
@@ -32,9 +32,9 @@ class VegaLiteRenderer:
 
 
 def bundle() -> str:
-    """Give Vega, Vega-Lite and Vega-Embed as one script that sets `window.vegaEmbed` and no other name of its own.
+    """Give Vega, Vega-Lite and Vega-Embed as one script that sets `window.vegaEmbed` and no other global name.
 
-    The names that vl-convert's bundle declares at the top level collide with Sphinx's scripts, hence the function.
+    vl-convert's bundle declares top-level names that collide with Sphinx's scripts, so a function wraps it.
     """
     import vl_convert
 
@@ -50,7 +50,7 @@ def _add_bundle(app: "Sphinx") -> None:
 
 
 def _add_scripts(app: "Sphinx", page: str, template: str, context: Mapping[str, Any], doctree: object) -> None:
-    """Load the drawing library on pages that have a chart, of their own or of another page, and on no other."""
+    """Load the drawing library on the pages that show a chart, also one quoted from another page."""
     if 'class="emo-vega"' in context.get("body", ""):
         for script in (BUNDLE, "vega-init.js"):
             app.add_js_file(script, loading_method="defer")

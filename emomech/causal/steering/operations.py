@@ -1,32 +1,34 @@
-"""Features chosen for the emotions that they support, and moved by a dose without a look at any text's label.
+"""Features selected for the labels that they support, and moved by a dose that does not depend on a text's label.
 
-Few labelled texts choose: a feature supports an emotion when taking it to its mean lowers the log-odds of that label in
-the texts that have it, by the gradient screen. What is chosen is the same for every text that is steered, as the move
-is, for to push each text towards its own label would be to tell the model the answer. Doses are in units of the
-feature's own peak, so that one dose means the same at every depth (Templeton et al., 2024; O'Brien et al., 2024).
+A few labelled texts select them: a feature supports a label if moving it to its mean lowers the log-odds of that label
+on the texts that have it, by the gradient screen of `attribution`. The same features are moved in the same way in every
+text that is steered, because pushing each text towards its own label would give the model the answer. Doses are in
+units of each feature's peak, so that one dose means the same at every depth (Templeton et al., 2024; O'Brien et al.,
+2024).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import torch
 
 from emomech.causal.attribution import attribute
+from emomech.causal.dictionary import Dictionary
 from emomech.causal.effects import logits_of_each
-from emomech.causal.feature_stats import Reference, matched
+from emomech.causal.feature_selection import LabelSupport
+from emomech.causal.feature_stats import matched
 from emomech.causal.questions import Edits, Questions
-from emomech.causal.steering.recognition import accuracy, ranks
-from emomech.core.hook_points import FeatureId, HookPoint, by_point
-from emomech.saes.edits import MoveFeatures
-from emomech.saes.sae import Sae
+from emomech.causal.sample import Sample
+from emomech.causal.steering.recognition import accuracy, rank_within_label
+from emomech.core.hook_points import FeatureId, by_point
 from emomech.stats.classification import Confusion
 from emomech.stats.estimates import Floats, Ints
 
 Operation = Literal["scale", "add to the weak", "clamp where it fires", "clamp everywhere", "one factor per emotion"]
-"""Multiply what fires; add to the features of the weak emotions, whether they fire or not; set what fires, or all, to a
-share of the peak; multiply what fires, each emotion's features by a factor of their own."""
+"""Multiply features where they fire; add to the features of the weak labels at every token; set features to a share of
+their peaks where they fire, or at every token; multiply the features of each label by a factor for that label."""
 OPERATIONS: tuple[Operation, ...] = (
     "scale",
     "add to the weak",
@@ -35,104 +37,97 @@ OPERATIONS: tuple[Operation, ...] = (
     "one factor per emotion",
 )
 DOSES = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
-"""In peaks: at its peak a feature is moved by so many, or set to so many; 0 leaves the model as it is."""
-Support = Mapping[HookPoint, Floats]
-"""How much each feature supports each label, in nats, by hook point (label, d_sae)."""
+"""In peaks: how far a feature at its peak is moved, or what it is set to; 0 leaves the model as it is."""
 
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """What can be moved: features of some SAEs, sorted by the label that they support."""
+    """Features of a dictionary that can be moved, by the label that they support."""
 
-    saes: Mapping[HookPoint, Sae] = field(repr=False)
-    usual: Mapping[HookPoint, Reference] = field(repr=False)
-    of: tuple[tuple[FeatureId, ...], ...]
-    """Features of each label (label); one that supports several stands with each."""
+    dictionary: Dictionary
+    by_label: tuple[tuple[FeatureId, ...], ...]
+    """Features of each label (label); one that supports several labels is listed under each."""
 
     @property
     def all(self) -> list[FeatureId]:
         """Every feature once, in order of depth."""
-        return sorted({one for features in self.of for one in features}, key=lambda f: (f.point.resid_index(), f.index))
+        features = {feature for of_label in self.by_label for feature in of_label}
+        return sorted(features, key=lambda feature: (feature.point.resid_index(), feature.index))
 
     def doses(self, doses: Sequence[float]) -> dict[FeatureId, float]:
         """Dose of each feature that is moved: the mean over the labels that it supports."""
         given: dict[FeatureId, list[float]] = {}
-        for features, dose in zip(self.of, doses, strict=True):
-            for one in features:
-                given.setdefault(one, []).append(dose)
-        return {one: mean for one in self.all if (mean := float(np.mean(given[one])))}
+        for features, dose in zip(self.by_label, doses, strict=True):
+            for feature in features:
+                given.setdefault(feature, []).append(dose)
+        return {feature: mean for feature in self.all if (mean := float(np.mean(given[feature])))}
 
     def edits(self, move: "Move") -> Edits:
-        """Edit the hook points at which features are moved."""
-        dose = self.doses(move.doses)
-        return {
-            point: self._edit(point, index, torch.tensor([dose[FeatureId(point, i)] for i in index]), move.operation)
-            for point, index in by_point(dose).items()
-        }
-
-    def _edit(self, point: HookPoint, index: list[int], dose: torch.Tensor, operation: Operation) -> MoveFeatures:
-        sae, amount = self.saes[point], dose * self.usual[point].peak[index]
-        if operation in ("scale", "one factor per emotion"):
-            return MoveFeatures(sae, index, factor=1 + dose)
-        if operation == "add to the weak":
-            return MoveFeatures(sae, index, factor=1.0, offset=amount)
-        return MoveFeatures(sae, index, offset=amount, firing=operation == "clamp where it fires")
+        """Edits at the hook points where features are moved; empty for a dose of 0."""
+        doses = self.doses(move.doses)
+        features, peaks = list(doses), torch.tensor(list(doses.values()))
+        if move.operation in ("scale", "one factor per emotion"):
+            return self.dictionary.scale(features, 1 + peaks)
+        if move.operation == "add to the weak":
+            return self.dictionary.add(features, peaks)
+        return self.dictionary.clamp(features, peaks, firing=move.operation == "clamp where it fires")
 
     def displacement(self, move: "Move") -> float:
-        """How far a move takes the activations, as a share of their usual norm: mean over tokens and hook points."""
-        far = [
-            float((edit(self.usual[point].drawn) - self.usual[point].drawn).norm(dim=-1).mean())
-            / self.usual[point].norm
-            for point, edit in self.edits(move).items()
-        ]
-        return float(np.mean(far)) if far else 0.0
+        """Distance that a move shifts activations, as a share of their norm: mean over tokens and hook points."""
+        shares = []
+        for point, edit in self.edits(move).items():
+            stats = self.dictionary.stats[point]
+            shares.append(float((edit(stats.drawn) - stats.drawn).norm(dim=-1).mean()) / stats.norm)
+        return float(np.mean(shares)) if shares else 0.0
 
 
 @dataclass(frozen=True)
 class Move:
-    """What is done: an operation, with a dose for the features of each label."""
+    """An operation, with a dose for the features of each label."""
 
     operation: Operation
     doses: tuple[float, ...]
 
     @property
     def dose(self) -> float:
-        """The largest."""
+        """The largest dose."""
         return max(self.doses)
 
     def at(self, dose: float) -> "Move":
-        """The same move, larger or smaller: its largest dose is the given one, in the proportions that it has.
+        """Scale all doses by one factor, so that the largest is `dose`.
 
-        A move by nothing has none; it becomes one of all alike.
+        A move whose doses are all 0 has no proportions; all its doses become `dose`.
         """
-        shares = [own / self.dose for own in self.doses] if self.dose else [1.0] * len(self.doses)
+        shares = [label_dose / self.dose for label_dose in self.doses] if self.dose else [1.0] * len(self.doses)
         return replace(self, doses=tuple(dose * share for share in shares))
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A move that was tried where doses are chosen."""
+    """A move that was tried on the texts that choose doses."""
 
     move: Move
     accuracy: float
-    """Balanced accuracy there."""
+    """Balanced accuracy on these texts."""
 
 
-def support(questions: Questions, units: Units, sizes: Sequence[int], seed: int) -> dict[int, Support]:
-    """Estimate each feature's support of each label from so many labelled texts of each, for every one of `sizes`.
+def label_support(
+    questions: Questions, dictionary: Dictionary, sizes: Sequence[int], seed: int
+) -> dict[int, LabelSupport]:
+    """Estimate each feature's support of each label from `size` labelled texts of each label, for every size.
 
     The texts of a smaller size are among those of a larger one; the seed decides which.
     """
     labels, gold = len(questions.labels), questions.gold
-    rank = ranks(gold, seed)
+    rank = rank_within_label(gold, seed)
     part = np.searchsorted(sizes, rank, side="right")
     used = np.flatnonzero(part < len(sizes))
     group = part[used] * labels + gold[used]
-    targets = {point: (usual.features, usual.error) for point, usual in units.usual.items()}
-    found = attribute(questions.take(used), units.saes, targets, groups=group)
+    effects = attribute(questions.take(used), dictionary.saes, dictionary.means, groups=group)
     count = np.bincount(group, minlength=len(sizes) * labels).reshape(len(sizes), labels, 1)
     return {
-        size: {p: _mean_of_parts(one.effect, count, i + 1) for p, one in found.items()} for i, size in enumerate(sizes)
+        size: {point: _mean_of_parts(at_point.effect, count, i + 1) for point, at_point in effects.items()}
+        for i, size in enumerate(sizes)
     }
 
 
@@ -142,9 +137,9 @@ def _mean_of_parts(effect: Floats, count: Ints, n_parts: int) -> Floats:
     return -(parts * count)[:n_parts].sum(0) / np.maximum(count[:n_parts].sum(0), 1)
 
 
-def strongest(units: Units, support: Support, n_features: int) -> Units:
-    """Choose for each label the features, of all hook points together, that support it most, and at all."""
-    of = []
+def strongest(dictionary: Dictionary, support: LabelSupport, n_features: int) -> Units:
+    """Select for each label the features of all hook points that support it most, if their support is positive."""
+    by_label = []
     for label in range(len(next(iter(support.values())))):
         ranked = sorted(
             (
@@ -152,59 +147,58 @@ def strongest(units: Units, support: Support, n_features: int) -> Units:
                 for point, values in support.items()
                 for i in np.argsort(-values[label])[:n_features]
             ),
-            key=lambda one: (*one[:2], one[2].index),
+            key=lambda candidate: (*candidate[:2], candidate[2].index),
         )
-        of.append(tuple(feature for less, _, feature in ranked[:n_features] if less < 0))
-    return replace(units, of=tuple(of))
+        by_label.append(tuple(feature for effect, _, feature in ranked[:n_features] if effect < 0))
+    return Units(dictionary, tuple(by_label))
 
 
 def matched_units(units: Units, seed: int) -> Units:
-    """Put in the place of each feature another of its hook point that fires about as often and as strongly."""
+    """Replace each feature by another of its hook point that fires about as often and as strongly."""
     twin: dict[FeatureId, FeatureId] = {}
     for point, index in by_point(units.all).items():
         chosen = [FeatureId(point, i) for i in index]
-        twin |= dict(zip(chosen, matched(chosen, units.usual, seed), strict=False))
-    return replace(units, of=tuple(tuple(twin[one] for one in features if one in twin) for features in units.of))
+        twin |= dict(zip(chosen, matched(chosen, units.dictionary.stats, seed), strict=False))
+    by_label = tuple(tuple(twin[feature] for feature in features if feature in twin) for features in units.by_label)
+    return replace(units, by_label=by_label)
 
 
 def weak(logits: Floats, gold: Ints) -> tuple[int, ...]:
-    """Find the labels that are recognised least: a third of them, at least one."""
+    """Find the third of the labels with the lowest recall, at least one, from logits (text, label)."""
     recall = Confusion.of(gold, logits.argmax(1), logits.shape[1]).recall()[0]
     return tuple(int(i) for i in np.argsort(recall, kind="stable")[: max(1, len(recall) // 3)])
 
 
-def tried(
-    units: Units, questions: Questions, move: Move, logits: Floats, doses: Sequence[float] = DOSES[1:]
-) -> list[Trial]:
-    """Try no dose, and a move at every dose; `logits` are those of the model as it is (text, label)."""
-    none = Trial(move.at(0), accuracy(logits, questions.gold))
+def tried(units: Units, tune: Sample, move: Move, doses: Sequence[float] = DOSES[1:]) -> list[Trial]:
+    """Try the unsteered model, and a move at every dose, on the texts that choose doses."""
+    none = Trial(move.at(0), accuracy(tune.logits, tune.gold))
     moves = [move.at(dose) for dose in doses]
-    found = logits_of_each(questions, [units.edits(one) for one in moves])
-    return [none, *(Trial(one, accuracy(after, questions.gold)) for one, after in zip(moves, found, strict=True))]
+    after = logits_of_each(tune.questions, [units.edits(moved) for moved in moves])
+    return [none, *(Trial(moved, accuracy(logits, tune.gold)) for moved, logits in zip(moves, after, strict=True))]
 
 
 def uniform(operation: Operation, logits: Floats, gold: Ints) -> Move:
-    """Move the features of every label alike, or those of the weak labels alone where they are added to."""
+    """Move the features of every label alike; "add to the weak" moves only those of the weak labels."""
     labels = range(logits.shape[1])
     moved = weak(logits, gold) if operation == "add to the weak" else labels
     return Move(operation, tuple(float(label in moved) for label in labels))
 
 
 def ascent(units: Units, questions: Questions, start: Trial) -> list[Trial]:
-    """Go through the labels once, from the best scale, and take each dose a step down or up where that helps."""
-    found = [replace(start, move=replace(start.move, operation="one factor per emotion"))]
+    """Coordinate ascent from the best scale: for each label once, try its dose one step lower and one step higher."""
+    trials = [replace(start, move=replace(start.move, operation="one factor per emotion"))]
     for label in range(len(start.move.doses)):
-        now = best(found)
+        now = best(trials)
         at = int(np.argmin(np.abs(np.array(DOSES) - now.move.doses[label])))
         for step in (at - 1, at + 1):
             if 0 <= step < len(DOSES):
                 doses = (*now.move.doses[:label], DOSES[step], *now.move.doses[label + 1 :])
-                found.append(_trial(units, questions, replace(now.move, doses=doses)))
-    return found
+                trials.append(_trial(units, questions, replace(now.move, doses=doses)))
+    return trials
 
 
 def best(trials: Sequence[Trial]) -> Trial:
-    """Take the most accurate; of several the one with the least dose, and of these the first."""
+    """Take the most accurate trial; among equals the one with the smallest dose, then the first."""
     return max(trials, key=lambda trial: (round(trial.accuracy, 9), -trial.move.dose))
 
 

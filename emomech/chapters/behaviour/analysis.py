@@ -1,9 +1,9 @@
-"""Does the model infer the emotion? Its choice among the labels, scored as a classifier beside simpler readers.
+"""Does the model infer the emotion? Its choice among the labels, scored as a classifier and compared with baselines.
 
-The model reads a text and the question that follows it, and its answer is the label whose words it finds most
-probable. Bag of words, of the whole text or of its last sentence, and majority say what needs no inference; the same
-network with random weights says what the prompt's form alone gives away. All scores are on the `report` split; what
-learns from labels learns on the other two.
+The model reads a text followed by a question; its answer is the label whose words it finds most probable. Four
+baselines say what can be reached without inference: logistic regression on word counts, of the whole text or of its
+last sentence; the most frequent label; and the same network with random weights, which shows what the form of the
+prompt gives away. The baselines learn on the `discover` and `tune` splits; all scores are on `report`.
 """
 
 import re
@@ -15,64 +15,76 @@ import numpy as np
 import pandas as pd
 
 from emomech.core.errors import UsageError
-from emomech.data.corpus import Corpus, Example, divisions
+from emomech.data.corpus import Corpus, Example, breakdowns
 from emomech.models.language_model import randomised
 from emomech.models.scoring import label_log_probs, label_probabilities
 from emomech.stats.classification import Confusion, calibration_error, reliability
-from emomech.stats.estimates import Estimate, Floats, Ints, bootstrap_weights, interval, posterior_interval
+from emomech.stats.estimates import (
+    Estimate,
+    Floats,
+    Ints,
+    bootstrap_weights,
+    interval,
+    posterior_interval,
+    wilson_interval,
+)
 from emomech.stats.tables import INTERVAL, Schema, frame
 from emomech.study.study import Study
 
 MODEL = "model"
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+")
 MIN_TEXTS = 20
-"""Fewer reported texts than this say nothing about a classifier."""
-_SCORED = {"predictor": "who predicts: the model, or what it has to beat"}
+"""Fewest texts on the `report` split; with fewer, the scores are too noisy to use."""
+_PREDICTOR = {"predictor": "the model, or a baseline"}
 ACCURACY = Schema(
-    keys=_SCORED | {"breakdown": "all texts, or one way to divide them", "group": "which part of them"},
+    keys=_PREDICTOR | {"breakdown": "property by which the texts are grouped", "group": "group of texts"},
     values={
-        "balanced_accuracy": "mean recall over the emotions that occur",
+        "balanced_accuracy": "mean recall over the emotions that occur in the group",
         **INTERVAL,
-        "macro_f1": "mean F1 over the emotions that occur or are predicted",
-        "chance": "balanced accuracy of guessing among the emotions that occur",
-        "n": "texts",
+        "macro_f1": "mean F1 over the emotions that occur or are predicted in the group",
+        "chance": "balanced accuracy of guessing among the emotions that occur in the group",
+        "n": "number of texts",
     },
 )
 ADVANTAGE = Schema(
-    keys={"baseline": "what the model is compared with"},
-    values={"difference": "the model's balanced accuracy less the baseline's, same texts", **INTERVAL, "n": "texts"},
+    keys={"baseline": "the baseline that the model is compared with"},
+    values={
+        "difference": "balanced accuracy of the model minus that of the baseline, on the same texts",
+        **INTERVAL,
+        "n": "number of texts",
+    },
 )
 EMOTIONS = Schema(
-    keys=_SCORED | {"emotion": "gold emotion"},
+    keys=_PREDICTOR | {"emotion": "labelled emotion"},
     values={
-        "recall": "share of its texts that are recognised",
+        "recall": "share of the emotion's texts that are recognised",
         **INTERVAL,
-        "precision": "share of its predictions that are right",
-        "n": "texts",
+        "precision": "share of the predictions of this emotion that are right",
+        "n": "number of texts",
     },
 )
 CONFUSION = Schema(
-    keys={"gold": "emotion of the text", "predicted": "emotion that the model chooses"},
-    values={"share": "share of the gold emotion's texts", "n": "texts"},
+    keys={"gold": "labelled emotion of the text", "predicted": "emotion that the model chooses"},
+    values={"share": "share of the labelled emotion's texts", "n": "number of texts"},
 )
 CALIBRATION = Schema(
-    keys={"bin": "tenth of the texts, by the model's confidence"},
+    keys={"bin": "tenth of the texts, ordered by the model's confidence"},
     values={
-        "confidence": "mean probability of the chosen label, among the labels",
-        "accuracy": "share of right choices",
+        "confidence": "mean probability of the chosen label, relative to all labels",
+        "accuracy": "share of right answers",
         **INTERVAL,
-        "n": "texts",
+        "n": "number of texts",
     },
 )
 MEASURES = Schema(
-    keys={"measure": "what is measured of the model"},
-    values={"value": "its value", **INTERVAL, "n": "texts or pairs"},
+    keys={"measure": "what is measured"},
+    values={"value": "value of the measure", **INTERVAL, "n": "number of texts or pairs"},
 )
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How well the model recognises emotions on the reported texts, and what it has to beat."""
+    """How well the model and the baselines recognise emotions on the `report` texts."""
 
     accuracy: Annotated[pd.DataFrame, ACCURACY]
     advantage: Annotated[pd.DataFrame, ADVANTAGE]
@@ -83,24 +95,27 @@ class Behaviour:
 
 
 @dataclass(frozen=True)
-class _Scored:
-    """The reported texts, their gold emotions, every predictor's choices, and the bootstrap's weights."""
+class _Predictions:
+    """The `report` texts, their labels, the labels that each predictor chose, and bootstrap weights."""
 
     examples: Sequence[Example]
     labels: tuple[str, ...]
     gold: Ints
+    """Number of the right label (text)."""
     predicted: dict[str, Ints]
+    """Predictor -> number of the chosen label (text)."""
     weights: Floats
+    """How often each text is drawn (resample, text)."""
     seed: int
 
-    def recall(self, predictor: str, rows: Ints) -> tuple[Confusion, Floats]:
-        """Confusion of some texts, and draws of each class's recall (draw, class)."""
-        found = Confusion.of(self.gold[rows], self.predicted[predictor][rows], len(self.labels))
-        independent = len({self.examples[i].cluster for i in rows}) / len(rows)
-        return found, found.recall_draws(len(self.weights), self.seed, independent)
+    def recall(self, predictor: str, texts: Ints) -> tuple[Confusion, Floats]:
+        """Confusion on some texts, and posterior draws of the recall of each label (draw, label)."""
+        confusion = Confusion.of(self.gold[texts], self.predicted[predictor][texts], len(self.labels))
+        independent = len({self.examples[i].cluster for i in texts}) / len(texts)
+        return confusion, confusion.recall_draws(len(self.weights), self.seed, independent)
 
     def confusion(self, predictor: str) -> tuple[Confusion, Confusion]:
-        """Confusion of the texts themselves and of all resamples."""
+        """Confusion on all texts, and in each resample."""
         cells = (self.gold, self.predicted[predictor], len(self.labels))
         return Confusion.of(*cells), Confusion.of(*cells, self.weights)
 
@@ -108,12 +123,12 @@ class _Scored:
 def behaviour(study: Study, *, n_resamples: int = 1000) -> Behaviour:
     """Score the model and its baselines, with intervals from `n_resamples` draws.
 
-    Scores have intervals of their posterior, differences on the same texts those of the bootstrap over clusters.
-    Raises UsageError where the corpus leaves fewer than 20 texts to report on.
+    Scores have posterior intervals; differences on the same texts have intervals from the bootstrap over clusters.
+    Raises UsageError if the corpus has fewer than 20 texts on the `report` split.
     """
     corpus, seed = study.corpus, study.spec.seed
-    side = np.array([corpus.split(example, seed) for example in corpus.examples])
-    reported, fitted = np.flatnonzero(side == "report"), np.flatnonzero(side != "report")
+    split = np.array([corpus.split(example, seed) for example in corpus.examples])
+    reported, fitted = np.flatnonzero(split == "report"), np.flatnonzero(split != "report")
     _require_enough(corpus, len(reported))
     examples = [corpus.examples[i] for i in reported]
     questions = [study.prompts[i] for i in reported]
@@ -129,117 +144,140 @@ def behaviour(study: Study, *, n_resamples: int = 1000) -> Behaviour:
         "random weights": label_log_probs(randomised(study.lm, seed), questions, study.answers).argmax(1),
     }
     weights = bootstrap_weights([example.cluster for example in examples], n_resamples, seed)
-    scored = _Scored(examples, corpus.labels, label[reported], predicted, weights, seed)
+    predictions = _Predictions(examples, corpus.labels, label[reported], predicted, weights, seed)
     confidence = label_probabilities(log_probs).max(1)
     return Behaviour(
-        accuracy=_accuracy(scored),
-        advantage=_advantage(scored),
-        emotions=_emotions(scored),
-        confusion=_confusion(scored),
-        calibration=_calibration(scored, confidence),
-        measures=_measures(scored, confidence),
+        accuracy=_accuracy(predictions),
+        advantage=_advantage(predictions),
+        emotions=_emotions(predictions),
+        confusion=_confusion(predictions),
+        calibration=_calibration(predictions, confidence),
+        measures=_measures(predictions, confidence),
     )
 
 
 def _require_enough(corpus: Corpus, n: int) -> None:
     if n < MIN_TEXTS:
         raise UsageError(
-            f"corpus {corpus.name!r}: {n} of its {len(corpus.examples)} texts are reported on, at least {MIN_TEXTS} "
-            "are needed. Take more texts."
+            f"corpus {corpus.name!r}: {n} of its {len(corpus.examples)} texts are on the report split, expected at "
+            f"least {MIN_TEXTS}. Take more texts."
         )
 
 
 def _bag_of_words(texts: Sequence[str], labels: Ints, questions: Sequence[str]) -> Ints:
-    """Predict from word counts alone, by logistic regression; one class among the fitted texts is all it then knows."""
+    """Predict the labels of `questions` by logistic regression on word counts, fitted on `texts` and `labels`.
+
+    If the fitted texts all have one label, that label is predicted everywhere.
+    """
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
     if len(np.unique(labels)) < 2:
         return np.full(len(questions), labels[0])
-    reader = make_pipeline(CountVectorizer(token_pattern=r"\w+"), LogisticRegression(max_iter=2000))
-    return reader.fit(texts, labels).predict(questions)
+    classifier = make_pipeline(CountVectorizer(token_pattern=r"\w+"), LogisticRegression(max_iter=2000))
+    return classifier.fit(texts, labels).predict(questions)
 
 
 def _last_sentence(example: Example) -> str:
-    """Give the last sentence of a text, and who is asked about."""
+    """Last sentence of a text, followed by the person whose emotion the question asks about."""
     return f"{_BETWEEN_SENTENCES.split(example.text.strip())[-1]} {example.person}"
 
 
-def _accuracy(scored: _Scored) -> pd.DataFrame:
+def _accuracy(predictions: _Predictions) -> pd.DataFrame:
     rows = []
-    everything = ("all", "all texts", list(range(len(scored.examples))))
-    for predictor in scored.predicted:
-        for breakdown, group, numbers in [everything, *divisions(scored.examples)]:
+    everything = ("all", "all texts", list(range(len(predictions.examples))))
+    for predictor in predictions.predicted:
+        for breakdown, group, numbers in [everything, *breakdowns(predictions.examples)]:
             texts = np.array(numbers)
-            here, recall = scored.recall(predictor, texts)
-            estimate = posterior_interval(here.balanced_accuracy()[0], np.nanmean(recall, 1), len(texts))
-            chance = 1 / len(np.unique(scored.gold[texts]))
-            scores = (estimate, here.macro_f1()[0], chance, len(texts))
-            rows.append((predictor, breakdown, group, *scores))
+            confusion, recall = predictions.recall(predictor, texts)
+            balanced = confusion.balanced_accuracy()[0]
+            rows.append(
+                {
+                    "predictor": predictor,
+                    "breakdown": breakdown,
+                    "group": group,
+                    "balanced_accuracy": posterior_interval(balanced, np.nanmean(recall, 1), len(texts)),
+                    "macro_f1": confusion.macro_f1()[0],
+                    "chance": 1 / len(np.unique(predictions.gold[texts])),
+                    "n": len(texts),
+                }
+            )
     return frame(ACCURACY, rows)
 
 
-def _advantage(scored: _Scored) -> pd.DataFrame:
-    model, resampled = (c.balanced_accuracy() for c in scored.confusion(MODEL))
+def _advantage(predictions: _Predictions) -> pd.DataFrame:
+    model, model_draws = (confusion.balanced_accuracy() for confusion in predictions.confusion(MODEL))
     rows = []
-    for baseline in list(scored.predicted)[1:]:
-        other, other_resampled = (c.balanced_accuracy() for c in scored.confusion(baseline))
-        gain = interval((model - other)[0], resampled - other_resampled, len(scored.gold))
-        rows.append((baseline, gain, gain.n))
+    for baseline in list(predictions.predicted)[1:]:
+        other, other_draws = (confusion.balanced_accuracy() for confusion in predictions.confusion(baseline))
+        gain = interval((model - other)[0], model_draws - other_draws, len(predictions.gold))
+        rows.append({"baseline": baseline, "difference": gain, "n": gain.n})
     return frame(ADVANTAGE, rows)
 
 
-def _emotions(scored: _Scored) -> pd.DataFrame:
+def _emotions(predictions: _Predictions) -> pd.DataFrame:
     rows = []
     for predictor in (MODEL, "bag of words"):
-        here, drawn = scored.recall(predictor, np.arange(len(scored.gold)))
-        for i, emotion in enumerate(scored.labels):
-            recall = posterior_interval(here.recall()[0, i], drawn[:, i], int((scored.gold == i).sum()))
-            values = (recall, here.precision()[0, i], recall.n)
-            rows.append((predictor, emotion, *values))
+        confusion, draws = predictions.recall(predictor, np.arange(len(predictions.gold)))
+        recall, precision = confusion.recall()[0], confusion.precision()[0]
+        for i, emotion in enumerate(predictions.labels):
+            n = int((predictions.gold == i).sum())
+            rows.append(
+                {
+                    "predictor": predictor,
+                    "emotion": emotion,
+                    "recall": posterior_interval(recall[i], draws[:, i], n),
+                    "precision": precision[i],
+                    "n": n,
+                }
+            )
     return frame(EMOTIONS, rows)
 
 
-def _confusion(scored: _Scored) -> pd.DataFrame:
-    counts = scored.confusion(MODEL)[0].counts[0]
+def _confusion(predictions: _Predictions) -> pd.DataFrame:
+    counts = predictions.confusion(MODEL)[0].counts[0]
     rows = [
-        (gold, predicted, counts[g, p] / counts[g].sum() if counts[g].sum() else np.nan, int(counts[g, p]))
-        for g, gold in enumerate(scored.labels)
-        for p, predicted in enumerate(scored.labels)
+        {
+            "gold": gold,
+            "predicted": predicted,
+            "share": counts[g, p] / counts[g].sum() if counts[g].sum() else np.nan,
+            "n": int(counts[g, p]),
+        }
+        for g, gold in enumerate(predictions.labels)
+        for p, predicted in enumerate(predictions.labels)
     ]
     return frame(CONFUSION, rows)
 
 
-def _calibration(scored: _Scored, confidence: Floats) -> pd.DataFrame:
-    from scipy.stats import binomtest
-
-    correct = scored.predicted[MODEL] == scored.gold
+def _calibration(predictions: _Predictions, confidence: Floats) -> pd.DataFrame:
+    correct = predictions.predicted[MODEL] == predictions.gold
     rows = []
-    for number, found in enumerate(reliability(confidence, correct)):
-        wilson = binomtest(round(found.accuracy * found.n), found.n).proportion_ci(method="wilson")
-        rows.append((number + 1, found.confidence, found.accuracy, wilson.low, wilson.high, found.n))
+    for number, tenth in enumerate(reliability(confidence, correct), 1):
+        wilson = wilson_interval(round(tenth.accuracy * tenth.n), tenth.n)
+        ends = {"low": wilson.low, "high": wilson.high}
+        rows.append({"bin": number, "confidence": tenth.confidence, "accuracy": tenth.accuracy, **ends, "n": tenth.n})
     return frame(CALIBRATION, rows)
 
 
-def _measures(scored: _Scored, confidence: Floats) -> pd.DataFrame:
-    correct = scored.predicted[MODEL] == scored.gold
+def _measures(predictions: _Predictions, confidence: Floats) -> pd.DataFrame:
+    correct = predictions.predicted[MODEL] == predictions.gold
     error = calibration_error(reliability(confidence, correct))
     estimates = {"expected calibration error": Estimate(error, np.nan, np.nan, len(correct))}  # resampling biases it up
-    pairs = [np.array(rows) for rows in _pairs(scored.examples)]
+    pairs = [np.array(texts) for texts in _minimal_pairs(predictions.examples)]
     if pairs:
-        both = np.array([correct[rows].all() for rows in pairs])
-        weight = np.stack([scored.weights[:, rows[0]] for rows in pairs], 1)
+        both = np.array([correct[texts].all() for texts in pairs])
+        weight = np.stack([predictions.weights[:, texts[0]] for texts in pairs], 1)
         shares = (weight @ both) / np.maximum(weight.sum(1), 1)
         estimates["both of a minimal pair right"] = interval(both.mean(), shares, len(pairs))
-    rows = [(name, e, e.n) for name, e in estimates.items()]
+    rows = [{"measure": name, "value": estimate, "n": estimate.n} for name, estimate in estimates.items()]
     return frame(MEASURES, rows)
 
 
-def _pairs(examples: Sequence[Example]) -> list[list[int]]:
-    """Find the texts of each minimal pair."""
+def _minimal_pairs(examples: Sequence[Example]) -> list[list[int]]:
+    """Numbers of the texts of each minimal pair."""
     members: dict[str, list[int]] = {}
     for i, example in enumerate(examples):
         if example.item_type == "minimal pair":
             members.setdefault(example.cluster, []).append(i)
-    return [rows for rows in members.values() if len(rows) > 1]
+    return [texts for texts in members.values() if len(texts) > 1]

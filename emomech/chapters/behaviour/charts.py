@@ -8,7 +8,7 @@ from emomech.figures.palette import PREDICTOR_COLOURS
 
 
 def accuracy(table: pd.DataFrame) -> Layered:
-    """Draw balanced accuracy per item type and style, of the model and its baselines, with chance."""
+    """Draw balanced accuracy per group of texts, of the model and its baselines, with chance."""
     order = list(dict.fromkeys(table.group))
     base = alt.Chart(table).encode(y=rows("group", order), yOffset=offset("predictor", PREDICTOR_COLOURS))
     chance = alt.Chart(table).mark_tick(thickness=2, height=24, opacity=0.6)
@@ -17,25 +17,25 @@ def accuracy(table: pd.DataFrame) -> Layered:
         base, "balanced_accuracy", "balanced accuracy", colour("predictor", PREDICTOR_COLOURS), chance
     ).properties(
         height=max(120, 46 * len(order)),
-        description="Balanced accuracy with 95 % intervals of the model and its baselines, over all texts and per "
-        "group; a grey tick marks chance.",
+        description="Balanced accuracy of the model and its baselines with 95 % intervals, on all texts and in each "
+        "group of texts; a grey tick marks chance.",
     )
 
 
 def emotions(table: pd.DataFrame) -> Layered:
-    """Draw the recall of each emotion, of the model and of bag of words."""
+    """Draw the recall of each emotion, of the model and of the bag-of-words baseline."""
     order = list(dict.fromkeys(table.emotion))
     base = alt.Chart(table).encode(y=rows("emotion", order), yOffset=offset("predictor", PREDICTOR_COLOURS))
     return intervals(
         base, "recall", "recall", colour("predictor", only(PREDICTOR_COLOURS, table.predictor))
     ).properties(
         height=34 * len(order),
-        description="Recall of each emotion with 95 % intervals, of the model and of a bag-of-words classifier.",
+        description="Recall of each emotion with 95 % intervals, for the model and for a bag-of-words classifier.",
     )
 
 
 def confusion(table: pd.DataFrame) -> Layered:
-    """Draw which emotion is taken for which: shares of each gold emotion."""
+    """Draw the confusion matrix: which label the model chooses for the texts of each emotion."""
     order = list(dict.fromkeys(table.gold))
     base = alt.Chart(table).encode(
         x=alt.X("predicted:N", sort=order, title="chosen", axis=alt.Axis(orient="top", labelAngle=-40, labelLimit=80)),
@@ -52,12 +52,12 @@ def confusion(table: pd.DataFrame) -> Layered:
     return alt.layer(cells, shares).properties(
         width="container",
         height=38 * len(order),
-        description="Confusion matrix: for the texts of each emotion, the share of each label that the model chooses.",
+        description="Confusion matrix: each row shows how often the model chooses each label for texts of one emotion.",
     )
 
 
 def calibration(table: pd.DataFrame) -> Layered:
-    """Draw accuracy against confidence in tenths of the texts; a calibrated model lies on the diagonal."""
+    """Draw accuracy against confidence in tenths of the texts; points of a calibrated model lie on the diagonal."""
     diagonal = alt.Chart(pd.DataFrame({"at": [0.0, 1.0]})).mark_line(strokeDash=[4, 4], color="#8c8c8c", strokeWidth=1)
     base = alt.Chart(table).encode(
         x=alt.X("confidence:Q", title="confidence", scale=alt.Scale(domain=[0, 1]), axis=SHARE),
@@ -69,5 +69,6 @@ def calibration(table: pd.DataFrame) -> Layered:
     return alt.layer(diagonal.encode(x="at:Q", y="at:Q"), bars, points).properties(
         width="container",
         height=280,
-        description="Reliability diagram: share of right choices against mean confidence in ten equal groups of texts.",
+        description="Reliability diagram: share of right answers against mean confidence, in ten groups with the same "
+        "number of texts.",
     )

@@ -1,11 +1,11 @@
-"""The features that support each emotion, one by one: what they fire on, what they write, whose answer they carry.
+"""The features that support each emotion, one by one: what they fire on, what they write, which answers need them.
 
-Features are chosen among all of all hook points on the `discover` split (see `support`): the first few of each emotion,
-and as many of those that write no label, since the first write the answer and say little of what it follows from. All
-that is told of them is measured on `report`: the log-odds that each emotion's texts lose when the feature alone is
-ablated to its mean at every token, beside what a matched feature costs; how well its highest activation on a text
-tells one emotion's texts from all others; the texts on which it is highest, token by token. What it writes is told by
-the direct path alone (`label_writing`).
+Features of all hook points are selected on the `discover` split (`causal.feature_selection`): the first few of each
+emotion, and the same number of those that write no label. The first features often write the answer itself, which says
+little about how the model reaches it. Everything else is measured on `report`: the log-odds that each
+emotion's texts lose when only the feature is ablated to its mean at every token, compared with a matched feature; how
+well its highest activation on a text separates one emotion's texts from all others; and the texts on which it is
+highest, token by token. What it writes is computed for the direct path only (`causal.logit_attribution`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,71 +15,70 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from emomech.causal.ablation import Asked
-from emomech.causal.cross_effects import fired, tokens
+from emomech.causal.cross_effects import feature_values, tokens
 from emomech.causal.dictionary import Dictionary
-from emomech.causal.feature_selection import Chosen, asked
-from emomech.causal.feature_stats import matched, references
+from emomech.causal.feature_selection import FeatureScreen, draw_questions
+from emomech.causal.feature_stats import matched
 from emomech.causal.logit_attribution import written_labels, written_words
 from emomech.causal.questions import Questions
-from emomech.causal.sample import Sample, estimate
+from emomech.causal.sample import Sample
 from emomech.core.hook_points import FeatureId
 from emomech.stats.auroc import aurocs, members
-from emomech.stats.estimates import Estimate, Floats, Ints
-from emomech.stats.tables import DEPTH, INTERVAL, Schema, filled, frame
+from emomech.stats.estimates import Floats, Ints, from_draws
+from emomech.stats.tables import DEPTH, INTERVAL, Row, Schema, filled, frame
 from emomech.stats.testing import false_discovery_rates
 from emomech.study.study import Study
 
 CAUSAL, MATCHED = "causal features", "matched features"
 N_WORDS = 6
-"""Words that are named of those that a feature promotes most, and lowers most."""
-_FEATURE = {"hook_point": "where the SAE stands", "feature": "its number"}
+"""Words that a card names: of those that a feature promotes most, and of those that it lowers most."""
+_FEATURE = {"hook_point": "hook point of the SAE", "feature": "number of the feature"}
 SETTING = Schema(
     keys={"model": "the model that is asked"},
     values={
-        "accuracy": "balanced accuracy on the texts that report",
+        "accuracy": "balanced accuracy on the report texts",
         **INTERVAL,
-        "n_features": "features of each emotion that are shown, and as many that write no label",
-        "n": "texts of each emotion that report",
-        "untested": "why nothing can be said; empty if something can",
+        "n_features": "features of each emotion that are shown; the same number that write no label is shown as well",
+        "n": "report texts of each emotion",
+        "untested": "why these texts cannot be analysed; empty if they can",
     },
 )
 CARDS = Schema(
     keys=_FEATURE,
     values={
         "depth": DEPTH,
-        "supports": "emotions among whose first features it is",
-        "fires": "share of the tokens at which it fires, on the texts that choose",
-        "peak": "highest activation there",
-        "tells": "emotion whose texts its highest activation tells best from all others",
-        "auroc": "how well, by AUROC",
+        "supports": "emotions that have it among their first features",
+        "fires": "share of the tokens at which it fires, on the discover texts",
+        "peak": "highest activation on these texts",
+        "tells": "emotion whose texts its highest activation separates best from all others",
+        "auroc": "AUROC of this separation",
         "writes": "label that it writes by the direct path; empty for none",
         "raises": "words that it promotes most, by the direct path",
         "lowers": "words that it lowers most",
-        "page": "where Neuronpedia shows it; empty where it does not",
+        "page": "its page on Neuronpedia; empty if there is none",
     },
 )
 EFFECTS = Schema(
     keys={
         **_FEATURE,
-        "emotion": "whose texts",
+        "emotion": "emotion of the texts",
         "condition": "a causal feature, or one that is matched to it in hook point, rate and strength",
     },
     values={
         "depth": DEPTH,
         "own": "whether the feature was chosen for this emotion, or matched to one that was",
-        "loss": "log-odds of the emotion that ablating the feature alone costs, in nats",
+        "loss": "log-odds of the emotion lost by ablating only this feature, in nats",
         **INTERVAL,
-        "q": "false discovery rate at which it would count, among all of this table",
+        "q": "smallest false discovery rate at which the effect is significant, among all rows of this table",
         "n": "texts",
     },
 )
 TEXTS = Schema(
     keys={**_FEATURE, "rank": "place of the text among those on which the feature is highest"},
     values={
-        "emotion": "of the text",
+        "emotion": "emotion of the text",
         "highest": "highest activation on it",
-        "prompt": "the text as it is asked about",
+        "prompt": "the text with its question",
         "heat": "start:end:activation of each token at which it fires, as a share of the highest on any text",
     },
 )
@@ -98,139 +97,144 @@ class CausalFeatures:
 def causal_features(
     study: Study, *, n_features: int = 2, n_texts: int = 40, n_shown: int = 4, n_resamples: int = 400
 ) -> CausalFeatures:
-    """Choose the first `n_features` of every emotion, and as many that write no label; tell of each what it does.
+    """Describe the first `n_features` of every emotion, and the same number of those that write no label.
 
-    It is told on at most `n_texts` texts of each emotion, of which `n_shown` are shown.
+    They are measured on at most `n_texts` texts of each emotion; `n_shown` texts of the highest activation are shown.
     """
     seed, labels = study.spec.seed, study.corpus.labels
-    questions = asked(study, {"discover": n_texts, "report": n_texts})
+    questions = draw_questions(study, {"discover": n_texts, "report": n_texts})
     if isinstance(questions, str):
         return _untested(study, n_features, questions)
     sample = Sample.of(questions["report"], n_resamples, seed)
     if not sample.accuracy.low > 1 / len(labels):
         return _untested(study, n_features, f"the model is at chance: its balanced accuracy is {sample.accuracy}")
     discover = questions["discover"]
-    dictionary = Dictionary(study.saes, references(discover, study.saes, seed=seed))
-    first = [_first(study, discover, ranked, n_features) for ranked in Chosen.of(dictionary, discover).by_label()]
-    features = list(dict.fromkeys(one for chosen in first for one in chosen))
-    firing = Fired.of(sample, dictionary, features)
+    dictionary = Dictionary.of(discover, study.saes, seed)
+    rankings = FeatureScreen.of(dictionary, discover).by_label()
+    first = [_first(study, discover, ranked, n_features) for ranked in rankings]
+    features = list(dict.fromkeys(feature for of_label in first for feature in of_label))
+    fired = Fired.of(sample, dictionary, features)
+    setting: Row = {"model": study.lm.name, "accuracy": sample.accuracy, "n_features": n_features, "n": sample.n}
     return CausalFeatures(
-        setting=frame(SETTING, [(study.lm.name, sample.accuracy, n_features, sample.n, "")]),
-        cards=frame(CARDS, _cards(study, dictionary, first, features, firing)),
-        effects=frame(EFFECTS, _effects(study, sample, dictionary, first, features)),
-        texts=frame(TEXTS, _texts(study, firing, features, n_shown)),
+        setting=frame(SETTING, [{**setting, "untested": ""}]),
+        cards=frame(CARDS, _cards(study, dictionary, first, fired)),
+        effects=frame(EFFECTS, _effects(study, sample, dictionary, first)),
+        texts=frame(TEXTS, _texts(study, fired, n_shown)),
     )
 
 
 def _first(study: Study, questions: Questions, ranked: Sequence[FeatureId], n: int) -> list[FeatureId]:
-    """Take the first of a ranking, and the first of those that write no label."""
+    """Take the first n of a ranking, and the first n of those that write no label."""
     writes = written_labels(questions, study.saes, ranked)
-    silent = [one for one, label in zip(ranked, writes, strict=True) if not label]
+    silent = [feature for feature, label in zip(ranked, writes, strict=True) if not label]
     return list(dict.fromkeys([*ranked[:n], *silent[:n]]))
 
 
 def _untested(study: Study, n_features: int, reason: str) -> CausalFeatures:
-    """Say why nothing can be said."""
-    nothing = Estimate(float("nan"), float("nan"), float("nan"), 0)
-    return filled(CausalFeatures, setting=frame(SETTING, [(study.lm.name, nothing, n_features, 0, reason)]))
+    """Make empty tables, with the reason in `setting`."""
+    setting: Row = {"model": study.lm.name, "n_features": n_features, "n": 0, "untested": reason}
+    return filled(CausalFeatures, setting=frame(SETTING, [setting]))
 
 
 @dataclass(frozen=True, eq=False)
 class Fired:
-    """How strongly some features fire at every token of some texts."""
+    """Activations of some features at every token of some texts."""
 
     sample: Sample = field(repr=False)
+    features: Sequence[FeatureId]
     text: Ints = field(repr=False)
-    """Which text each read is of (read)."""
+    """Text of each activation (read)."""
     token: Ints = field(repr=False)
-    """Which token of it (read)."""
+    """Token of each activation (read)."""
     value: Floats = field(repr=False)
-    """(read, feature)"""
+    """Activations (read, feature)."""
     highest: Floats = field(repr=False)
-    """The highest of each text (text, feature)."""
+    """Highest activation on each text (text, feature)."""
 
     @classmethod
     def of(cls, sample: Sample, dictionary: Dictionary, features: Sequence[FeatureId]) -> "Fired":
-        """Read every token but special ones."""
+        """Read every token except special ones."""
         text, token = tokens(sample.questions)
-        value = fired(sample.questions, dictionary, features)
-        highest = np.zeros((len(sample.questions), len(features)))
+        value = feature_values(sample.questions, dictionary, features)
+        highest = np.zeros((len(sample), len(features)))
         np.maximum.at(highest, text, value)
-        return cls(sample, text, token, value, highest)
+        return cls(sample, features, text, token, value, highest)
 
-    def heat(self, text: int, feature: int) -> str:
-        """Write where in a text a feature fires, as `TEXTS` has it."""
+    def heat(self, text: int, column: int) -> str:
+        """Write where in a text a feature fires, in the format of the column `heat` of `TEXTS`."""
         spans = self.sample.questions.texts[text].spans
-        scale = max(float(self.highest[:, feature].max()), 1e-9)
-        here = np.flatnonzero((self.text == text) & (self.value[:, feature] > 0))
-        tokens = ((spans[self.token[read]], self.value[read, feature] / scale) for read in here)
-        return " ".join(f"{start}:{end}:{value:.2f}" for (start, end), value in tokens)
+        scale = max(float(self.highest[:, column].max()), 1e-9)
+        reads = np.flatnonzero((self.text == text) & (self.value[:, column] > 0))
+        shares = ((spans[self.token[read]], self.value[read, column] / scale) for read in reads)
+        return " ".join(f"{start}:{end}:{share:.2f}" for (start, end), share in shares)
 
 
-def _cards(
-    study: Study,
-    dictionary: Dictionary,
-    first: Sequence[Sequence[FeatureId]],
-    features: Sequence[FeatureId],
-    fired: Fired,
-) -> Iterator[tuple[object, ...]]:
+def _cards(study: Study, dictionary: Dictionary, first: Sequence[Sequence[FeatureId]], fired: Fired) -> Iterator[Row]:
     questions = fired.sample.questions
-    found = aurocs(fired.highest, members(questions.gold, len(questions.labels)))
-    writes = written_labels(questions, study.saes, features)
-    words = written_words(study.lm, study.saes, features, N_WORDS)
-    for i, one in enumerate(features):
-        usual = dictionary.usual[one.point]
-        supports = [label for label, chosen in zip(questions.labels, first, strict=True) if one in chosen]
-        best = int(found[:, i].argmax())
-        raises, lowers = words[i]
-        yield (
-            *(str(one.point), one.index, one.point.depth(study.lm.n_layers), ", ".join(supports)),
-            *(float(usual.fires[one.index]), float(usual.peak[one.index])),
-            *(questions.labels[best], float(found[best, i]), writes[i], " ".join(raises), " ".join(lowers)),
-            study.saes[one.point].link(one.index),
-        )
+    auroc = aurocs(fired.highest, members(questions.gold, len(questions.labels)))
+    writes = written_labels(questions, study.saes, fired.features)
+    words = written_words(study.lm, study.saes, fired.features, N_WORDS)
+    for i, feature in enumerate(fired.features):
+        stats, (raises, lowers) = dictionary.stats[feature.point], words[i]
+        supports = [label for label, of_label in zip(questions.labels, first, strict=True) if feature in of_label]
+        best = int(auroc[:, i].argmax())
+        yield {
+            **_place(study, feature),
+            "supports": ", ".join(supports),
+            "fires": float(stats.fires[feature.index]),
+            "peak": float(stats.peak[feature.index]),
+            "tells": questions.labels[best],
+            "auroc": float(auroc[best, i]),
+            "writes": writes[i],
+            "raises": " ".join(raises),
+            "lowers": " ".join(lowers),
+            "page": study.saes[feature.point].link(feature.index),
+        }
 
 
 def _effects(
-    study: Study,
-    sample: Sample,
-    dictionary: Dictionary,
-    first: Sequence[Sequence[FeatureId]],
-    features: Sequence[FeatureId],
-) -> Iterator[tuple[object, ...]]:
+    study: Study, sample: Sample, dictionary: Dictionary, first: Sequence[Sequence[FeatureId]]
+) -> Iterator[Row]:
     """Ablate each causal feature on all texts, and each matched one on those of its emotion."""
-    measured: list[tuple[tuple[object, ...], Floats]] = []
-    losses = Asked(sample.questions, sample.logits).losses(dictionary.ablated([one]) for one in features)
-    for one, loss in zip(features, losses, strict=True):
-        for label, name in enumerate(sample.labels):
+    features = list(dict.fromkeys(feature for of_label in first for feature in of_label))
+    measured: list[tuple[Row, Floats]] = []
+    losses = sample.losses(dictionary.ablate([feature]) for feature in features)
+    for feature, loss in zip(features, losses, strict=True):
+        for label, emotion in enumerate(sample.labels):
             rows = sample.rows(label)
-            key = (*_place(study, one), name, CAUSAL, one in first[label])
-            measured.append((key, sample.mean(loss[rows], rows)))
-    for label, name in enumerate(sample.labels):
+            keys = {**_place(study, feature), "emotion": emotion, "condition": CAUSAL, "own": feature in first[label]}
+            measured.append((keys, sample.mean_draws(loss[rows], rows)))
+    for label, emotion in enumerate(sample.labels):
         rows = sample.rows(label)
-        others = [o for o in matched(first[label], dictionary.usual, study.spec.seed) if o not in features]
-        if others:
-            asked_of = Asked(sample.questions.take(rows), sample.logits[rows])
-            losses = asked_of.losses(dictionary.ablated([other]) for other in others)
-            for other, loss in zip(others, losses, strict=True):
-                measured.append(((*_place(study, other), name, MATCHED, True), sample.mean(loss, rows)))
+        matches = [f for f in matched(first[label], dictionary.stats, study.spec.seed) if f not in features]
+        losses = sample.take(rows).losses(dictionary.ablate([match]) for match in matches)
+        for match, loss in zip(matches, losses, strict=True):
+            keys = {**_place(study, match), "emotion": emotion, "condition": MATCHED, "own": True}
+            measured.append((keys, sample.mean_draws(loss, rows)))
     rates = false_discovery_rates([draws for _, draws in measured])
-    for (key, draws), q in zip(measured, rates, strict=True):
-        point, index, depth, name, condition, own = key
-        yield point, index, name, condition, depth, own, estimate(draws, sample.n), q, sample.n
+    for (keys, draws), q in zip(measured, rates, strict=True):
+        yield {**keys, "loss": from_draws(draws, sample.n, "posterior"), "q": q, "n": sample.n}
 
 
-def _place(study: Study, one: FeatureId) -> tuple[str, int, float]:
-    return str(one.point), one.index, one.point.depth(study.lm.n_layers)
+def _place(study: Study, feature: FeatureId) -> Row:
+    depth = feature.point.depth(study.lm.n_layers)
+    return {"hook_point": str(feature.point), "feature": feature.index, "depth": depth}
 
 
-def _texts(study: Study, fired: Fired, features: Sequence[FeatureId], n_shown: int) -> Iterator[tuple[object, ...]]:
+def _texts(study: Study, fired: Fired, n_shown: int) -> Iterator[Row]:
     questions = fired.sample.questions
     prompts = {(e.text, e.person): prompt for e, prompt in zip(study.corpus.examples, study.prompts, strict=True)}
-    for i, one in enumerate(features):
+    for i, feature in enumerate(fired.features):
         highest = fired.highest[:, i]
         strongest = np.argsort(-highest, kind="stable")[:n_shown]
         for rank, text in enumerate(strongest[highest[strongest] > 0].tolist(), 1):
             example = questions.examples[text]
-            prompt = prompts[example.text, example.person]
-            yield str(one.point), one.index, rank, example.label, float(highest[text]), prompt, fired.heat(text, i)
+            yield {
+                "hook_point": str(feature.point),
+                "feature": feature.index,
+                "rank": rank,
+                "emotion": example.label,
+                "highest": float(highest[text]),
+                "prompt": prompts[example.text, example.person],
+                "heat": fired.heat(text, i),
+            }

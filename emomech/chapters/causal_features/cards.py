@@ -1,6 +1,6 @@
-"""Cards of single features, in HTML: what each fires on, what it costs every emotion, what it writes, and its texts.
+"""Cards of single features, in HTML: what each fires on, what its ablation costs every emotion, and what it writes.
 
-A card has an address on its page, so that a mark in a figure, or another page, can lead to it.
+A card has an address on its page, so that a mark in a figure, or another page, can link to it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.display import HTML
 
-from emomech.causal.feature_selection import FALSE_DISCOVERIES
 from emomech.chapters.causal_features.analysis import CAUSAL, CausalFeatures
 from emomech.chapters.causal_features.charts import anchor, layer_anchor
 from emomech.figures.palette import emotion_colours
 from emomech.stats.estimates import Estimate, number_text
+from emomech.stats.testing import FALSE_DISCOVERIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,24 +25,24 @@ _NOTHING = '<p class="emo">There is no feature to show.</p>'
 
 
 def index(result: CausalFeatures) -> HTML:
-    """List the features by hook point, each with the emotions that it supports, as links to their cards.
+    """List the features by hook point as links to their cards, each with the emotions that it supports.
 
-    A hook point has an address and tells its depth, so that a layer in a figure of another page can lead to it.
+    A hook point has an address and its depth as data, so that a layer in a figure of another page can link to it.
     """
     if result.cards.empty:
         return HTML(_NOTHING)
     colours = emotion_colours(result.effects.emotion)
     rows = sorted(result.cards.to_dict("records"), key=lambda row: (row["depth"], row["hook_point"], row["feature"]))
     items = "".join(
-        _layer(point, list(found), colours) for point, found in groupby(rows, key=lambda row: row["hook_point"])
+        _layer(point, list(features), colours) for point, features in groupby(rows, key=lambda row: row["hook_point"])
     )
     return HTML(f'<nav class="emo emo-card-index" aria-label="Features by hook point"><ul>{items}</ul></nav>')
 
 
-def _layer(point: str, found: Sequence[Row], colours: Mapping[str, str]) -> str:
-    links = " ".join(_link(row, colours) for row in found)
+def _layer(point: str, features: Sequence[Row], colours: Mapping[str, str]) -> str:
+    links = " ".join(_link(row, colours) for row in features)
     return (
-        f'<li id="{layer_anchor(point)}" data-depth="{found[0]["depth"]!r}" data-features="{len(found)}">'
+        f'<li id="{layer_anchor(point)}" data-depth="{features[0]["depth"]!r}" data-features="{len(features)}">'
         f'<span class="emo-card-layer">{escape(point)}</span> <span class="emo-card-links">{links}</span></li>'
     )
 
@@ -62,8 +62,8 @@ def cards(result: CausalFeatures) -> HTML:
     colours = emotion_colours(result.effects.emotion)
     rows = result.cards.assign(emotion=result.cards.supports.str.split(", ").str[0])
     parts = []
-    for emotion, found in rows.groupby("emotion", sort=False):
-        shown = "".join(_card(row, result) for row in found.to_dict("records"))
+    for emotion, features in rows.groupby("emotion", sort=False):
+        shown = "".join(_card(row, result) for row in features.to_dict("records"))
         parts.append(
             f'<section class="emo emo-cards" style="--emo-tone: {colours[str(emotion)]}">'
             f"<h3>{escape(str(emotion))}</h3>{shown}</section>"
@@ -124,31 +124,31 @@ def _texts(table: "pd.DataFrame") -> str:
 
 
 def heat_map(prompt: str, heat: str) -> str:
-    """Mark the tokens at which a feature fires, the darker the stronger; `heat` is as in the table `TEXTS`."""
+    """Mark the tokens at which a feature fires, the stronger the darker; `heat` as in the table `TEXTS`."""
     parts, done = [], 0
     for token in heat.split():
         start, end, value = token.split(":")
-        here, after = int(start), int(end)
-        if here >= done:
-            parts.append(escape(prompt[done:here]))
-            parts.append(f'<mark style="--heat: {value}" title="{value}">{escape(prompt[here:after])}</mark>')
+        first, after = int(start), int(end)
+        if first >= done:
+            parts.append(escape(prompt[done:first]))
+            parts.append(f'<mark style="--heat: {value}" title="{value}">{escape(prompt[first:after])}</mark>')
             done = after
     return "".join([*parts, escape(prompt[done:])])
 
 
 def numbers(result: CausalFeatures) -> dict[str, object]:
-    """Give the numbers that the page quotes."""
+    """Numbers that the page quotes, by name."""
     untested = result.setting.untested.iloc[0]
-    own = result.effects[result.effects.own.astype(bool)]
-    ours = own[own.condition == CAUSAL].merge(result.cards[["hook_point", "feature", "writes"]])
+    on_own_texts = result.effects[result.effects.own.astype(bool)]
+    causal = on_own_texts[on_own_texts.condition == CAUSAL].merge(result.cards[["hook_point", "feature", "writes"]])
     costs = result.effects[(result.effects.q <= FALSE_DISCOVERIES) & (result.effects.loss > 0)]
     costs = costs[costs.condition == CAUSAL].groupby(["hook_point", "feature"]).size()
     return {
-        "told": f"Here nothing can be told: {untested}." if untested else "",
+        "told": f"These texts cannot be analysed: {untested}." if untested else "",
         "n_features": len(result.cards),
         "n_writing": int((result.cards.writes != "").sum()),
-        "cost": float(ours.loss.median()),
-        "matched": float(own[own.condition != CAUSAL].loss.median()),
-        "silent": float(ours[ours.writes == ""].loss.median()),
+        "cost": float(causal.loss.median()),
+        "matched": float(on_own_texts[on_own_texts.condition != CAUSAL].loss.median()),
+        "silent": float(causal[causal.writes == ""].loss.median()),
         "n_several": int((costs > 1).sum()),
     }

@@ -1,6 +1,6 @@
-"""Figures of single features: what each costs the emotion that it supports, and what it costs the others.
+"""Charts of single features: what ablating each one costs the emotion that it supports, and the other emotions.
 
-Every mark of a feature leads to its card on the same page.
+Every mark of a feature links to its card on the same page.
 """
 
 import re
@@ -19,12 +19,12 @@ _ALL = "all emotions"
 
 
 def anchor(hook_point: str, feature: int) -> str:
-    """Name the address of a feature's card on its page."""
+    """Address of a feature's card on its page."""
     return f"feature-{_word(hook_point)}-{feature}"
 
 
 def layer_anchor(hook_point: str) -> str:
-    """Name the address of the features of a hook point on their page."""
+    """Address of the features of a hook point on their page."""
     return f"features-{_word(hook_point)}"
 
 
@@ -33,7 +33,7 @@ def _word(hook_point: str) -> str:
 
 
 def short_name(hook_point: str, feature: int) -> str:
-    """Name a feature by block and number, and by its site where that is not the block's output."""
+    """Name a feature by block and number, and by its site unless that is the block's output."""
     block, site = re.sub(r"^blocks\.", "", hook_point).split(".", 1)
     site = site.removeprefix("hook_")
     return f"{block}/{feature}" if site == "resid_post" else f"{block}/{feature} {site}"
@@ -41,15 +41,15 @@ def short_name(hook_point: str, feature: int) -> str:
 
 def depths(effects: pd.DataFrame) -> Layered:
     """Draw what ablating each feature costs its own emotion, by depth, beside matched features."""
-    own = _named(effects[effects.own.astype(bool)])
+    on_own_texts = _named(effects[effects.own.astype(bool)])
     colours = emotion_colours(effects.emotion)
     chosen = choice("shown", [_ALL, *colours], _ALL, "Features of: ")
-    base = alt.Chart(own).encode(
+    base = alt.Chart(on_own_texts).encode(
         x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=UNIT),
         tooltip=["name:N", "emotion:N", "condition:N", *map(number, ("loss", "low", "high")), "n:Q"],
         opacity=alt.condition(f"shown === '{_ALL}' || datum.emotion === shown", alt.value(0.95), alt.value(0.08)),
     )
-    title = "log-odds of its emotion that it costs, nats"
+    title = "log-odds lost by its emotion, nats"
     loss = alt.Y("loss:Q", title=title, scale=_SCALE, axis=_NATS)
     low = alt.Y("low:Q", title=title, scale=_SCALE, axis=_NATS)
     theirs = base.transform_filter(alt.datum.condition == MATCHED)
@@ -95,7 +95,7 @@ def emotions(effects: pd.DataFrame) -> Layered:
         width="container",
         height=22 * max(1, len(order)),
         description="Log-odds that the texts of each emotion lose when one feature is ablated, for each feature: blue "
-        "where its ablation costs log-odds, orange where it adds some.",
+        "if the ablation lowers the log-odds, orange if it raises them.",
     )
 
 

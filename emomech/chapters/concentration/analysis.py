@@ -1,32 +1,39 @@
 """Claim C3: is one emotion weaker and spread over more features than the others, and overshadowed by a rival?
 
-Each emotion's features are chosen on the `discover` split, the hook point on `tune`, and all is measured on `report`,
-on equally many texts of every emotion, by the measures of `spread`. The controls: features matched by how often and how
-strongly they fire; features chosen for shuffled labels; and random directions in a network with random weights.
-Interference is what ablating, or doubling, the first features of one emotion does to texts of another.
+Features are selected on the `discover` split, the hook point is chosen on `tune`, and everything is measured on
+`report`, on equally many texts of every emotion (`causal.concentration`). The controls are features matched by how
+often and how strongly they fire, features selected for deranged labels, and random directions in a network with random
+weights. Interference is what ablating, or doubling, the first features of one emotion does to texts of another.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
-import numpy as np
 import pandas as pd
 
-from emomech.causal.concentration import EFFECTIVE, RECALL, TOTAL, Features, Spread, Traced, spread
+from emomech.causal.concentration import (
+    EFFECTIVE,
+    RECALL,
+    TOTAL,
+    FeaturesByLabel,
+    LabelMeasures,
+    SelectedFeatures,
+    measure_features,
+)
 from emomech.causal.cross_effects import changes, coactivation
 from emomech.causal.dictionary import Dictionary
-from emomech.causal.feature_selection import Chosen, asked, with_labels_shuffled
-from emomech.causal.feature_stats import matched, references
-from emomech.causal.sample import Sample, estimate
+from emomech.causal.feature_selection import FeatureScreen, draw_questions, text_support, with_deranged_labels
+from emomech.causal.feature_stats import feature_stats, matched
+from emomech.causal.sample import Sample
 from emomech.models.language_model import randomised
-from emomech.saes.controls import random_sae
-from emomech.stats.tables import DEPTH, INTERVAL, Schema, filled, frame
+from emomech.saes.controls import random_like
+from emomech.stats.estimates import from_draws, wilson_interval
+from emomech.stats.tables import DEPTH, INTERVAL, Row, Schema, filled, frame
 from emomech.stats.testing import false_discovery_rates
 from emomech.study.study import Study
 
-Condition = Literal["its features", "matched features", "shuffled labels", "random weights"]
-ITS, MATCHED, SHUFFLED, RANDOM = get_args(Condition)
+ITS, MATCHED, SHUFFLED, RANDOM = "its features", "matched features", "shuffled labels", "random weights"
 ONE, ALL = "one hook point", "all hook points"
 ABLATED, DOUBLED = "ablated", "doubled"
 LOG_ODDS = "log-odds"
@@ -34,41 +41,45 @@ N_CHOOSE = 20
 """Texts per emotion on which the hook point is chosen."""
 _MEASURED = {
     "condition": "whose features: the emotion's, or a control's",
-    "place": "the hook point that was chosen, or all together",
-    "emotion": "whose texts",
-    "measure": "effective number of features; how many reach half and nine tenths of the total effect; total effect, "
-    "in nats of the log-odds; recall",
+    "place": "the chosen hook point, or all hook points together",
+    "emotion": "emotion of the texts",
+    "measure": "effective number of features; number that reach half and nine tenths of the total effect; total "
+    "effect, in nats of the log-odds; recall",
 }
 SETTING = Schema(
     keys={"emotion": "the emotion that the claim is about"},
     values={
-        "rival": "the emotion that is said to overshadow it",
-        "hook_point": "where the features are counted, as chosen on other texts",
+        "rival": "the emotion that overshadows it, according to the claim",
+        "hook_point": "hook point at which the features are counted, chosen on other texts",
         "depth": DEPTH,
         "accuracy": "balanced accuracy of the model",
         **INTERVAL,
         "chance": "balanced accuracy of guessing",
         "n": "texts of each emotion",
-        "n_top": "first features that are ablated or doubled to see interference",
-        "untested": "why these texts cannot speak about the claim; empty if they can",
+        "n_top": "number of first features that are ablated or doubled to measure interference",
+        "untested": "why these texts cannot test the claim; empty if they can",
     },
 )
 EMOTIONS = Schema(keys=_MEASURED, values={"value": "the measure's value", **INTERVAL, "n": "texts"})
 CONTRASTS = Schema(
     keys=_MEASURED,
     values={
-        "difference": "the emotion's value less the mean of the others'",
+        "difference": "the emotion's value minus the mean of the others' values",
         **INTERVAL,
-        "q": "false discovery rate at which it would count, among the emotions of this measure",
+        "q": "smallest false discovery rate at which it is significant, among the emotions of this measure",
         "n": "texts of the emotion",
     },
 )
 DEPTHS = Schema(
-    keys={"hook_point": "where in the model", "emotion": _MEASURED["emotion"], "measure": _MEASURED["measure"]},
+    keys={"hook_point": "hook point of the SAE", "emotion": _MEASURED["emotion"], "measure": _MEASURED["measure"]},
     values={"depth": DEPTH, "value": "the measure's value", **INTERVAL, "n": "texts"},
 )
 CURVES = Schema(
-    keys={"condition": _MEASURED["condition"], "emotion": "whose texts", "k": "first features ablated together"},
+    keys={
+        "condition": _MEASURED["condition"],
+        "emotion": "emotion of the texts",
+        "k": "number of first features ablated together",
+    },
     values={"fall": "fall of the log-odds, in nats", **INTERVAL, "n": "texts"},
 )
 INTERFERENCE = Schema(
@@ -82,15 +93,15 @@ INTERFERENCE = Schema(
     values={"change": "change of the measure by the edit", **INTERVAL, "n": "texts"},
 )
 CONFUSIONS = Schema(
-    keys={"gold": "emotion of the text", "predicted": "emotion that the model chooses"},
+    keys={"gold": "emotion of the text", "predicted": "emotion that the model answers"},
     values={"share": "share of the texts", **INTERVAL, "n": "texts"},
 )
 COACTIVATION = Schema(
-    keys={"emotion": "whose first features", "other": "and whose"},
+    keys={"emotion": "emotion whose first features are compared", "other": "the other emotion"},
     values={
-        "correlation": "over all texts, of the strength of the features that the two do not share",
+        "correlation": "correlation over all texts of the strength of the features that the two do not share",
         **INTERVAL,
-        "shared": "features among the first of both, left out",
+        "shared": "number of features among the first of both emotions; they are left out",
         "n": "texts",
     },
 )
@@ -98,7 +109,7 @@ COACTIVATION = Schema(
 
 @dataclass(frozen=True)
 class Concentration:
-    """Over how many features each emotion is spread, against controls, and what one emotion's features do to others."""
+    """How many features each emotion is spread over, with controls, and what one emotion's features do to others."""
 
     setting: Annotated[pd.DataFrame, SETTING]
     emotions: Annotated[pd.DataFrame, EMOTIONS]
@@ -119,12 +130,12 @@ def concentration(
     n_top: int = 10,
     n_resamples: int = 1000,
 ) -> Concentration:
-    """Measure every emotion on at most `n_texts` texts; intervals are of `n_resamples` draws of whole clusters."""
+    """Measure every emotion on at most `n_texts` texts; intervals come from `n_resamples` draws of whole clusters."""
     seed, labels = study.spec.seed, study.corpus.labels
     setting = {"emotion": emotion, "rival": rival, "n_top": n_top}
     if emotion not in labels:
         return _untested(setting, f"the texts have no {emotion}")
-    questions = asked(study, {"discover": n_texts, "tune": min(N_CHOOSE, n_texts), "report": n_texts})
+    questions = draw_questions(study, {"discover": n_texts, "tune": min(N_CHOOSE, n_texts), "report": n_texts})
     if isinstance(questions, str):
         return _untested(setting, questions)
     sample = Sample.of(questions["report"], n_resamples, seed)
@@ -137,124 +148,143 @@ def concentration(
             setting, f"the model does not recognise {emotion} above chance: there are no features to count"
         )
 
-    traced = Traced.of(study, questions, sample)
-    found = _conditions(traced, n_resamples, seed)
-    tops = [chosen[:n_top] for chosen in traced.features]
-    depth = traced.point.depth(study.lm.n_layers)
+    selected = SelectedFeatures.of(study, questions, sample)
+    measures = _conditions(selected, n_resamples, seed)
+    first = [ranked[:n_top] for ranked in selected.features]
+    depth = selected.point.depth(study.lm.n_layers)
     return Concentration(
-        setting=_setting(**setting, hook_point=str(traced.point), depth=depth),
-        emotions=frame(EMOTIONS, _emotions(sample, found)),
-        contrasts=frame(CONTRASTS, _contrasts(sample, found)),
-        depths=frame(DEPTHS, _depths(traced, found[ITS, ONE])),
-        curves=frame(CURVES, _curves(sample, found)),
-        interference=frame(INTERFERENCE, _interference(traced, tops, seed)),
+        setting=_setting(**setting, hook_point=str(selected.point), depth=depth),
+        emotions=frame(EMOTIONS, _emotions(sample, measures)),
+        contrasts=frame(CONTRASTS, _contrasts(sample, measures)),
+        depths=frame(DEPTHS, _depths(selected, measures[ITS, ONE])),
+        curves=frame(CURVES, _curves(sample, measures)),
+        interference=frame(INTERFERENCE, _interference(selected, first, seed)),
         confusions=frame(CONFUSIONS, _confusions(sample)),
-        coactivation=frame(COACTIVATION, _coactivation(traced, tops)),
+        coactivation=frame(COACTIVATION, _coactivation(selected, first)),
     )
 
 
-def _conditions(m: Traced, n_resamples: int, seed: int) -> dict[tuple[str, str], Spread]:
+_Measures = Mapping[tuple[str, str], LabelMeasures]
+"""Measures by condition and place."""
+
+
+def _conditions(selected: SelectedFeatures, n_resamples: int, seed: int) -> _Measures:
     """Measure the emotions' features and the controls."""
-    here = m.dictionary.at(m.point)
-    shuffled = with_labels_shuffled(m.discover, seed)
-    for_shuffled = Chosen.of(here, shuffled).by_label()
-    random_sample, random, for_random = _random(m, n_resamples, seed)
-    others = [matched(chosen, m.dictionary.usual, seed) for chosen in m.features]
-    known = m.sample.recognised
-    return {
-        (ITS, ONE): m.measured(m.point),
-        (MATCHED, ONE): spread(m.sample, here, others, m.support).of(known),
-        (SHUFFLED, ONE): spread(m.sample, here, for_shuffled, m.support, curve=False).of(known),
-        (RANDOM, ONE): spread(random_sample, random, for_random, random.support(random_sample.questions), curve=False),
-        (ITS, ALL): spread(m.sample, m.dictionary, m.chosen.by_label(), m.support).of(known),
+    sample, dictionary, support = selected.sample, selected.dictionary, selected.support
+    at_point = dictionary.at(selected.point)
+    deranged = FeatureScreen.of(at_point, with_deranged_labels(selected.discover, seed)).by_label()
+    random_sample, random, by_chance = _random(selected, n_resamples, seed)
+    matches = [matched(ranked, dictionary.stats, seed) for ranked in selected.features]
+    measures = {
+        (ITS, ONE): selected.measured(selected.point),
+        (MATCHED, ONE): measure_features(sample, at_point, matches, support),
+        (SHUFFLED, ONE): measure_features(sample, at_point, deranged, support, curve=False),
     }
+    random_support = text_support(random, random_sample.questions)
+    measures[RANDOM, ONE] = measure_features(random_sample, random, by_chance, random_support, curve=False)
+    measures[ITS, ALL] = measure_features(sample, dictionary, selected.screen.by_label(), support)
+    of_model = [(MATCHED, ONE), (SHUFFLED, ONE), (ITS, ALL)]
+    return measures | {key: measures[key].where_recognised(sample.recognised) for key in of_model}
 
 
-def _random(m: Traced, n_resamples: int, seed: int) -> tuple[Sample, Dictionary, Features]:
-    """Put random directions, as many and as sparse, into the same network with random weights."""
-    lm, usual = randomised(m.sample.questions.lm, seed), m.dictionary.usual[m.point]
-    discover = m.discover.on(lm)
-    drawn = references(discover, {m.point: m.dictionary.saes[m.point]}, seed=seed)[m.point].drawn
-    sae = random_sae(m.point, drawn, m.dictionary.saes[m.point].d_sae, float(usual.fires.sum()), seed)
-    dictionary = Dictionary({m.point: sae}, references(discover, {m.point: sae}, seed=seed))
-    features = Chosen.of(dictionary, discover).by_label()
-    return Sample.of(m.sample.questions.on(lm), n_resamples, seed), dictionary, features
+def _random(selected: SelectedFeatures, n_resamples: int, seed: int) -> tuple[Sample, Dictionary, FeaturesByLabel]:
+    """Sample, random directions and their features in a network with random weights; size and sparsity stay equal."""
+    point, questions = selected.point, selected.sample.questions
+    lm, sae = randomised(questions.lm, seed), selected.dictionary.saes[selected.point]
+    discover = selected.discover.on(lm)
+    drawn = feature_stats(discover, {point: sae}, seed=seed)[point].drawn
+    random = random_like(sae, drawn, seed, l0=float(selected.dictionary.stats[point].fires.sum()))
+    dictionary = Dictionary.of(discover, {point: random}, seed)
+    features = FeatureScreen.of(dictionary, discover).by_label()
+    return Sample.of(questions.on(lm), n_resamples, seed), dictionary, features
 
 
-def _setting(**found: object) -> pd.DataFrame:
-    blank = {"hook_point": "", "depth": np.nan, "accuracy": np.nan, "low": np.nan, "high": np.nan, "chance": np.nan}
-    return pd.DataFrame([{**blank, "n": 0, "untested": "", **found}])[list(SETTING.columns)]
+def _setting(**cells: object) -> pd.DataFrame:
+    return frame(SETTING, [{"hook_point": "", "n": 0, "untested": "", **cells}])
 
 
-def _untested(setting: Mapping[str, object], reason: str) -> Concentration:
-    """Say why nothing can be said."""
+def _untested(setting: Row, reason: str) -> Concentration:
+    """Make empty tables, with the reason in `setting`."""
     return filled(Concentration, setting=_setting(**setting, untested=reason))
 
 
-def _emotions(sample: Sample, found: Mapping[tuple[str, str], Spread]) -> Iterator[tuple[object, ...]]:
-    for (condition, place), one in found.items():
-        for measure, values in one.values.items():
-            for label, name in enumerate(sample.labels):
-                yield condition, place, name, measure, estimate(values[:, label], sample.n), sample.n
+def _emotions(sample: Sample, measures: _Measures) -> Iterator[Row]:
+    for (condition, place), of_condition in measures.items():
+        for measure, values in of_condition.values.items():
+            for label, emotion in enumerate(sample.labels):
+                keys = {"condition": condition, "place": place, "emotion": emotion, "measure": measure}
+                yield {**keys, "value": from_draws(values[:, label], sample.n, "posterior"), "n": sample.n}
 
 
-def _contrasts(sample: Sample, found: Mapping[tuple[str, str], Spread]) -> Iterator[tuple[object, ...]]:
-    for (condition, place), one in found.items():
-        for measure in one.values:
-            differences = [one.contrast(measure, label) for label in range(len(sample.labels))]
+def _contrasts(sample: Sample, measures: _Measures) -> Iterator[Row]:
+    for (condition, place), of_condition in measures.items():
+        for measure in of_condition.values:
+            differences = [of_condition.contrast(measure, label) for label in range(len(sample.labels))]
             rates = false_discovery_rates(differences)
-            for name, draws, q in zip(sample.labels, differences, rates, strict=True):
-                yield condition, place, name, measure, estimate(draws, sample.n), q, sample.n
+            for emotion, draws, q in zip(sample.labels, differences, rates, strict=True):
+                keys = {"condition": condition, "place": place, "emotion": emotion, "measure": measure}
+                yield {**keys, "difference": from_draws(draws, sample.n, "posterior"), "q": q, "n": sample.n}
 
 
-def _depths(m: Traced, chosen: Spread) -> Iterator[tuple[object, ...]]:
-    for point in m.at:
-        one = chosen if point == m.point else m.measured(point, curve=False)
-        depth = point.depth(m.discover.lm.n_layers)
+def _depths(selected: SelectedFeatures, chosen: LabelMeasures) -> Iterator[Row]:
+    n = selected.sample.n
+    for point in selected.at:
+        measures = chosen if point == selected.point else selected.measured(point, curve=False)
+        depth = point.depth(selected.discover.lm.n_layers)
         for measure in (EFFECTIVE, TOTAL):
-            for label, name in enumerate(m.sample.labels):
-                draws = one.values[measure][:, label]
-                yield str(point), name, measure, depth, estimate(draws, m.sample.n), m.sample.n
+            for label, emotion in enumerate(selected.sample.labels):
+                value = from_draws(measures.values[measure][:, label], n, "posterior")
+                keys = {"hook_point": str(point), "emotion": emotion, "measure": measure}
+                yield {**keys, "depth": depth, "value": value, "n": n}
 
 
-def _curves(sample: Sample, found: Mapping[tuple[str, str], Spread]) -> Iterator[tuple[object, ...]]:
+def _curves(sample: Sample, measures: _Measures) -> Iterator[Row]:
     for condition in (ITS, MATCHED):
-        for name, (sizes, fall) in zip(sample.labels, found[condition, ONE].curves, strict=True):
+        for emotion, (sizes, fall) in zip(sample.labels, measures[condition, ONE].curves, strict=True):
             for column, k in enumerate(sizes):
-                yield condition, name, k, estimate(fall[:, column], sample.n), sample.n
+                value = from_draws(fall[:, column], sample.n, "posterior")
+                yield {"condition": condition, "emotion": emotion, "k": k, "fall": value, "n": sample.n}
 
 
-def _interference(m: Traced, tops: Features, seed: int) -> Iterator[tuple[object, ...]]:
-    here = m.dictionary.at(m.point)
-    for name, top in zip(m.sample.labels, tops, strict=True):
-        other = matched(top, here.usual, seed)
-        done = {
-            (ABLATED, ITS): here.ablated(top),
-            (ABLATED, MATCHED): here.ablated(other),
-            (DOUBLED, ITS): here.doubled(top),
+def _interference(selected: SelectedFeatures, first: FeaturesByLabel, seed: int) -> Iterator[Row]:
+    sample, dictionary = selected.sample, selected.dictionary.at(selected.point)
+    for acted_on, features in zip(sample.labels, first, strict=True):
+        matches = matched(features, dictionary.stats, seed)
+        conditions = {
+            (ABLATED, ITS): dictionary.ablate(features),
+            (ABLATED, MATCHED): dictionary.ablate(matches),
+            (DOUBLED, ITS): dictionary.scale(features, 2.0),
         }
-        for (edit, condition), edits in done.items():
-            for measure, change in zip((LOG_ODDS, RECALL), changes(m.sample, edits), strict=True):
-                for label, affected in enumerate(m.sample.labels):
-                    rows = m.sample.rows(label)
-                    value = estimate(m.sample.mean(change[rows], rows), m.sample.n)
-                    yield name, edit, condition, affected, measure, value, m.sample.n
+        for (edit, condition), edits in conditions.items():
+            for measure, change in zip((LOG_ODDS, RECALL), changes(sample, edits), strict=True):
+                for label, affected in enumerate(sample.labels):
+                    rows = sample.rows(label)
+                    yield {
+                        "acted_on": acted_on,
+                        "edit": edit,
+                        "condition": condition,
+                        "affected": affected,
+                        "measure": measure,
+                        "change": from_draws(sample.mean_draws(change[rows], rows), sample.n, "posterior"),
+                        "n": sample.n,
+                    }
 
 
-def _confusions(sample: Sample) -> Iterator[tuple[object, ...]]:
-    from scipy.stats import binomtest
-
+def _confusions(sample: Sample) -> Iterator[Row]:
     predicted = sample.logits.argmax(1)
     for label, gold in enumerate(sample.labels):
         rows = sample.rows(label)
         for other, name in enumerate(sample.labels):
             n = int((predicted[rows] == other).sum())
-            wilson = binomtest(n, len(rows)).proportion_ci(method="wilson")
-            yield gold, name, n / len(rows), wilson.low, wilson.high, len(rows)
+            share = wilson_interval(n, len(rows))
+            ends = {"low": share.low, "high": share.high}  # not rounded as a cell with an estimate
+            yield {"gold": gold, "predicted": name, "share": share.value, **ends, "n": len(rows)}
 
 
-def _coactivation(m: Traced, tops: Features) -> Iterator[tuple[object, ...]]:
-    names, n = m.sample.labels, len(m.sample.questions)
-    for (a, b), (draws, shared) in coactivation(m.sample, m.dictionary, tops).items():
-        for one, other in ((a, b), (b, a)):
-            yield names[one], names[other], estimate(draws, n), shared, n
+def _coactivation(selected: SelectedFeatures, first: FeaturesByLabel) -> Iterator[Row]:
+    sample = selected.sample
+    names, n = sample.labels, len(sample)
+    for pair, (draws, shared) in coactivation(sample, selected.dictionary, first).items():
+        for a, b in (pair, pair[::-1]):
+            correlation = from_draws(draws, n, "posterior")
+            yield {"emotion": names[a], "other": names[b], "correlation": correlation, "shared": shared, "n": n}

@@ -1,4 +1,4 @@
-"""The rule of claim C3: one emotion, disgust, is weaker than the others and spread over more features."""
+"""The rule for claim C3: one emotion, disgust, is weaker than the others and spread over more features."""
 
 from collections.abc import Mapping
 
@@ -13,20 +13,19 @@ from emomech.stats.tables import number
 SIGNS: Mapping[str, int] = {EFFECTIVE: 1, TOTAL: -1}
 """Claimed sign of the emotion's difference from the mean of the others."""
 MARGIN = 0.01
-"""A difference smaller than this share of the others' mean is none."""
+"""A difference smaller than this share of the others' mean counts as no difference."""
 
 
 def concentration(result: Concentration) -> Verdict:
-    """Claim C3, from the differences between the emotion and the mean of the others at the chosen hook point.
+    """Decide claim C3 from the differences between the emotion and the mean of the others at the chosen hook point.
 
-    Two things are claimed: its effective number of causal features is larger, and their total effect smaller. Each
-    holds if the difference has that sign with a 95 % interval that excludes zero, is no smaller than a hundredth of the
-    others' mean, and lies wholly beyond the interval of the same difference among matched features, where that is
-    defined.
+    Two things are claimed: the effective number of its features is larger, and their total effect smaller. Each holds
+    if the difference has that sign with a 95 % interval that excludes zero, is at least one hundredth of the others'
+    mean, and lies wholly beyond the interval of the same difference among matched features, if that is defined.
 
-    Replicates if both hold, partly if one does; cannot be tested where the texts have no such emotion or too few of
-    them, where labels begin alike, where the model is at chance on all emotions or on this one. What its rival does to
-    it is told, and does not decide.
+    Replicates if both hold. Partly if one holds. Does not replicate otherwise. Cannot be tested if the texts lack the
+    emotion or are too few, if labels begin with the same token, or if the model is at chance on all emotions or on this
+    one. The reason also says what the rival does to the emotion; this does not change the outcome.
     """
     setting = result.setting.iloc[0]
     emotion, rival = str(setting.emotion), str(setting.rival)
@@ -38,26 +37,26 @@ def concentration(result: Concentration) -> Verdict:
     holds = [m for m, sign in SIGNS.items() if matters[m] and beyond(its[m], matched[m], sign)]
     words = {EFFECTIVE: f"{emotion} is spread over more features", TOTAL: f"the features of {emotion} carry less"}
     reason = [_claimed(words, holds)]
-    reason += _reversed({measure: found for measure, found in its.items() if matters[measure]})
+    reason += _reversed({measure: difference for measure, difference in its.items() if matters[measure]})
     return Verdict(
         claim="C3",
         statement=statement,
         outcome=("does not replicate", "partly", "replicates")[len(holds)],
         reason=" ".join([*reason, _everywhere(result), overshadowed(result)]),
-        estimate="; ".join(f"{measure}, {emotion} less the others: {its[measure]}" for measure in SIGNS),
+        estimate="; ".join(f"{measure}, {emotion} minus the others: {its[measure]}" for measure in SIGNS),
         control="; ".join(f"{measure}, matched features: {matched[measure]}" for measure in SIGNS),
     )
 
 
 def contrast(result: Concentration, condition: str, measure: str, place: str = ONE) -> Estimate:
-    """Give the emotion's difference from the mean of the others, at the chosen hook point or another place."""
+    """The emotion's difference from the mean of the others, at the chosen hook point or another place."""
     keys = {"condition": condition, "place": place, "emotion": result.setting.emotion.iloc[0], "measure": measure}
     return number(result.contrasts, "difference", **keys)
 
 
-def beyond(found: Estimate, control: Estimate, sign: int) -> bool:
-    """Whether a difference has a sign, its interval excludes zero, and no part of it is as small as the control's."""
-    least = found.low if sign > 0 else -found.high
+def beyond(difference: Estimate, control: Estimate, sign: int) -> bool:
+    """Whether a difference has this sign, its interval excludes zero, and it lies beyond the control's interval."""
+    least = difference.low if sign > 0 else -difference.high
     most = control.high if sign > 0 else -control.low
     return bool(least > 0 and not most >= least)
 
@@ -68,21 +67,21 @@ def _sentence(text: str) -> str:
 
 def _claimed(words: Mapping[str, str], holds: list[str]) -> str:
     missing = [words[measure] for measure in words if measure not in holds]
-    parts = [f"{_sentence(' and '.join(words[m] for m in holds))}, beyond matched features."] if holds else []
+    parts = [f"{_sentence(' and '.join(words[m] for m in holds))}, by more than matched features."] if holds else []
     return " ".join([*parts, *([f"It does not show that {' or that '.join(missing)}."] if missing else [])])
 
 
 def _reversed(its: Mapping[str, Estimate]) -> list[str]:
-    """Say what is the other way round."""
+    """Say which differences have the opposite sign of the claim."""
     words = {EFFECTIVE: "it is spread over fewer features", TOTAL: "its features carry more"}
-    found = [words[m] for m, one in its.items() if one.excludes(0) and one.value * SIGNS[m] < 0]
-    return [f"The other way round: {' and '.join(found)} than the mean of the others."] if found else []
+    opposite = [words[m] for m, difference in its.items() if difference.excludes(0) and difference.value * SIGNS[m] < 0]
+    return [f"The opposite holds: {' and '.join(opposite)} than the mean of the others."] if opposite else []
 
 
 def _everywhere(result: Concentration) -> str:
-    found = contrast(result, ITS, EFFECTIVE, ALL)
-    what = "more" if found.low > 0 else "fewer" if found.high < 0 else "neither more nor fewer"
-    return f"Counted over all hook points together, it is spread over {what} features than the others ({found})."
+    difference = contrast(result, ITS, EFFECTIVE, ALL)
+    what = "more" if difference.low > 0 else "fewer" if difference.high < 0 else "neither more nor fewer"
+    return f"Counted over all hook points together, it is spread over {what} features than the others ({difference})."
 
 
 def _others(result: Concentration, measure: str, difference: Estimate) -> float:
@@ -92,33 +91,33 @@ def _others(result: Concentration, measure: str, difference: Estimate) -> float:
 
 
 def overshadowed(result: Concentration) -> str:
-    """Say how often the emotion is taken for its rival, and what ablating the rival's features does to it."""
+    """Say how often the emotion is mistaken for its rival, and what ablating the rival's features does to it."""
     setting = result.setting.iloc[0]
     keys = {"acted_on": setting.rival, "edit": ABLATED, "condition": ITS, "affected": setting.emotion}
     rows = result.interference
     if not (rows.acted_on == setting.rival).any():
         return f"The texts have no {setting.rival}."
     change = number(rows, "change", **keys, measure=LOG_ODDS)
-    taken = number(result.confusions, "share", gold=setting.emotion, predicted=setting.rival)
+    mistaken = number(result.confusions, "share", gold=setting.emotion, predicted=setting.rival)
     what = "less sure" if change.high < 0 else "surer" if change.low > 0 else "neither surer nor less sure"
     return (
-        f"Of its texts {taken.value:.0%} are taken for {setting.rival}. Without the first features of {setting.rival} "
-        f"the model is {what} of {setting.emotion}."
+        f"{mistaken.value:.0%} of its texts are mistaken for {setting.rival}. Without the first features of "
+        f"{setting.rival} the model is {what} of {setting.emotion}."
     )
 
 
 def hardest(result: Concentration) -> str:
-    """Name the emotions whose recall is below the mean of the others', as a page says it."""
+    """Names of the emotions whose recall is below the mean of the others, as the page quotes them."""
     return _named(result, RECALL, -1) or "none"
 
 
 def spread_most(result: Concentration) -> str:
-    """Name the emotions that are spread over more features than the mean of the others, as a page says it."""
+    """Names of the emotions that are spread over more features than the mean of the others."""
     return _named(result, EFFECTIVE, 1) or "none"
 
 
 def concentrated_most(result: Concentration) -> str:
-    """Name the emotions that are spread over fewer features than the mean of the others, as a page says it."""
+    """Names of the emotions that are spread over fewer features than the mean of the others."""
     return _named(result, EFFECTIVE, -1) or "none"
 
 
@@ -129,6 +128,6 @@ def _named(result: Concentration, measure: str, sign: int) -> str:
 
 
 def expected_by_chance(result: Concentration) -> float:
-    """Give how many of the differences shown would exclude zero by chance, were there none."""
+    """Number of the differences shown whose intervals would exclude zero by chance if all were zero."""
     rows = result.contrasts.query("condition == @ITS and place == @ONE")
     return 0.05 * int(np.isfinite(rows.difference).sum())

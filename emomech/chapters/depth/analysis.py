@@ -1,99 +1,95 @@
 """Claim C10: where in depth emotion lives depends on what is measured.
 
-Published work places emotion in the embeddings, in middle layers, in the last layers or everywhere, each with another
-measure. Here five measures share one depth axis, one set of texts and two places, the text and the answer: what a probe
-can decode, what the best single feature tells, what the model's own end reads out, and what the answer loses or gains
-when features or the activation are exchanged (see `depth_measures`). Each has a model with random weights and shuffled
-labels beside it, and each is taken of other tasks too.
+Published work places emotion in the embeddings, in middle layers, in the last layers or everywhere, each with a
+different measure. Here five measures (see `measures`) share one depth axis, one set of texts and two places, the text
+and the answer: what a probe can decode, what the best single feature detects, what the model's own output layers read
+out, and what the answer loses or gains when features or the activation are changed. Each measure is repeated in a
+network with random weights, with shuffled labels, and for control tasks.
 
-A profile is summarised by its onset, the depth at which half of its maximum is reached, and by its centre of gravity,
-both of what lies above the larger of the two controls.
+A profile is summarised by its onset, the depth at which half of its maximum is reached, and by its centre of gravity.
+Both are computed from the part of the profile above the larger of the two controls.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Annotated, get_args
+from typing import Annotated, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
 
-from emomech.causal.questions import Questions, balanced
-from emomech.chapters.depth.measures import Measure, Profiles, Task, profiles
+from emomech.chapters.conditions import RANDOM_WEIGHTS, SHUFFLED_LABELS, TRAINED
+from emomech.chapters.depth.measures import DepthProfiles, Measure, MeasuredTask, profiles
 from emomech.chapters.depth.pooling import PLACES
+from emomech.chapters.depth.setting import SETTING, select_task, setting_row, untested_row
+from emomech.chapters.tasks import EMOTION, tasks_of
 from emomech.core.errors import UsageError
-from emomech.core.hook_points import HookPoint
-from emomech.stats.classification import Confusion
 from emomech.stats.depth_profiles import Lead, difference, lead, summaries
-from emomech.stats.estimates import Floats, estimated, with_resamples
-from emomech.stats.tables import DEPTH, INTERVAL, Schema, frame
+from emomech.stats.estimates import Floats, from_draws
+from emomech.stats.tables import DEPTH, INTERVAL, Row, Schema, frame
 from emomech.stats.testing import holm
 from emomech.study.study import Study
 
-EMOTION = "emotion"
-TASK_NAMES = {"organism-kinds": "kind of a thing", "organism-worth": "worth of an event"}
-"""What the embedded controls ask, in words; any other is called as its corpus is."""
-MIN_POINTS = 4
-"""Fewer hook points tell no depths apart."""
-MIN_TEXTS = 8
-"""Fewer texts of a label on one side of the split fit and score nothing."""
 MIN_RESAMPLES = 800
-"""The least p-value is 2 / (draws + 1), and there are up to 20 differences at a place."""
-_N = "texts that it is measured on"
-_TASK = {"task": "what is asked of the model"}
-_PLACE = {"where": "at the text's tokens, or at the answer"}
+"""The smallest possible p-value is 2 / (draws + 1), and up to 20 differences are corrected for at each place."""
+_N = {"n": "number of texts that the measure uses"}
+_TASK = {"task": "task that the model is asked"}
+_PLACE = {"where": "place that is read: the tokens of the text, or the answer"}
 _MEASURE = {"measure": "what is measured"}
-_SUMMARY = {"summary": "depth of half the maximum, or the depth weighted by the profile"}
+_SUMMARY = {
+    "summary": "onset, the depth of half the maximum; or centre of gravity, the mean depth weighted by the profile"
+}
 _P = {
-    "p": "of no difference, by bootstrap",
-    "p_corrected": "the same, corrected for all differences at this place (Holm)",
+    "p": "bootstrap p-value of no difference",
+    "p_corrected": "p-value corrected for all differences at this place (Holm)",
 }
 PROFILE = Schema(
     keys={"condition": "the trained model, or a control", **_TASK, **_PLACE, **_MEASURE, "depth": DEPTH},
-    values={"value": "0: chance or no effect; 1: all", **INTERVAL, "n": _N},
+    values={"value": "value of the measure: 0 is chance or no effect, 1 is the maximum", **INTERVAL, **_N},
 )
 LEADS = Schema(
     keys=_TASK | _PLACE | _MEASURE,
     values={
-        "depth": "where the trained model exceeds the larger of the two controls most",
-        "trained": "its value there",
-        "control": "the larger control's value there",
-        "difference": "by how much it exceeds it",
+        "depth": "depth at which the trained model exceeds the larger of the two controls most",
+        "trained": "value of the trained model at this depth",
+        "control": "value of the larger control at this depth",
+        "difference": "value of the trained model minus that of the larger control",
         "low": "lower end of an interval that allows for the choice of the depth",
-        "high": "upper end of it",
-        "n": _N,
+        "high": "upper end of this interval",
+        **_N,
     },
 )
 SUMMARIES = Schema(
     keys=_TASK | _PLACE | _MEASURE | _SUMMARY,
-    values={"depth": "of the profile above both controls; undefined where there is none", **INTERVAL, "n": _N},
+    values={
+        "depth": "summary of the profile above both controls; undefined if the profile does not exceed them",
+        **INTERVAL,
+        **_N,
+    },
 )
 MEASURE_DIFFERENCES = Schema(
-    keys=_TASK | _PLACE | _SUMMARY | {"first": "one measure", "second": "and another"},
-    values={"difference": "how much deeper the first lies, in model depths", **INTERVAL, **_P, "n": "texts"},
+    keys=_TASK | _PLACE | _SUMMARY | {"first": "one measure", "second": "measure that it is compared with"},
+    values={
+        "difference": "depth of the first minus depth of the second, in units of model depth",
+        **INTERVAL,
+        **_P,
+        "n": "number of texts",
+    },
 )
 TASK_DIFFERENCES = Schema(
     keys=_PLACE | _SUMMARY | _MEASURE | _TASK,
-    values={"difference": "how much deeper it lies than for emotion, in model depths", **INTERVAL, **_P, "n": "texts"},
-)
-SETTING = Schema(
-    keys=_TASK,
     values={
-        "labels": "how many answers there are",
-        "accuracy": "balanced accuracy of the model's own answers",
+        "difference": "depth for this task minus depth for emotion, in units of model depth",
         **INTERVAL,
-        "chance": "balanced accuracy of a guess",
-        "n_discover": "texts that probes, features and attribution learn from",
-        "n": "texts that are reported on",
-        "n_edited": "texts of these that are intervened on",
-        "untested": "why nothing can be said of it; empty if it can",
+        **_P,
+        "n": "number of texts",
     },
 )
 
 
 @dataclass(frozen=True)
 class Depth:
-    """Five measures of a task's answer by depth, and where each begins and has its weight."""
+    """Five measures of each task's answer by depth, and the onset and centre of gravity of each profile."""
 
     profile: Annotated[pd.DataFrame, PROFILE]
     leads: Annotated[pd.DataFrame, LEADS]
@@ -104,7 +100,7 @@ class Depth:
 
 
 _Summaries = dict[tuple[str, str, str, str], tuple[Floats, int]]
-"""Draws of a summary and the texts behind it, by task, place, measure and summary."""
+"""Task, place, measure and summary -> draws of the summary and number of texts."""
 
 
 def depth(
@@ -112,157 +108,153 @@ def depth(
 ) -> Depth:
     """Measure the emotion task and the study's control tasks at every hook point that has an SAE.
 
-    About `n_texts` texts of a task are read on each side of the split and `n_edited` intervened on, the same number of
-    each label; `n_features` features are moved at once; `n_resamples` bootstrap draws of clusters stand behind
-    each interval. Raises UsageError for so few draws that no difference could outlast the correction for their number.
+    About `n_texts` texts of a task are read on each split and `n_edited` are intervened on, the same number of each
+    label; `n_features` features are moved at once; intervals have `n_resamples` bootstrap draws of clusters. Raises
+    UsageError for too few draws, with which no p-value could be below 0.05 after the correction.
     """
     if n_resamples < MIN_RESAMPLES:
         raise UsageError(
-            f"n_resamples {n_resamples}: expected at least {MIN_RESAMPLES}; with fewer no p-value is small enough to "
-            "stay below 0.05 when it is corrected for all differences at a place."
+            f"n_resamples {n_resamples}: expected at least {MIN_RESAMPLES}. With fewer draws no p-value can be below "
+            "0.05 after the correction for all differences at a place."
         )
-    asked = {EMOTION: study, **{TASK_NAMES.get(s.spec.corpus, s.corpus.name): s for s in study.controls}}
     points = list(study.saes)
-    at = np.array([point.depth(study.lm.n_layers) for point in points])
+    depths = np.array([point.depth(study.lm.n_layers) for point in points])
     tasks, setting = {}, []
-    for number, (name, one) in enumerate(asked.items()):
-        found = _task(one, points, (n_texts, n_edited, n_features, n_resamples), study.spec.seed + number)
-        row = _setting(found) if isinstance(found, Task) else _unasked(len(one.corpus.labels), found)
-        setting.append((name, *row))
-        if isinstance(found, Task) and not row[-1]:
-            tasks[name] = found
+    for number, (name, task_study) in enumerate(tasks_of(study).items()):
+        task = select_task(task_study, points, (n_texts, n_edited, n_features, n_resamples), study.spec.seed + number)
+        row = untested_row(task_study, task) if isinstance(task, str) else setting_row(task)
+        setting.append({"task": name, **row})
+        if isinstance(task, MeasuredTask) and not row["untested"]:
+            tasks[name] = task
     measured = {name: profiles(task, study.saes) for name, task in tasks.items()}
-    leads = {name: _leads(tasks[name], here) for name, here in measured.items()}
-    summarised = _summarised(at, tasks, measured, leads)
+    leads = {name: _leads(tasks[name], task_profiles) for name, task_profiles in measured.items()}
+    summarised = _summarised(depths, tasks, measured, leads)
     return Depth(
-        profile=_profile(at, tasks, measured),
-        leads=frame(LEADS, _lead_rows(at, leads)),
-        summaries=frame(SUMMARIES, [(*key, estimated(draws, n), n) for key, (draws, n) in summarised.items()]),
+        profile=_profile(depths, tasks, measured),
+        leads=_lead_table(depths, leads),
+        summaries=_summary_table(summarised),
         measure_differences=_measure_differences(summarised, list(tasks)),
         task_differences=_task_differences(summarised, [name for name in tasks if name != EMOTION]),
         setting=frame(SETTING, setting),
     )
 
 
-def _task(study: Study, points: Sequence[HookPoint], sizes: tuple[int, int, int, int], seed: int) -> Task | str:
-    """Gather the texts of a task, or say why it cannot be tested."""
-    n_texts, n_edited, n_features, n_resamples = sizes
-    n_labels = len(study.corpus.labels)
-    if len(points) < MIN_POINTS:
-        return f"there are SAEs at {len(points)} hook points, and fewer than {MIN_POINTS} tell no depths apart"
-    sides = [balanced(study, split, max(1, n_texts // n_labels)) for split in ("discover", "report")]
-    if (fewest := min(map(len, sides)) // n_labels) < MIN_TEXTS:
-        return f"only {fewest} texts of each label stand on one side of the split, {MIN_TEXTS} are needed"
-    try:
-        discover, report = (Questions.of(study, rows) for rows in sides)
-    except UsageError as error:
-        return str(error)
-    weights = with_resamples(report.clusters, n_resamples, seed)
-    return Task(discover, report, max(1, n_edited // n_labels), n_features, weights, seed)
-
-
-def _unasked(n_labels: int, reason: str) -> tuple[object, ...]:
-    return (n_labels, *[float("nan")] * 3, 1 / n_labels, 0, 0, 0, reason)
-
-
-def _setting(task: Task) -> tuple[object, ...]:
-    """How well the model does the task, and whether that is better than chance: a row of the setting."""
-    gold, n = task.report.gold, len(task.report.labels)
-    draws = Confusion.of(gold, task.report.logits().argmax(1), n, task.weights).balanced_accuracy()
-    found = estimated(draws, len(gold))
-    at_chance = f"the model's answers are no better than chance: {found} against {1 / n:.2f}"
-    untested = "" if found.low > 1 / n else at_chance
-    counts = (len(task.discover), len(gold), len(task.edited))
-    return (n, found, 1 / n, *counts, untested)
-
-
-def _n(task: Task, measure: str) -> int:
-    """Texts that a measure is taken of."""
+def _n(task: MeasuredTask, measure: str) -> int:
+    """Number of texts that a measure uses."""
     return len(task.edited) if measure.startswith("effect") else len(task.report)
 
 
-def _profile(at: Floats, tasks: Mapping[str, Task], measured: Mapping[str, Profiles]) -> pd.DataFrame:
+_Tasks: TypeAlias = Mapping[str, MeasuredTask]
+_Measured: TypeAlias = Mapping[str, DepthProfiles]
+_Leads: TypeAlias = Mapping[str, Mapping[tuple[str, str], Lead]]
+"""Task -> place and measure -> lead over the controls."""
+
+
+def _profile(depths: Floats, tasks: _Tasks, measured: _Measured) -> pd.DataFrame:
     rows = [
-        (condition, name, where, measure, at[i], estimated(draws[:, i], n), n)
-        for name, here in measured.items()
-        for (condition, where, measure), draws in here.items()
+        {
+            "condition": condition,
+            "task": name,
+            "where": where,
+            "measure": measure,
+            "depth": depths[i],
+            "value": from_draws(draws[:, i], n),
+            "n": n,
+        }
+        for name, task_profiles in measured.items()
+        for (condition, where, measure), draws in task_profiles.items()
         for n in [_n(tasks[name], measure)]
-        for i in range(len(at))
+        for i in range(len(depths))
     ]
     return frame(PROFILE, rows)
 
 
-def _measured_at(here: Profiles) -> Iterator[tuple[str, Measure, Floats, Floats]]:
-    """Place, measure, the trained model's profile and that of the larger control."""
+def _with_control(task_profiles: DepthProfiles) -> Iterator[tuple[str, Measure, Floats, Floats]]:
+    """Place, measure, profile of the trained model, and at each depth the larger of the two controls."""
     for where in PLACES:
         for measure in get_args(Measure):
-            if ("trained", where, measure) in here:
-                controls = here["random weights", where, measure], here["shuffled labels", where, measure]
-                yield where, measure, here["trained", where, measure], np.maximum(*controls)
+            if (TRAINED, where, measure) in task_profiles:
+                controls = (task_profiles[control, where, measure] for control in (RANDOM_WEIGHTS, SHUFFLED_LABELS))
+                yield where, measure, task_profiles[TRAINED, where, measure], np.maximum(*controls)
 
 
-def _leads(task: Task, here: Profiles) -> dict[tuple[str, str], Lead]:
-    return {(w, m): lead(trained, control, _n(task, m)) for w, m, trained, control in _measured_at(here)}
+def _leads(task: MeasuredTask, task_profiles: DepthProfiles) -> dict[tuple[str, str], Lead]:
+    return {
+        (where, measure): lead(trained, control, _n(task, measure))
+        for where, measure, trained, control in _with_control(task_profiles)
+    }
 
 
-def _lead_rows(at: Floats, leads: Mapping[str, Mapping[tuple[str, str], Lead]]) -> list[tuple[object, ...]]:
-    rows = []
-    for name, here in leads.items():
-        for (where, measure), found in here.items():
-            gain = found.difference
-            values = (at[found.at], found.trained, found.control, gain, gain.n)
-            rows.append((name, where, measure, *values))
-    return rows
+def _lead_table(depths: Floats, leads: _Leads) -> pd.DataFrame:
+    rows = [
+        {
+            "task": name,
+            "where": where,
+            "measure": measure,
+            "depth": depths[largest.at],
+            "trained": largest.trained,
+            "control": largest.control,
+            "difference": largest.difference,
+            "n": largest.difference.n,
+        }
+        for name, of_task in leads.items()
+        for (where, measure), largest in of_task.items()
+    ]
+    return frame(LEADS, rows)
 
 
-def _summarised(
-    at: Floats,
-    tasks: Mapping[str, Task],
-    measured: Mapping[str, Profiles],
-    leads: Mapping[str, Mapping[tuple[str, str], Lead]],
-) -> _Summaries:
-    """Summarise every profile; what does not exceed its controls has neither onset nor centre."""
-    found: _Summaries = {}
-    for name, here in measured.items():
-        for where, measure, trained, control in _measured_at(here):
+def _summarised(depths: Floats, tasks: _Tasks, measured: _Measured, leads: _Leads) -> _Summaries:
+    """Summarise every profile; the summaries of a profile that does not exceed its controls are NaN."""
+    summarised: _Summaries = {}
+    for name, task_profiles in measured.items():
+        for where, measure, trained, control in _with_control(task_profiles):
             shows = leads[name][where, measure].shows
-            for summary, draws in summaries(at, trained, control).items():
+            for summary, draws in summaries(depths, trained, control).items():
                 values = draws if shows else np.full_like(draws, np.nan)
-                found[name, where, measure, summary] = (values, _n(tasks[name], measure))
-    return found
+                summarised[name, where, measure, summary] = (values, _n(tasks[name], measure))
+    return summarised
 
 
-def _compared(first: tuple[Floats, int], second: tuple[Floats, int]) -> tuple[float, float, float, float, int]:
-    """Difference, its interval, p-value, texts."""
-    found, p = difference(first[0], second[0], min(first[1], second[1]))
-    return found.value, found.low, found.high, p, found.n
+def _summary_table(summarised: _Summaries) -> pd.DataFrame:
+    rows = [
+        {"task": task, "where": where, "measure": measure, "summary": summary, "depth": from_draws(draws, n), "n": n}
+        for (task, where, measure, summary), (draws, n) in summarised.items()
+    ]
+    return frame(SUMMARIES, rows)
 
 
-def _corrected(schema: Schema, rows: Sequence[tuple[object, ...]], together: Sequence[str]) -> pd.DataFrame:
-    """Make a table of rows without a corrected p-value, which is added among rows that share the columns `together`."""
-    names = [name for name in schema.columns if name != "p_corrected"]
-    table = pd.DataFrame(rows, columns=names).assign(p_corrected=np.nan)
+def _difference(first: tuple[Floats, int], second: tuple[Floats, int]) -> dict[str, object]:
+    """Columns for the difference between two summaries: value, interval, p-value, number of texts."""
+    estimate, p = difference(first[0], second[0], min(first[1], second[1]))
+    ends = {"low": estimate.low, "high": estimate.high}
+    return {"difference": estimate.value, **ends, "p": p, "n": estimate.n}
+
+
+def _corrected(schema: Schema, rows: Sequence[Row], together: Sequence[str]) -> pd.DataFrame:
+    """Table of the rows with p-values corrected among the rows that are equal in the columns `together`."""
+    table = frame(schema, rows)
     for _, group in table.groupby(list(together)):
         table.loc[group.index, "p_corrected"] = holm(group.p.to_numpy(dtype=float))
-    return table[list(schema.columns)]
+    return table
 
 
-def _measure_differences(found: _Summaries, tasks: Sequence[str]) -> pd.DataFrame:
-    rows = []
+def _measure_differences(summarised: _Summaries, tasks: Sequence[str]) -> pd.DataFrame:
+    rows: list[Row] = []
     for name in tasks:
         for where in PLACES:
-            measures = [m for m in get_args(Measure) if (name, where, m, "onset") in found]
+            measures = [measure for measure in get_args(Measure) if (name, where, measure, "onset") in summarised]
             for summary in ("onset", "centre of gravity"):
                 for first, second in combinations(measures, 2):
-                    values = _compared(*(found[name, where, m, summary] for m in (first, second)))
-                    rows.append((name, where, summary, first, second, *values))
+                    pair = (summarised[name, where, measure, summary] for measure in (first, second))
+                    keys = {"task": name, "where": where, "summary": summary, "first": first, "second": second}
+                    rows.append({**keys, **_difference(*pair)})
     return _corrected(MEASURE_DIFFERENCES, rows, ("task", "where"))
 
 
-def _task_differences(found: _Summaries, controls: Sequence[str]) -> pd.DataFrame:
-    rows = []
-    for (name, where, measure, summary), theirs in found.items():
-        if name in controls and (EMOTION, where, measure, summary) in found:
-            values = _compared(theirs, found[EMOTION, where, measure, summary])
-            rows.append((where, summary, measure, name, *values))
+def _task_differences(summarised: _Summaries, controls: Sequence[str]) -> pd.DataFrame:
+    rows: list[Row] = []
+    for (name, where, measure, summary), of_control in summarised.items():
+        if name in controls and (EMOTION, where, measure, summary) in summarised:
+            keys = {"where": where, "summary": summary, "measure": measure, "task": name}
+            rows.append({**keys, **_difference(of_control, summarised[EMOTION, where, measure, summary])})
     return _corrected(TASK_DIFFERENCES, rows, ("where",))

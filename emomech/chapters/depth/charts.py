@@ -1,4 +1,4 @@
-"""Figures of how much of an answer there is at each depth, by what is measured, and where each measure begins."""
+"""Figures of the depth measures: profiles by depth, and the onset of each measure."""
 
 import altair as alt
 import pandas as pd
@@ -8,10 +8,12 @@ from emomech.figures.palette import MEASURE_COLOURS
 
 
 def profiles(table: pd.DataFrame, where: str) -> Layered:
-    """Draw all measures by depth at one kind of place, of a task and a control that the reader chooses."""
+    """Draw all measures by depth at one place, for a task and a control that the reader selects."""
     shown = at(table, where)
-    control = _choice("control", [name for name in dict.fromkeys(shown.condition) if name != "trained"], "Dashed: ")
-    task = _choice("task", list(dict.fromkeys(shown.task)), "Asked for: ")
+    control = _choice(
+        "control", [name for name in dict.fromkeys(shown.condition) if name != "trained"], "Control (dashed): "
+    )
+    task = _choice("task", list(dict.fromkeys(shown.task)), "Task: ")
     picked = alt.selection_point(fields=["measure"], bind="legend")
     base = (
         alt.Chart(shown)
@@ -23,7 +25,7 @@ def profiles(table: pd.DataFrame, where: str) -> Layered:
         )
     )
     scale = alt.Scale(domain=[0, 1], clamp=True)
-    value = alt.Y("value:Q", title="0 chance, 1 all", scale=scale, axis=UNIT)
+    value = alt.Y("value:Q", title="value (0 chance, 1 maximum)", scale=scale, axis=UNIT)
     trained = base.transform_filter(alt.datum.condition == "trained")
     band = trained.mark_area(clip=True).encode(
         y=alt.Y("low:Q", scale=scale), y2="high:Q", opacity=alt.condition(picked, alt.value(0.16), alt.value(0.02))
@@ -43,8 +45,8 @@ def profiles(table: pd.DataFrame, where: str) -> Layered:
             width="container",
             height=320,
             usermeta={"layers": "depth"},
-            description=f"How much of the task's answer there is at each depth, read at the {where}, by what is "
-            "measured, on a scale from chance to all; dashed: the control.",
+            description=f"Each measure of the task's answer by depth, read at the {where}, from 0 (chance) to 1 "
+            "(the maximum). Solid lines: trained model, with 95 % intervals; dashed lines: the selected control.",
         )
     )
 
@@ -55,13 +57,13 @@ def _choice(name: str, options: list[str], label: str) -> alt.Parameter:
 
 
 def onsets(table: pd.DataFrame, where: str) -> Layered:
-    """Draw the depth at which each measure begins, for each task."""
+    """Draw the onset of each measure, for each task."""
     shown = at(table[(table.summary == "onset") & table.depth.notna()], where)
     order = list(dict.fromkeys(shown.task))
     colours = only(MEASURE_COLOURS, shown.measure)
     base = alt.Chart(shown).encode(y=rows("task", order), yOffset=offset("measure", colours))
     return intervals(base, "depth", "depth of half the maximum", colour("measure", colours, columns=3)).properties(
         height=18 * max(3, len(colours)) * max(1, len(order)),
-        description=f"Depth at which each measure reaches half of its maximum above the controls, with 95 % intervals, "
-        f"read at the {where}, per task.",
+        description=f"Onset of each measure with 95 % intervals, read at the {where}, for each task: the depth at "
+        "which the profile above both controls reaches half of its maximum.",
     )

@@ -1,7 +1,8 @@
-"""What stands in a text and at its answer: activations and SAE features, one row per text.
+"""Pooling: activations and SAE features of a text and of its answer, one row per text.
 
-A text has many tokens and its answer one; over the text's tokens the mean is taken. The mean of the features is not the
-features of the mean: a feature that fires at one word is in the first and may not be in the second.
+A text has many tokens and its answer has one, so activations and features are averaged over the tokens of the text. The
+mean of the features is not the same as the features of the mean activation: a feature that fires at one word is part of
+the former and may be missing from the latter.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,12 +22,12 @@ from emomech.saes.sae import Sae
 
 PLACES: tuple[Where, ...] = ("text", "answer")
 _TOKENS = 2048
-"""Tokens whose features are held at once."""
+"""Tokens whose features are in memory at the same time."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
-    """One hook point, at one place of every text."""
+    """Means over the tokens of one place, at one hook point, for every text."""
 
     activation: Tensor = field(repr=False)
     """(text, d_model), float32 on the CPU."""
@@ -35,24 +36,24 @@ class Pooled:
 
 
 @torch.inference_mode()
-def pooled(questions: Questions, saes: Mapping[HookPoint, Sae]) -> dict[Where, dict[HookPoint, Pooled]]:
-    """Read all hook points at both places in one pass: the mean over the tokens that `Where` names."""
+def pool(questions: Questions, saes: Mapping[HookPoint, Sae]) -> dict[Where, dict[HookPoint, Pooled]]:
+    """Pool all hook points at both places in one pass over the texts."""
     order: list[int] = []
     parts: dict[tuple[Where, HookPoint], list[tuple[Tensor, sp.csr_array]]] = {}
-    for portion in portions(_read(questions, list(saes)), lambda one: sum(4 * x.numel() for x in one[1].values())):
+    for portion in portions(_read(questions, list(saes)), lambda read: sum(4 * x.numel() for x in read[1].values())):
         order += [text for batch, _ in portion for text in batch.example]
         for point in saes:
             sae = saes[point]
             for batch, seen in portion:
                 for where in PLACES:
-                    found = _means(sae, seen[point].float(), places(batch, where))
-                    parts.setdefault((where, point), []).append(found)
+                    means = _means(sae, seen[point].float(), places(batch, where))
+                    parts.setdefault((where, point), []).append(means)
     back = np.argsort(order)
     return {where: {point: _in_order(parts[where, point], back) for point in saes} for where in PLACES}
 
 
 def _read(questions: Questions, points: Sequence[HookPoint]) -> Iterator[tuple[TokenBatch, dict[HookPoint, Tensor]]]:
-    """Read the activations (row, pos, d_in) batch by batch."""
+    """Activations (row, pos, d_in) at every hook point, batch by batch."""
     for batch, _ in questions.batches("everywhere"):
         with capture(questions.lm, points) as seen:
             questions.lm.module(**batch.forward_kwargs(), logits_to_keep=1)
@@ -60,7 +61,7 @@ def _read(questions: Questions, points: Sequence[HookPoint]) -> Iterator[tuple[T
 
 
 def _means(sae: Sae, x: Tensor, mask: Tensor) -> tuple[Tensor, sp.csr_array]:
-    """Mean activation (row, d_in) and mean features (row, d_sae) over the tokens of a mask (row, pos)."""
+    """Mean activation (row, d_in) and mean features (row, d_sae) over the tokens that `mask` (row, pos) selects."""
     owner, tokens = mask.nonzero()[:, 0], x[mask]
     count = mask.sum(1).clamp(min=1)[:, None]
     activation = torch.zeros(len(x), x.shape[-1], device=x.device).index_add_(0, owner, tokens)

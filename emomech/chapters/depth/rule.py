@@ -1,38 +1,40 @@
-"""The rule of claim C10: where in depth emotion lives depends on what is measured."""
+"""The rule for claim C10: where in depth emotion lives depends on what is measured."""
 
 import pandas as pd
 
-from emomech.chapters.depth.analysis import EMOTION, Depth
+from emomech.chapters.depth.analysis import Depth
+from emomech.chapters.tasks import EMOTION
 from emomech.chapters.verdict import Verdict, sentences
-from emomech.stats.depth_profiles import LEAST, LEVEL
+from emomech.stats.depth_profiles import LEAST
 from emomech.stats.estimates import decimal
 from emomech.stats.tables import number
+from emomech.stats.testing import LEVEL
 
-STATEMENT = "Where in depth emotion lives depends on what is measured."
+STATEMENT = "The depth at which emotion is located depends on what is measured."
 
 
 def depth(result: Depth) -> Verdict:
-    """Claim C10, from the onsets and centres of gravity of five measures, for emotion.
+    """Decide claim C10 from the onsets and centres of gravity of five measures, for emotion.
 
-    A measure counts at a place if the trained model exceeds both controls, random weights and shuffled labels, by
-    more than a hundredth, with an interval that allows for the choice of the depth. Two that count differ where the
-    p-value of their difference, corrected for all differences at that place, is below 0.05.
+    A measure counts at a place if the trained model exceeds both controls, random weights and shuffled labels, by more
+    than 0.01, with an interval that allows for the choice of the depth. Two measures that count differ if the p-value
+    of their difference, corrected for all differences at that place, is below 0.05.
 
-    Replicates if two measures' onsets differ at the answer; partly if two differ in their centres alone, or at the text
-    alone; does not replicate if none do. Not tested where the model is at chance, where fewer than four hook points are
-    read, and where at neither place two measures count.
+    Replicates if the onsets of two measures differ at the answer. Partly if two measures differ in their centres of
+    gravity only, or at the text only. Does not replicate if no two differ. Cannot be tested if the model is at chance,
+    if there are SAEs at fewer than four hook points, or if fewer than two measures count at each place.
     """
     untested = result.setting.query("task == @EMOTION and untested != ''").untested.tolist()
     counted = {where: _counted(result, EMOTION, where) for where in ("answer", "text")}
     if untested or not any(len(names) > 1 for names in counted.values()):
         reason = untested[0] if untested else "fewer than two measures exceed both controls at either place"
         return Verdict("C10", STATEMENT, "cannot be tested here", f"{reason[0].upper()}{reason[1:]}.", "", "")
-    found = {where: _pairs(result, EMOTION, where) for where in counted}
-    onsets = {where: pairs[pairs.summary == "onset"] for where, pairs in found.items()}
-    if onsets["answer"].differ.any():
+    compared = {where: _pairs(result, EMOTION, where) for where in counted}
+    at_answer = compared["answer"]
+    if at_answer[at_answer.summary == "onset"].differ.any():
         outcome = "replicates"
     else:
-        outcome = "partly" if any(pairs.differ.any() for pairs in found.values()) else "does not replicate"
+        outcome = "partly" if any(pairs.differ.any() for pairs in compared.values()) else "does not replicate"
     reasons = [_in_words(result, EMOTION, where) for where in counted if len(counted[where]) > 1]
     return Verdict(
         claim="C10",
@@ -51,7 +53,7 @@ def _counted(result: Depth, task: str, where: str) -> list[str]:
 
 
 def _pairs(result: Depth, task: str, where: str) -> pd.DataFrame:
-    """Differences between the measures that count, and whether they hold after correction."""
+    """Differences between the measures that count, with a column `differ` for those that hold after correction."""
     names = _counted(result, task, where)
     rows = result.measure_differences.query("task == @task and where == @where")
     rows = rows[rows["first"].isin(names) & rows["second"].isin(names)]
@@ -59,27 +61,27 @@ def _pairs(result: Depth, task: str, where: str) -> pd.DataFrame:
 
 
 def _in_words(result: Depth, task: str, where: str) -> str:
-    """Say how many pairs of measures differ at a place, and which lie farthest apart."""
+    """Sentence on how many pairs of measures differ at a place, and which two onsets are farthest apart."""
     pairs = _pairs(result, task, where)
     counts = [
-        f"{int(rows.differ.sum())} of {len(rows)} pairs in {summary}"
+        f"{int(rows.differ.sum())} of {len(rows)} differ in {summary}"
         for summary, rows in pairs.groupby("summary", sort=False)
     ]
     differing = pairs[pairs.differ & (pairs.summary == "onset")]
-    text = f"At the {where} the measures differ for {' and for '.join(counts)}"
+    text = f"Of the pairs of measures at the {where}, {' and '.join(counts)}"
     if not len(differing):
         return f"{text}."
-    row = max(differing.to_dict("records"), key=lambda found: abs(found["difference"]))
+    row = max(differing.to_dict("records"), key=lambda pair: abs(pair["difference"]))
     early, late = (row["second"], row["first"]) if row["difference"] > 0 else (row["first"], row["second"])
     size = decimal(abs(row["difference"]))
-    return f"{text}; the onset of {early} lies {size} of the model's depth before that of {late}."
+    return f"{text}; the onset of the measure '{early}' lies {size} of the model's depth before that of '{late}'."
 
 
 def of_controls(result: Depth) -> str:
-    """Say whether the same measures differ for the control tasks too: a property of emotion or of the measures."""
+    """Sentences on whether the same measures differ for control tasks, which would be a property of the measures."""
     tasks = [str(name) for name in result.setting.task if name != EMOTION]
     if not tasks:
-        return "These texts have no control task, so that nothing says whether this is peculiar to emotion."
+        return "These texts have no control task, so whether this is specific to emotion cannot be tested."
     emotion = _differing(result, EMOTION)
     parts: dict[str, list[str]] = {"too": [], "partly": [], "none": [], "untested": []}
     for task in tasks:
@@ -90,18 +92,15 @@ def of_controls(result: Depth) -> str:
         kind = "none" if not both else "too" if both == len(emotion) else "partly"
         parts[kind].append(f"{task} ({both} of {len(emotion)} pairs)")
     return sentences(
-        (
-            "All measures that differ in onset or centre at the answer do so for these control tasks too",
-            parts["too"],
-        ),
-        ("Of the measures that differ at the answer some do so for control tasks too", parts["partly"]),
-        ("No two measures differ at the answer both for emotion and for", parts["none"]),
+        ("All pairs of measures that differ at the answer for emotion also differ for", parts["too"]),
+        ("Some pairs of measures that differ at the answer for emotion also differ for", parts["partly"]),
+        ("No pair of measures differs at the answer both for emotion and for", parts["none"]),
         ("Control tasks that cannot be tested", parts["untested"]),
     )
 
 
 def _differing(result: Depth, task: str) -> set[tuple[str, str]]:
-    """Pairs of measures that differ in onset or centre at the answer, in the same direction wherever they do."""
+    """Pairs of measures that differ in onset or centre of gravity at the answer, the earlier measure first."""
     pairs = _pairs(result, task, "answer").query("differ")
     return {
         (str(row["first"]), str(row["second"])) if row["difference"] < 0 else (str(row["second"]), str(row["first"]))
@@ -110,10 +109,13 @@ def _differing(result: Depth, task: str) -> set[tuple[str, str]]:
 
 
 def uncounted(result: Depth) -> list[str]:
-    """Name the measures that do not exceed both controls, place by place."""
+    """Sentences that name the measures that do not exceed both controls, one for each place."""
     rows = result.leads[(result.leads.task == EMOTION) & ~(result.leads.low > LEAST)]
     named = {where: list(map(str, group.measure)) for where, group in rows.groupby("where", sort=False)}
-    return [f"Not beyond both controls at the {where}: {', '.join(names)}." for where, names in named.items()]
+    return [
+        f"Measures that do not exceed both controls at the {where}: {', '.join(names)}."
+        for where, names in named.items()
+    ]
 
 
 def _onset(result: Depth, where: str, measure: str) -> str:
@@ -122,14 +124,14 @@ def _onset(result: Depth, where: str, measure: str) -> str:
 
 
 def _lead(result: Depth, where: str, measure: str) -> str:
-    found = number(result.leads, "difference", task=EMOTION, where=where, measure=measure)
-    return f"{where}, {measure} above both controls: {found}"
+    difference = number(result.leads, "difference", task=EMOTION, where=where, measure=measure)
+    return f"{where}, {measure} above both controls: {difference}"
 
 
 def order(result: Depth, where: str) -> str:
-    """List the measures that count for emotion in the order of their onsets, as the page says it."""
+    """The measures that count for emotion, in the order of their onsets, as the page lists them."""
     rows = result.summaries.query("task == @EMOTION and where == @where and summary == 'onset'")
     rows = rows[rows.measure.isin(_counted(result, EMOTION, where))]
     ordered = rows.sort_values("depth")
-    told = [f"{name} ({decimal(at)})" for name, at in zip(ordered.measure, ordered.depth, strict=True)]
-    return ", ".join(told) or "no measure exceeds both controls"
+    names = [f"{name} ({decimal(depth)})" for name, depth in zip(ordered.measure, ordered.depth, strict=True)]
+    return ", ".join(names) or "no measure exceeds both controls"

@@ -1,10 +1,10 @@
-"""Can early layers be modified without harming emotion inference? Thirds of the blocks edited by equal amounts.
+"""Claim C8: can early layers be modified without harming emotion inference? Thirds of the blocks edited equally.
 
-The matrices of the early, the middle or the late third of the blocks are quantised, pruned, brought to a low rank or
-given noise, each at a dose that changes them by the same relative size (`weight_edits`), and single blocks are skipped.
-What this costs is measured on the same texts with and without the edit: balanced accuracy of the emotion, of tasks that
-are no emotion, and the loss of the model as a language model. Without the other thirds nothing would follow from the
-early one, and without the other tasks nothing about emotion.
+The matrices of the early, the middle or the late third of the blocks are quantised, pruned, reduced in rank or given
+noise, each at a dose that changes them by the same relative size (`weight_edits`); single blocks are skipped. The cost
+is measured on the same texts with and without the edit: balanced accuracy of the emotion task, of control tasks, and
+the next-token loss. The other thirds show whether the early third is special, and the control tasks show whether the
+emotion is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,70 +16,83 @@ import pandas as pd
 
 from emomech.causal.lm_loss import language_shift
 from emomech.causal.questions import Questions, balanced
-from emomech.chapters.early_layers.weight_edits import Method, at_change, matrices, relative_change, skip, thirds
+from emomech.causal.sample import Sample
+from emomech.chapters.early_layers.weight_edits import EditMethod, at_change, matrices, relative_change, skip, thirds
+from emomech.chapters.tasks import EMOTION, tasks_of
 from emomech.core.errors import UsageError
 from emomech.models.language_model import LanguageModel
 from emomech.stats.classification import Confusion
-from emomech.stats.estimates import Floats, estimated, with_resamples
+from emomech.stats.estimates import Floats, from_draws, with_resamples
 from emomech.stats.tables import INTERVAL, Schema, filled, frame
 from emomech.study.study import Study
 
-EMOTION, LANGUAGE_LOSS = "emotion", "language"
-TASK_NAMES = {"organism-kinds": "kind of a thing", "organism-worth": "worth of an event"}
-"""What the embedded controls ask, in words; any other is called as its corpus is."""
+LANGUAGE_LOSS = "language"
 SKIPPING, AVERAGE = "skipping", "mean"
 CHANGES = (0.1, 0.2, 0.4, 0.8)
 """Relative sizes of the change at which thirds are compared."""
 REFERENCE = 0.2
-"""The one that the verdict is about: fixed before any result."""
+"""The change that the verdict uses; it was fixed before any result was seen."""
 NEAR = 0.25
-"""A change that is off by a larger share of what was asked for is not compared."""
+"""Largest relative deviation from the intended change; a method that deviates more is left out of the mean."""
 MIN_TEXTS = 8
-"""Fewer texts of a label say nothing about its recall."""
+"""Fewest texts of a label on the report split."""
 EARLY_LESS = {"early less middle": "middle", "early less late": "late"}
+"""Contrast of two thirds -> the third that is subtracted."""
+_THIRD = {"third": "third of the blocks that is edited"}
+_TARGET = {"target": "intended relative change of the matrices; undefined for skipping"}
 _EDIT = {
-    "third": "which third of the blocks is edited",
-    "method": "what is done to its matrices; mean: of the methods that came near the change in every third",
-    "target": "relative change of the matrices that was asked for; none for skipping",
-    "dose": "what was done to come to it; of the mean, its methods",
+    **_THIRD,
+    "method": "kind of edit; mean: average over the methods that came close to the intended change in every third",
+    **_TARGET,
+    "dose": "dose of the edit, or the methods that are averaged",
 }
-_CHANGE = {"change": "relative change that it came to"}
-_TASK = {"task": "what is asked of the model"}
+_CHANGE = {"change": "relative change of the matrices that was reached"}
+_TASK = {"task": "task that the model is asked"}
+_N = {"n": "number of texts"}
 SETTING = Schema(
     keys=_TASK,
     values={
-        "accuracy": "balanced accuracy of the model as it is",
+        "accuracy": "balanced accuracy of the unedited model",
         **INTERVAL,
-        "chance": "accuracy of guessing",
-        "n": "texts",
-        "untested": "why nothing can be said; empty if something can",
+        "chance": "balanced accuracy of guessing",
+        **_N,
+        "untested": "why the task cannot be tested; empty if it can",
     },
 )
 BLOCKS = Schema(
-    keys={"third": _EDIT["third"]},
-    values={"blocks": "their numbers", "n_blocks": "how many", "n_weights": "weights in their matrices"},
+    keys={"third": "third of the blocks"},
+    values={
+        "blocks": "numbers of its blocks",
+        "n_blocks": "number of blocks",
+        "n_weights": "number of weights in their matrices",
+    },
 )
 LOSSES = Schema(
     keys=_EDIT | _TASK,
-    values=_CHANGE | {"loss": "balanced accuracy lost, same texts", **INTERVAL, "n": "texts"},
+    values=_CHANGE | {"loss": "balanced accuracy that the edit costs, on the same texts", **INTERVAL, **_N},
 )
-LANGUAGE = Schema(
-    keys=_EDIT, values=_CHANGE | {"rise": "relative rise of the next-token loss", **INTERVAL, "n": "texts"}
-)
+LANGUAGE = Schema(keys=_EDIT, values=_CHANGE | {"rise": "relative rise of the next-token loss", **INTERVAL, **_N})
 CONTRASTS = Schema(
-    keys={"target": _EDIT["target"], "contrast": "which third's loss less which"} | _TASK,
-    values={"difference": "difference of the accuracy lost, mean of the methods", **INTERVAL, "n": "texts"},
+    keys={**_TARGET, "contrast": "two thirds: loss by editing the first minus loss by editing the second", **_TASK},
+    values={"difference": "difference in accuracy lost, mean over the methods", **INTERVAL, **_N},
 )
 SPECIAL = Schema(
-    keys={"target": _EDIT["target"], "contrast": "loss of the early third, or less that of another"}
-    | {"control": "the task that is no emotion"},
-    values={"difference": "the emotion's less the control task's", **INTERVAL, "n": "texts of the emotion"},
+    keys={
+        **_TARGET,
+        "contrast": "loss by editing the early third, or that minus the loss by editing another third",
+        "control": "control task",
+    },
+    values={
+        "difference": "loss of the emotion task minus loss of the control task",
+        **INTERVAL,
+        "n": "number of texts of the emotion task",
+    },
 )
 
 
 @dataclass(frozen=True)
 class EarlyLayers:
-    """What editing each third of the blocks costs, in emotion, in other tasks and in language modelling."""
+    """Cost of editing each third of the blocks: for emotion, for other tasks and for language modelling."""
 
     setting: Annotated[pd.DataFrame, SETTING]
     blocks: Annotated[pd.DataFrame, BLOCKS]
@@ -90,37 +103,36 @@ class EarlyLayers:
 
 
 @dataclass(frozen=True, eq=False)
-class _Task:
-    """The questions of one task, and accuracy of the model as it is, in the texts and in each resample."""
+class _TaskSample:
+    """The sample of one task, and the accuracy of the unedited model on it."""
 
-    questions: Questions
-    weights: Floats
-    before: Floats
+    sample: Sample
+    accuracy: Floats
+    """Balanced accuracy (draw)."""
 
     @classmethod
-    def of(cls, study: Study, most: int, n_resamples: int, seed: int) -> "_Task":
-        """Ask the model as it is. Raises UsageError where its answers cannot be scored."""
+    def of(cls, study: Study, most: int, n_resamples: int, seed: int) -> "_TaskSample":
+        """Ask the unedited model. Raises UsageError for too few texts, and for labels with the same first token."""
         rows = balanced(study, "report", most)
         if len(rows) < MIN_TEXTS * len(study.corpus.labels):
-            found = len(rows) // len(study.corpus.labels)
-            raise UsageError(f"{found} texts of each label report, {MIN_TEXTS} are needed. Take more texts.")
-        questions = Questions.of(study, rows)
-        weights = with_resamples(questions.clusters, n_resamples, seed)
-        return cls(questions, weights, _accuracy(questions, weights))
+            n = len(rows) // len(study.corpus.labels)
+            raise UsageError(f"the report split has {n} texts of each label; {MIN_TEXTS} are needed. Take more texts.")
+        sample = Sample.of(Questions.of(study, rows), n_resamples, seed)
+        return cls(sample, _accuracy(sample, sample.logits))
 
     def lost(self, edited: LanguageModel) -> Floats:
-        """Accuracy that an edited model loses (resample)."""
-        return self.before - _accuracy(self.questions.on(edited), self.weights)
+        """Balanced accuracy that an edited model loses (draw)."""
+        return self.accuracy - _accuracy(self.sample, self.sample.questions.on(edited).logits())
 
 
-def _accuracy(questions: Questions, weights: Floats) -> Floats:
-    chosen = questions.logits().argmax(1)
-    return Confusion.of(questions.gold, chosen, len(questions.labels), weights).balanced_accuracy()
+def _accuracy(sample: Sample, logits: Floats) -> Floats:
+    """Balanced accuracy (draw) of answers with these logits (text, label)."""
+    return Confusion.of(sample.gold, logits.argmax(1), len(sample.labels), sample.weights).balanced_accuracy()
 
 
 @dataclass(frozen=True)
-class _Edit:
-    """One edit of one third: its row's keys, the change that it came to, and what each measure loses by it."""
+class _EditCost:
+    """One edit of one third, and what it costs."""
 
     third: str
     method: str
@@ -128,28 +140,27 @@ class _Edit:
     dose: str
     change: float
     lost: Mapping[str, Floats]
-    """By task, and the rise of the language loss (resample)."""
+    """Task -> accuracy lost, and `LANGUAGE_LOSS` -> relative rise of the next-token loss (draw)."""
 
     @property
-    def key(self) -> tuple[str, str, float, str]:
-        return self.third, self.method, self.target, self.dose
-
-
-_Rows: TypeAlias = list[tuple[object, ...]]
+    def columns(self) -> dict[str, object]:
+        """Columns that describe the edit."""
+        keys = {"third": self.third, "method": self.method, "target": self.target, "dose": self.dose}
+        return {**keys, "change": self.change}
 
 
 def early_layers(study: Study, *, most: int = 30, n_language: int = 40, n_resamples: int = 400) -> EarlyLayers:
     """Edit each third of the blocks in every way, on at most `most` texts per label of each task.
 
-    The language loss is of `n_language` texts of the first control task, or of the study's own where it has none;
-    intervals come from `n_resamples` bootstrap draws. Where the study cannot speak (fewer than three blocks, a model at
-    chance, labels that one token cannot tell apart) the tables are empty, and `setting` says why.
+    The next-token loss is measured on `n_language` texts of the first control task, or of the study itself if it has no
+    control; intervals have `n_resamples` bootstrap draws. If the claim cannot be tested (fewer than three blocks, a
+    model at chance, labels with the same first token), all tables but `setting` are empty and `setting` says why.
     """
-    tasks, setting = {}, []
-    others = {TASK_NAMES.get(control.spec.corpus, control.corpus.name): control for control in study.controls}
-    for number, (name, asked) in enumerate({EMOTION: study, **others}.items()):
-        task, row = _asked(name, asked, most, n_resamples, study.spec.seed + number)
-        setting.append(row)
+    tasks: dict[str, _TaskSample] = {}
+    setting = []
+    for number, (name, task_study) in enumerate(tasks_of(study).items()):
+        task, row = _task(task_study, most, n_resamples, study.spec.seed + number)
+        setting.append({"task": name, **row})
         tasks |= {name: task} if task is not None else {}
     if EMOTION not in tasks:
         return filled(EarlyLayers, setting=frame(SETTING, setting))
@@ -161,83 +172,101 @@ def early_layers(study: Study, *, most: int = 30, n_language: int = 40, n_resamp
         rise = language_shift(study.lm, texts, {}, edited=edited).means(weights)["loss"]
         return {name: task.lost(edited) for name, task in tasks.items()} | {LANGUAGE_LOSS: rise}
 
-    found = []
+    costs = []
     for third, blocks in parts.items():
         for method, target, dose, change, edited in _edits(study.lm, blocks, study.spec.seed):
-            found.append(_Edit(third, method, target, dose, change, lost(edited)))
-    found += _averages(found)
-    n = {name: len(task.questions) for name, task in tasks.items()} | {LANGUAGE_LOSS: len(texts)}
-    average = {(edit.third, edit.target): edit.lost for edit in found if edit.method == AVERAGE}
+            costs.append(_EditCost(third, method, target, dose, change, lost(edited)))
+    costs += _averages(costs)
+    n = {name: len(task.sample) for name, task in tasks.items()} | {LANGUAGE_LOSS: len(texts)}
+    average = {(cost.third, cost.target): cost.lost for cost in costs if cost.method == AVERAGE}
     return EarlyLayers(
         setting=frame(SETTING, setting),
         blocks=_blocks(study.lm, parts),
-        losses=frame(LOSSES, [(*e.key, t, e.change, estimated(e.lost[t], n[t]), n[t]) for e in found for t in tasks]),
-        language=frame(
-            LANGUAGE,
-            [(*e.key, e.change, estimated(e.lost[LANGUAGE_LOSS], n[LANGUAGE_LOSS]), n[LANGUAGE_LOSS]) for e in found],
-        ),
+        losses=_losses(costs, n),
+        language=_language(costs, n[LANGUAGE_LOSS]),
         contrasts=_contrasts(average, n),
         special=_special(average, n),
     )
 
 
-def _asked(name: str, study: Study, most: int, n_resamples: int, seed: int) -> tuple[_Task | None, tuple[object, ...]]:
-    """Ask one task, or say why it cannot be asked; and a row of the setting."""
+def _task(study: Study, most: int, n_resamples: int, seed: int) -> tuple[_TaskSample | None, dict[str, object]]:
+    """Sample of one task, None if it cannot be tested, and the columns of its row in the setting."""
     try:
         thirds(study.lm.n_layers)
-        task = _Task.of(study, most, n_resamples, seed)
+        task = _TaskSample.of(study, most, n_resamples, seed)
     except UsageError as error:
-        return None, (name, *[float("nan")] * 4, 0, str(error))
-    chance = 1 / len(task.questions.labels)
-    found = estimated(task.before, len(task.questions))
-    untested = "" if found.low > chance else f"the model's answers are no better than chance: {found}"
-    return None if untested else task, (name, found, chance, found.n, untested)
+        return None, {"n": 0, "untested": str(error)}
+    chance = 1 / len(task.sample.labels)
+    accuracy = from_draws(task.accuracy, len(task.sample))
+    untested = "" if accuracy.low > chance else f"the model's answers are no better than chance: {accuracy}"
+    row = {"accuracy": accuracy, "chance": chance, "n": accuracy.n, "untested": untested}
+    return None if untested else task, row
 
 
 def _edits(
     lm: LanguageModel, blocks: Sequence[int], seed: int
 ) -> Iterator[tuple[str, float, str, float, LanguageModel]]:
-    """Edit some blocks in every way: (method, change asked for, dose, change, edited model)."""
+    """Edit some blocks in every way: (method, intended change, dose, change reached, edited model)."""
     before = matrices(lm, blocks)
-    for method in get_args(Method):
+    for method in get_args(EditMethod):
         for target in CHANGES:
             edit = at_change(lm, blocks, method, target, seed)
             edited = edit.on(lm, blocks)
             yield method, target, str(edit), relative_change(before, matrices(edited, blocks)), edited
     inner, single = blocks[1:-1], blocks[:1] if len(blocks) > 1 else []
-    some = {"first block": single, "middle block": inner[len(inner) // 2 :][:1], "last block": blocks[1:][-1:]}
-    some["all blocks"] = blocks
-    for name, skipped in some.items():
-        if skipped:
-            yield SKIPPING, float("nan"), name, float("nan"), skip(lm, skipped)
+    skipped = {"first block": single, "middle block": inner[len(inner) // 2 :][:1], "last block": blocks[1:][-1:]}
+    skipped["all blocks"] = blocks
+    for name, numbers in skipped.items():
+        if numbers:
+            yield SKIPPING, float("nan"), name, float("nan"), skip(lm, numbers)
 
 
-def _averages(found: Sequence[_Edit]) -> Iterator[_Edit]:
-    """Mean of the methods that came near each change in every third, so that all thirds are treated alike."""
+def _averages(costs: Sequence[_EditCost]) -> Iterator[_EditCost]:
+    """Mean cost, for each change, of the methods that come close to it in all thirds, so that thirds are comparable."""
     for target in CHANGES:
-        far = {e.method for e in found if e.target == target and abs(e.change - target) > NEAR * target}
-        methods = [method for method in get_args(Method) if method not in far]
-        for third in dict.fromkeys(edit.third for edit in found):
-            alike = [e for e in found if (e.third, e.target) == (third, target) and e.method in methods]
-            lost = {name: np.mean([edit.lost[name] for edit in alike], axis=0) for name in alike[0].lost}
-            change = float(np.mean([edit.change for edit in alike]))
-            yield _Edit(third, AVERAGE, target, ", ".join(methods), change, lost)
+        far = {c.method for c in costs if c.target == target and abs(c.change - target) > NEAR * target}
+        methods = [method for method in get_args(EditMethod) if method not in far]
+        for third in dict.fromkeys(cost.third for cost in costs):
+            averaged = [c for c in costs if (c.third, c.target) == (third, target) and c.method in methods]
+            lost = {name: np.mean([cost.lost[name] for cost in averaged], axis=0) for name in averaged[0].lost}
+            change = float(np.mean([cost.change for cost in averaged]))
+            yield _EditCost(third, AVERAGE, target, ", ".join(methods), change, lost)
 
 
 def _blocks(lm: LanguageModel, parts: Mapping[str, Sequence[int]]) -> pd.DataFrame:
-    rows: _Rows = []
-    for third, blocks in parts.items():
-        n_weights = sum(weight.numel() for weight in matrices(lm, blocks))
-        rows.append((third, ", ".join(map(str, blocks)), len(blocks), n_weights))
+    rows = [
+        {
+            "third": third,
+            "blocks": ", ".join(map(str, blocks)),
+            "n_blocks": len(blocks),
+            "n_weights": sum(weight.numel() for weight in matrices(lm, blocks)),
+        }
+        for third, blocks in parts.items()
+    ]
     return frame(BLOCKS, rows)
 
 
+def _losses(costs: Sequence[_EditCost], n: Mapping[str, int]) -> pd.DataFrame:
+    rows = [
+        {**cost.columns, "task": task, "loss": from_draws(lost, n[task]), "n": n[task]}
+        for cost in costs
+        for task, lost in cost.lost.items()
+        if task != LANGUAGE_LOSS
+    ]
+    return frame(LOSSES, rows)
+
+
+def _language(costs: Sequence[_EditCost], n: int) -> pd.DataFrame:
+    rows = [{**cost.columns, "rise": from_draws(cost.lost[LANGUAGE_LOSS], n), "n": n} for cost in costs]
+    return frame(LANGUAGE, rows)
+
+
 _Averages: TypeAlias = Mapping[tuple[str, float], Mapping[str, Floats]]
-"""What is lost, by third and change."""
+"""Third and change -> task -> mean loss (draw)."""
 
 
-def _compared(average: _Averages, target: float) -> dict[str, dict[str, Floats]]:
-    """What each task loses more by an edit of the early third than of another (contrast to task to resample)."""
+def _early_minus_others(average: _Averages, target: float) -> dict[str, dict[str, Floats]]:
+    """Loss by editing the early third minus that by editing another third: contrast -> task -> difference (draw)."""
     early = average["early", target]
     return {
         contrast: {task: lost - average[other, target][task] for task, lost in early.items()}
@@ -246,20 +275,25 @@ def _compared(average: _Averages, target: float) -> dict[str, dict[str, Floats]]
 
 
 def _contrasts(average: _Averages, n: Mapping[str, int]) -> pd.DataFrame:
-    rows: _Rows = []
-    for target in CHANGES:
-        for contrast, by_task in _compared(average, target).items():
-            for task, values in by_task.items():
-                rows += [(target, contrast, task, estimated(values, n[task]), n[task])] if task != LANGUAGE_LOSS else []
+    rows = [
+        {"target": target, "contrast": contrast, "task": task, "difference": from_draws(draws, n[task]), "n": n[task]}
+        for target in CHANGES
+        for contrast, by_task in _early_minus_others(average, target).items()
+        for task, draws in by_task.items()
+        if task != LANGUAGE_LOSS
+    ]
     return frame(CONTRASTS, rows)
 
 
 def _special(average: _Averages, n: Mapping[str, int]) -> pd.DataFrame:
-    """Compare the emotion with each control task; their texts are other ones, and so are their resamples."""
-    rows: _Rows = []
+    """Compare the emotion task with each control task; they have different texts, and so different resamples."""
+    rows = []
     for target in CHANGES:
-        for contrast, by_task in {"early": average["early", target], **_compared(average, target)}.items():
-            for task, values in by_task.items():
+        contrasts = {"early": average["early", target], **_early_minus_others(average, target)}
+        for contrast, by_task in contrasts.items():
+            for task, draws in by_task.items():
                 if task not in (EMOTION, LANGUAGE_LOSS):
-                    rows.append((target, contrast, task, estimated(by_task[EMOTION] - values, n[EMOTION]), n[EMOTION]))
+                    keys = {"target": target, "contrast": contrast, "control": task}
+                    difference = from_draws(by_task[EMOTION] - draws, n[EMOTION])
+                    rows.append({**keys, "difference": difference, "n": n[EMOTION]})
     return frame(SPECIAL, rows)

@@ -1,4 +1,4 @@
-"""Figures of what editing each third of the blocks costs, by method, by size of the change, and against other tasks."""
+"""Figures of the cost of editing each third of the blocks: by method, by size of the change, and for other tasks."""
 
 import altair as alt
 import pandas as pd
@@ -16,42 +16,42 @@ _CHANGE = alt.X(
 
 
 def _points(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """Write shares in points."""
+    """Convert shares to percentage points."""
     return table.assign(**{name: 100 * table[name].astype(float) for name in (*columns, "low", "high")})
 
 
 def _reach(table: pd.DataFrame) -> tuple[float, float]:
-    """Ends of a scale that holds every interval and zero."""
+    """Ends of an axis that holds every interval and zero."""
     return min([-1, *table.low.dropna()]), max([1, *table.high.dropna()])
 
 
 def methods(table: pd.DataFrame, target: float, task: str) -> Layered:
-    """Draw the accuracy that each method costs in each third, at one change."""
+    """Draw the accuracy that each method costs in each third, for one size of the change."""
     shown = _points(table[(table.target == target) & (table.task == task)], "loss")
     return _by_third(shown, "method", "loss", "accuracy lost, points").properties(
         height=54 * max(1, shown.method.nunique()),
-        description=f"Balanced accuracy lost ({task}) by each way to edit the early, middle or late third of the "
-        "blocks at an equal change, with 95 % intervals.",
+        description=f"Balanced accuracy ({task}) lost when the early, middle or late third of the blocks is edited, "
+        "for each method at the same size of the change, with 95 % intervals.",
     )
 
 
 def skipping(table: pd.DataFrame, task: str) -> Layered:
-    """Draw the accuracy that it costs to skip blocks of each third."""
+    """Draw the accuracy that skipping blocks of each third costs."""
     shown = _points(table[(table.method == "skipping") & (table.task == task)], "loss")
     return _by_third(shown, "dose", "loss", "accuracy lost, points").properties(
         height=54 * max(1, shown.dose.nunique()),
-        description=f"Balanced accuracy lost ({task}) when a block of a third, or all of them, leave the stream as it "
-        "is, with 95 % intervals.",
+        description=f"Balanced accuracy ({task}) lost when one block of a third, or all its blocks, are skipped, with "
+        "95 % intervals.",
     )
 
 
 def language(table: pd.DataFrame, target: float) -> Layered:
-    """Draw by how much each method raises the next-token loss, at one change."""
+    """Draw the rise of the next-token loss by each method, for one size of the change."""
     shown = _points(table[table.target == target], "rise")
     return _by_third(shown, "method", "rise", "rise of the next-token loss, %").properties(
         height=54 * max(1, shown.method.nunique()),
-        description="Relative rise of the next-token loss by each way to edit the early, middle or late third of the "
-        "blocks at an equal change, with 95 % intervals.",
+        description="Relative rise of the next-token loss when the early, middle or late third of the blocks is "
+        "edited, for each method at the same size of the change, with 95 % intervals.",
     )
 
 
@@ -64,11 +64,11 @@ def _by_third(shown: pd.DataFrame, row: str, value: str, title: str) -> Layered:
 
 
 def changes(table: pd.DataFrame) -> Layered:
-    """Draw the mean cost by size of the change, of the emotion, and of the task that the reader chooses."""
+    """Draw the mean cost by size of the change, for the emotion task and a control task that the reader selects."""
     shown = _points(table[table.method == "mean"], "loss")
-    others = [task for task in dict.fromkeys(shown.task) if task != "emotion"]
-    choice = alt.binding_select(options=others, name="Dashed, for comparison: ")
-    control = alt.param(name="control", value=others[-1] if others else "", bind=choice)
+    controls = [task for task in dict.fromkeys(shown.task) if task != "emotion"]
+    choice = alt.binding_select(options=controls, name="Control task (dashed): ")
+    control = alt.param(name="control", value=controls[-1] if controls else "", bind=choice)
     base = alt.Chart(shown).encode(
         x=_CHANGE,
         color=colour("third", only(THIRD_COLOURS, shown.third)),
@@ -85,24 +85,24 @@ def changes(table: pd.DataFrame) -> Layered:
         .properties(
             width="container",
             height=300,
-            description="Balanced accuracy of the emotion lost by editing each third, by size of the change, mean of "
-            "the methods, with 95 % intervals; dashed: another task.",
+            description="Balanced accuracy of the emotion task lost when a third is edited, by size of the change, "
+            "mean over the methods, with 95 % intervals; dashed lines: the selected control task.",
         )
     )
 
 
 def contrasts(table: pd.DataFrame, target: float) -> Layered:
-    """Draw how much more an edit of the early third costs than of another, for every task."""
+    """Draw the cost of editing the early third minus that of editing another third, for every task."""
     shown = _points(table[table.target == target], "difference")
     shown = shown.assign(third=shown.contrast.astype(str).str.split().str[-1], task=shown.task.astype(str))
     order = list(dict.fromkeys(shown.task))
     colours = only(THIRD_COLOURS, shown.third)
     base = alt.Chart(shown).encode(y=rows("task", order), yOffset=offset("third", colours))
     least, most = _reach(shown)
-    title = "early less this third, points"
-    found = intervals(base, "difference", title, colour("third", colours), _NONE, least=least, most=most)
-    return found.properties(
+    title = "accuracy lost, early third minus this third, points"
+    drawn = intervals(base, "difference", title, colour("third", colours), _NONE, least=least, most=most)
+    return drawn.properties(
         height=50 * max(1, len(order)),
-        description="Accuracy lost by editing the early third less that by editing the middle or the late one, for the "
-        "emotion and for other tasks, with 95 % intervals.",
+        description="Accuracy lost by editing the early third minus that lost by editing the middle or the late third, "
+        "for the emotion task and the control tasks, with 95 % intervals.",
     )

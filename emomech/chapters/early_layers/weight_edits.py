@@ -1,10 +1,9 @@
-"""Edited copies of a model's weights: quantised, pruned, of low rank, noisy, or with blocks skipped.
+"""Edited copies of a model: weights quantised, pruned, reduced in rank or with noise, or blocks skipped.
 
-What is edited is every matrix of some blocks; embeddings, norms and biases stay. A change is measured by its size
-relative to the matrices, the Frobenius norm of the difference over that of the weights, so that different edits of
-different blocks can be compared at an equal change. Magnitude pruning and truncated singular values both remove the
-smallest parts of a matrix, whose squares say beforehand how large the change will be. The model that is given is never
-changed.
+Every matrix of the chosen blocks is edited; embeddings, norms and biases stay as they are. The size of a change is the
+Frobenius norm of the difference divided by that of the weights, so that different edits of different blocks can be
+compared at an equal change. Pruning and rank reduction remove the smallest parts of a matrix; the squares of these
+parts give the size of the change in advance. The original model is never changed.
 """
 
 import copy
@@ -22,17 +21,24 @@ from emomech.core.errors import UsageError
 from emomech.models.language_model import LanguageModel, wrap
 from emomech.stats.estimates import Floats
 
-Method = Literal["quantisation", "pruning", "low rank", "noise"]
+EditMethod = Literal["quantisation", "pruning", "low rank", "noise"]
 THIRDS = ("early", "middle", "late")
 _MOST_LEVELS = 2**15
+"""Most quantisation levels to either side of zero that are tried."""
 _HALVINGS = 40
-"""Steps in which the share of a wanted change is found."""
+"""Bisection steps in the search for the share to remove."""
 
 
 def quantise(weight: Tensor, levels: int) -> Tensor:
-    """Round each output channel, a row, to the nearest of `levels` steps to either side of zero, and zero.
+    """Round each row, an output channel, to a grid with `levels` steps to either side of zero.
 
-    Of b bits there are 2^(b−1) − 1 such steps.
+    With b bits there are 2^(b−1) − 1 such steps.
+
+    Example:
+        >>> import torch
+        >>> from emomech.chapters.early_layers.weight_edits import quantise
+        >>> quantise(torch.tensor([[1.0, 0.4, -0.3]]), levels=2).tolist()
+        [[1.0, 0.5, -0.5]]
     """
     rows = weight.flatten(1)
     step = rows.abs().amax(1, keepdim=True).clamp(min=1e-12) / levels
@@ -40,7 +46,7 @@ def quantise(weight: Tensor, levels: int) -> Tensor:
 
 
 def prune(weight: Tensor, share: float) -> Tensor:
-    """Set a share of the entries, the smallest, to zero."""
+    """Set the smallest entries, a share of all, to zero."""
     n = round(share * weight.numel())
     pruned = weight.flatten().clone()
     pruned[weight.abs().flatten().topk(n, largest=False).indices] = 0
@@ -48,7 +54,7 @@ def prune(weight: Tensor, share: float) -> Tensor:
 
 
 def truncate(weight: Tensor, share: float) -> Tensor:
-    """Take a share of the singular values, the smallest, out."""
+    """Remove the smallest singular values, a share of all."""
     u, s, v = torch.linalg.svd(weight.float().flatten(1), full_matrices=False)
     kept = len(s) - round(share * len(s))
     lost = (u[:, kept:] * s[kept:]) @ v[kept:]
@@ -56,7 +62,7 @@ def truncate(weight: Tensor, share: float) -> Tensor:
 
 
 def add_noise(weight: Tensor, size: float, generator: torch.Generator) -> Tensor:
-    """Add a normal matrix of a size relative to the weight's own."""
+    """Add a matrix of normal noise whose norm is `size` times that of the weight."""
     noise = torch.randn(weight.shape, generator=generator).to(weight.device)
     scale = size * weight.float().norm() / noise.norm()
     return weight + (noise * scale).to(weight)
@@ -64,24 +70,25 @@ def add_noise(weight: Tensor, size: float, generator: torch.Generator) -> Tensor
 
 @dataclass(frozen=True)
 class WeightEdit:
-    """What is done to every matrix; dose: levels, share removed, or relative size of the noise."""
+    """An edit of every matrix of some blocks."""
 
-    method: Method
+    method: EditMethod
     dose: float
+    """Quantisation levels to either side of zero, share that is removed, or relative size of the noise."""
     seed: int = 0
 
     def __str__(self) -> str:
-        """Say the dose in words."""
+        """Dose in words, for a table."""
         if self.method == "quantisation":
             return f"{2 * int(self.dose) + 1} levels, {np.log2(2 * self.dose + 1):.1f} bits"
-        removed = {"pruning": "of the entries removed", "low rank": "of the rank removed", "noise": "of the norm added"}
-        return f"{self.dose:.0%} {removed[self.method]}"
+        unit = {"pruning": "of the entries removed", "low rank": "of the rank removed", "noise": "of the norm added"}
+        return f"{self.dose:.0%} {unit[self.method]}"
 
     def on(self, lm: LanguageModel, blocks: Sequence[int]) -> LanguageModel:
-        """Copy a model with the matrices of some blocks edited."""
+        """Copy of a model in which the matrices of some blocks are edited."""
         copied = wrap(lm.name, copy.deepcopy(lm.module), lm.tokenizer, lm.prepend_bos)
         generator = torch.Generator().manual_seed(self.seed)
-        edit: Mapping[Method, Callable[[Tensor], Tensor]] = {
+        edit: Mapping[EditMethod, Callable[[Tensor], Tensor]] = {
             "quantisation": partial(quantise, levels=max(1, round(self.dose))),
             "pruning": partial(prune, share=self.dose),
             "low rank": partial(truncate, share=self.dose),
@@ -94,31 +101,31 @@ class WeightEdit:
 
 
 def matrices(lm: LanguageModel, blocks: Sequence[int]) -> list[Tensor]:
-    """All weights with two dimensions or more of some blocks, their rows being output channels, once each.
+    """Weights of some blocks with two dimensions or more, once each, with output channels in rows.
 
-    What is written into them is written into the model.
+    They are views: writing into them changes the model.
     """
     from transformers.pytorch_utils import Conv1D
 
-    found: dict[int, Tensor] = {}
+    views: dict[int, Tensor] = {}
     for layer in blocks:
         for part in lm.blocks[layer].modules():
             for weight in part.parameters(recurse=False):
                 if weight.ndim >= 2:
-                    found.setdefault(id(weight), weight.T if isinstance(part, Conv1D) else weight)
-    return list(found.values())
+                    views.setdefault(id(weight), weight.T if isinstance(part, Conv1D) else weight)
+    return list(views.values())
 
 
 def relative_change(before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
-    """Size of the difference relative to the weights, over all matrices together; 0 for none."""
-    moved = sum(float((b.double() - a.double()).square().sum()) for b, a in zip(before, after, strict=True))
-    return float(np.sqrt(moved / max(sum(float(b.double().square().sum()) for b in before), 1e-300)))
+    """Frobenius norm of the difference divided by that of the weights, over all matrices together."""
+    squared = sum(float((b.double() - a.double()).square().sum()) for b, a in zip(before, after, strict=True))
+    return float(np.sqrt(squared / max(sum(float(b.double().square().sum()) for b in before), 1e-300)))
 
 
-def at_change(lm: LanguageModel, blocks: Sequence[int], method: Method, change: float, seed: int = 0) -> WeightEdit:
-    """Find the dose at which the matrices of some blocks change by a given relative size, as nearly as it can be had.
+def at_change(lm: LanguageModel, blocks: Sequence[int], method: EditMethod, change: float, seed: int = 0) -> WeightEdit:
+    """Find the dose whose relative change of the matrices of some blocks is closest to `change`.
 
-    Raises UsageError for a change that is not between 0 and 1, all that can be removed.
+    Raises UsageError for a change that is not between 0 and 1.
     """
     if not 0 < change < 1:
         raise UsageError(f"change {change}: expected a relative size between 0 and 1.")
@@ -137,7 +144,7 @@ def at_change(lm: LanguageModel, blocks: Sequence[int], method: Method, change: 
 
 
 def _levels(weights: Sequence[Tensor], change: float) -> int:
-    """Find the number of levels whose change is nearest."""
+    """Number of levels whose change is closest to `change`."""
     changes: dict[int, float] = {}
 
     def changed(n: int) -> float:
@@ -154,21 +161,21 @@ def _levels(weights: Sequence[Tensor], change: float) -> int:
     return min((low, high), key=lambda n: abs(changed(n) - change))
 
 
-def _removed(weight: Tensor, method: Method) -> Floats:
-    """Squares of a matrix's parts, added up from the smallest (part + 1)."""
+def _removed(weight: Tensor, method: EditMethod) -> Floats:
+    """Cumulative sum of the squared parts of a matrix, smallest first, with a leading 0 (part + 1)."""
     flat = weight.double().flatten(1)
     parts = torch.linalg.svdvals(flat) if method == "low rank" else flat.flatten()
     return np.concatenate([[0.0], np.cumsum(np.sort(parts.square().cpu().numpy()))])
 
 
 def _share_change(removed: Sequence[Floats], share: float) -> float:
-    """Change that comes of taking a share of each matrix's parts out."""
+    """Relative change if a share of each matrix's parts is removed."""
     lost = sum(parts[round(share * (len(parts) - 1))] for parts in removed)
     return float(np.sqrt(lost / max(sum(parts[-1] for parts in removed), 1e-300)))
 
 
 def thirds(n_layers: int) -> dict[str, list[int]]:
-    """Divide the blocks by depth, as evenly as possible. Raises UsageError for fewer than three."""
+    """Divide the blocks into thirds by depth, as evenly as possible. Raises UsageError for fewer than three blocks."""
     if n_layers < len(THIRDS):
         raise UsageError(f"the model has {n_layers} blocks, and {len(THIRDS)} are needed to compare thirds.")
     edges = [round(i * n_layers / len(THIRDS)) for i in range(len(THIRDS) + 1)]
@@ -176,7 +183,7 @@ def thirds(n_layers: int) -> dict[str, list[int]]:
 
 
 def skip(lm: LanguageModel, blocks: Sequence[int]) -> LanguageModel:
-    """Copy a model in which some blocks leave the stream as it is."""
+    """Copy of a model in which some blocks leave the residual stream unchanged."""
     copied = wrap(lm.name, copy.deepcopy(lm.module), lm.tokenizer, lm.prepend_bos)
     for layer in blocks:
         block: Any = copied.blocks[layer]
@@ -185,7 +192,7 @@ def skip(lm: LanguageModel, blocks: Sequence[int]) -> LanguageModel:
 
 
 def _unchanged(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Give a block's input in the place of its output, in the form in which the block gives it."""
+    """Return the input of a block in place of its output, in the format of the output."""
     x = args[0] if args else kwargs["hidden_states"]
     output = forward(*args, **kwargs)
     return (x, *output[1:]) if isinstance(output, tuple) else x

@@ -1,11 +1,12 @@
-"""Do single features stand for what is known of a text? The measure of the instrument, before it is used.
+"""Do single SAE features stand for annotated properties of a text? A test of the instrument before it is used.
 
-Texts whose annotation is known say, for every value of every label family, how well the best single feature of each
-layer tells it from the others. Feature, sign, threshold and layer are chosen on the `discover` split; AUROC and F1
-are of the `report` split. The same is done with random directions in place of the SAE, in the model and in a network
-with random weights; with the dimensions of the residual stream; and with a linear probe, which may use them all.
+For every value of every label family, the best single feature of each hook point is the one whose activation best
+separates texts with the value from the others. Feature, sign, threshold and hook point are chosen on the `discover`
+split; AUROC and F1 are measured on `report`. The same is done with four comparisons: random directions in place of the
+SAE, random directions in a network with random weights, the dimensions of the residual stream, and a linear probe,
+which may combine all dimensions.
 
-All is read at the answer, where the token is the same in every text and tells nothing.
+Everything is read at the answer, where the token is the same in every text and carries no information.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +17,14 @@ import numpy as np
 import pandas as pd
 import torch
 
+from emomech.chapters import sae_quality
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.data.corpus import Corpus
 from emomech.models.activations import collect
 from emomech.models.language_model import randomised
 from emomech.saes.compatibility import check_quality
-from emomech.saes.controls import random_sae
+from emomech.saes.controls import random_like
 from emomech.saes.quality import Quality, qualities
 from emomech.stats.auroc import Bools, Detector, auroc, auroc_difference, members
 from emomech.stats.estimates import Estimate, Floats
@@ -30,46 +32,46 @@ from emomech.stats.tables import DEPTH, INTERVAL, Schema, frame
 from emomech.study.study import Study
 
 Reader = Literal["SAE features", "random directions", "residual dimensions", "linear probe", "random weights"]
-"""What is read: the SAE's features; as many random directions, as sparse; the stream's dimensions; a
-logistic regression on them; random directions in the same network with its weights drawn again."""
+"""The units that are read: features of the SAE; the same number of random directions, equally sparse; dimensions of the
+residual stream; a logistic regression on all dimensions; random directions in the same network with random weights."""
 FEATURES: Reader = "SAE features"
 MIN_VALUE = 20
-"""A value with fewer texts in either split is left out."""
+"""Fewest texts of a value on each of the two splits; rarer values are left out."""
 N_GATE_TEXTS = 100
-_LATENT = {"family": "label family", "value": "which of its values is told from the others"}
+"""Texts on which the quality of the SAEs is measured."""
+_VALUE = {"family": "label family", "value": "value of the family that is separated from the others"}
 _SCORES = {
-    "auroc": "area under the ROC curve, other texts than it was chosen on",
+    "auroc": "area under the ROC curve, on texts that were not used to choose the unit",
     **INTERVAL,
-    "f1": "F1 at the threshold that was best where it was chosen",
-    "n": "texts of the value",
+    "f1": "F1 at the threshold that was best on the texts used to choose it",
+    "n": "number of texts with the value",
 }
+_READER = {"reader": "kind of unit that is read"}
 DETECTION = Schema(
-    keys={"reader": "what is read", "hook_point": "where in the model", **_LATENT},
+    keys={**_READER, "hook_point": "place in the model", **_VALUE},
     values={"depth": DEPTH, **_SCORES},
 )
 ADVANTAGE = Schema(
-    keys={"baseline": "what the SAE features are compared with", **_LATENT},
-    values={"difference": "the best feature's AUROC less the baseline's best, same texts", **INTERVAL, "n": "texts"},
+    keys={"baseline": "kind of unit that the SAE features are compared with", **_VALUE},
+    values={
+        "difference": "AUROC of the best SAE feature minus that of the baseline's best unit, on the same texts",
+        **INTERVAL,
+        "n": "number of texts with the value",
+    },
 )
 BEST = Schema(
-    keys={"reader": "what is read", **_LATENT},
-    values={"hook_point": "where it reads best, as chosen", "depth": DEPTH, **_SCORES},
+    keys={**_READER, **_VALUE},
+    values={"hook_point": "place in the model at which the best unit was chosen", "depth": DEPTH, **_SCORES},
 )
 QUALITY = Schema(
-    keys={"dictionary": "the SAE, or random directions in its place", "hook_point": "where it stands"},
-    values={
-        "depth": DEPTH,
-        "l0": "active features per token",
-        "fvu": "fraction of variance unexplained",
-        "dead": "share of features that never fire here",
-        "loss_recovered": "1: its reconstruction costs no cross-entropy; 0: as bad as the mean activation",
-    },
+    keys={"dictionary": "the SAE, or random directions in its place", "hook_point": "place in the model"},
+    values=sae_quality.COLUMNS,
 )
 
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How well single units stand for what is known of the texts, and how well each SAE reads the model."""
+    """How well single units stand for annotated properties of the texts, and how well each SAE reads the model."""
 
     best: Annotated[pd.DataFrame, BEST]
     advantage: Annotated[pd.DataFrame, ADVANTAGE]
@@ -78,190 +80,201 @@ class Fidelity:
 
 
 @dataclass(frozen=True)
-class _Latent:
-    """A label family on the texts that carry it: class numbers (text), and those for choice and for scores."""
+class _Family:
+    """A label family on the texts that carry it."""
 
-    family: str
+    name: str
     values: tuple[str, ...]
     text: np.ndarray
+    """Number of each text in the corpus (text)."""
     member: Bools
+    """Which texts have which value (text, value)."""
     chooses: Bools
-    """(text); the others score."""
+    """Texts that units are chosen on; the others are scored (text)."""
 
     @property
-    def told(self) -> list[int]:
-        """Which values are told from the others: all, or the rarer of two, which says all of the other."""
+    def separated(self) -> list[int]:
+        """Values to separate from the others: all of them, or the rarer of two, since the other is its complement."""
         return list(range(len(self.values))) if len(self.values) > 2 else [int(self.member.sum(0).argmin())]
 
 
 @dataclass(frozen=True)
-class _Found:
-    """How well the best unit of one kind at one hook point tells one value."""
+class _BestUnit:
+    """The best unit of one kind at one hook point for one value."""
 
     family: str
     value: str
     auroc: Estimate
     f1: float
     chosen_auroc: float
-    """AUROC on the texts that it was chosen on."""
-    told: Floats
-    """Its score of each text that scores it (text)."""
+    """AUROC on the texts that the unit was chosen on."""
+    score: Floats
+    """Score of each `report` text (text)."""
     member: Bools
-    """Which of them have the value (text)."""
+    """Which of these texts have the value (text)."""
 
     @property
-    def latent(self) -> tuple[str, str]:
-        """Name it as the page shows it: (family, value)."""
+    def key(self) -> tuple[str, str]:
+        """Label family and value, as the page shows them."""
         return self.family.replace("_", " "), self.value
 
     @property
-    def scores(self) -> tuple[float, float, float, float, int]:
-        """Give what the tables hold of it, as `_SCORES` lists it."""
-        return self.auroc.value, self.auroc.low, self.auroc.high, self.f1, self.auroc.n
+    def columns(self) -> dict[str, object]:
+        """Family, value and scores: columns that several tables share."""
+        family, value = self.key
+        ends = {"low": self.auroc.low, "high": self.auroc.high}
+        scores = {"auroc": self.auroc.value, **ends, "f1": self.f1, "n": self.auroc.n}
+        return {"family": family, "value": value, **scores}
 
 
-_Places: TypeAlias = Mapping[tuple[str, HookPoint], Sequence[_Found]]
-"""What was found, by reader and hook point."""
+_BestUnits: TypeAlias = Mapping[tuple[Reader, HookPoint], Sequence[_BestUnit]]
+"""The best unit for every value, by reader and hook point."""
 
 
 def fidelity(study: Study, *, n_resamples: int = 400) -> Fidelity:
-    """Find for every value of every family the best unit of each kind at each hook point.
+    """Choose and score the best unit of each kind, at each hook point, for every value of every label family.
 
-    Differences between readers have intervals from `n_resamples` bootstrap draws of the texts that score.
-    Raises UsageError for an SAE that does not fit the model on these texts, and where no family has two values of
-    20 texts or more on both sides of the split.
+    Differences between kinds of units have intervals from `n_resamples` bootstrap draws of the `report` texts.
+    Raises UsageError for an SAE that does not fit the model on these texts, and if no family has two values with
+    20 texts or more on both splits.
     """
     lm, saes, seed = study.lm, study.saes, study.spec.seed
-    latents = _latents(study.corpus, seed)
+    families = _families(study.corpus, seed)
     questions = study.tokens
     ends = [[len(question.ids) - 1] for question in questions]
     activations = collect(lm, list(saes), questions, ends)
     untrained = collect(randomised(lm, seed), list(saes), questions, ends)
     texts = [example.text for example in study.corpus.examples[:N_GATE_TEXTS]]
     quality = qualities(lm, saes, texts)
-    check_quality(quality, saes)
-    found: dict[tuple[str, HookPoint], list[_Found]] = {}
+    check_quality(quality, saes, override=study.settings.force)
+    units: dict[tuple[Reader, HookPoint], list[_BestUnit]] = {}
     random = {}
     for measured in quality:
         point, sae, l0 = measured.point, saes[measured.point], measured.l0
-        random[point] = random_sae(point, activations[point], sae.d_sae, l0, seed)
-        units: dict[Reader, torch.Tensor] = {
-            "SAE features": sae.encode(activations[point]),
-            "random directions": random[point].encode(activations[point]),
-            "residual dimensions": activations[point],
-            "random weights": random_sae(point, untrained[point], sae.d_sae, l0, seed).encode(untrained[point]),
+        x = activations[point]
+        random[point] = random_like(sae, x, seed, l0=l0)
+        readers: dict[Reader, torch.Tensor] = {
+            "SAE features": sae.encode(x),
+            "random directions": random[point].encode(x),
+            "residual dimensions": x,
+            "random weights": random_like(sae, untrained[point], seed, l0=l0).encode(untrained[point]),
         }
         for reader in get_args(Reader):
-            read = _probe_scores(activations[point], latents) if reader == "linear probe" else None
-            rows = _detected(latents, read or [units[reader].numpy()] * len(latents))
-            found[reader, point] = list(rows)
+            probe = _probe_scores(x, families) if reader == "linear probe" else None
+            units[reader, point] = list(_best_units(families, probe or [readers[reader].numpy()] * len(families)))
     depth = {point: point.depth(lm.n_layers) for point in saes}
-    chosen = _chosen(found)
+    chosen = _best_hook_points(units)
     return Fidelity(
         best=_best(chosen, depth),
         advantage=_advantage(chosen, n_resamples, seed),
-        detection=_detection(found, depth),
-        quality=_quality(quality, qualities(lm, random, texts), depth),
+        detection=_detection(units, depth),
+        quality=_quality(quality, qualities(lm, random, texts), lm.n_layers),
     )
 
 
-def _latents(corpus: Corpus, seed: int) -> list[_Latent]:
-    """Gather what is known of each text's answer: the emotion and the gold tags, one text per cluster."""
+def _families(corpus: Corpus, seed: int) -> list[_Family]:
+    """Label families of the answer, the emotion and the gold tags, on one text per cluster."""
     order = np.random.default_rng(seed).permutation(len(corpus.examples))
     texts = np.array(sorted({corpus.examples[i].cluster: int(i) for i in order}.values()))
     split = np.array([corpus.split(corpus.examples[i], seed) for i in texts])
-    told = [{**corpus.examples[i].answer_tags, "emotion": corpus.examples[i].label} for i in texts]
-    found = []
-    for family in dict.fromkeys(name for tags in told for name in tags):
-        value = np.array([tags.get(family, "") for tags in told])
+    tags = [{**corpus.examples[i].answer_tags, "emotion": corpus.examples[i].label} for i in texts]
+    families = []
+    for name in dict.fromkeys(name for text in tags for name in text):
+        value = np.array([text.get(name, "") for text in tags])
         sides = [value[split == side] for side in ("discover", "report")]
-        names = [v for v in np.unique(value) if v and min((side == v).sum() for side in sides) >= MIN_VALUE]
-        used = np.isin(value, names) & (split != "tune")
-        if len(names) > 1:
-            member = members(np.searchsorted(names, value[used]), len(names))
-            found.append(_Latent(family, tuple(map(str, names)), texts[used], member, split[used] == "discover"))
-    if not found:
+        values = [v for v in np.unique(value) if v and min((side == v).sum() for side in sides) >= MIN_VALUE]
+        used = np.isin(value, values) & (split != "tune")
+        if len(values) > 1:
+            member = members(np.searchsorted(values, value[used]), len(values))
+            families.append(_Family(name, tuple(map(str, values)), texts[used], member, split[used] == "discover"))
+    if not families:
         raise UsageError(
-            f"corpus {corpus.name!r}: of none of its label families do two values have {MIN_VALUE} texts on both "
-            "sides of the split. Take more texts."
+            f"corpus {corpus.name!r}: no label family has two values with {MIN_VALUE} texts or more on both the "
+            "discover and the report split. Take more texts."
         )
-    return found
+    return families
 
 
-def _probe_scores(activations: torch.Tensor, latents: Sequence[_Latent]) -> list[Floats]:
-    """Fit a logistic regression per family; its score of each value (text, value), for all texts."""
+def _probe_scores(activations: torch.Tensor, families: Sequence[_Family]) -> list[Floats]:
+    """Fit a logistic regression per family; its log-probability of each value for all texts (text, value)."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    found = []
-    for latent in latents:
-        inputs = activations[torch.from_numpy(latent.text)].numpy()
+    scores = []
+    for family in families:
+        x = activations[torch.from_numpy(family.text)].numpy()
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
-        probe.fit(inputs[latent.chooses], latent.member[latent.chooses].argmax(1))
-        scores = np.zeros((int(latent.text.max()) + 1, len(latent.values)))
-        scores[latent.text] = probe.predict_log_proba(inputs)
-        found.append(scores)
-    return found
+        probe.fit(x[family.chooses], family.member[family.chooses].argmax(1))
+        log_probs = np.zeros((int(family.text.max()) + 1, len(family.values)))
+        log_probs[family.text] = probe.predict_log_proba(x)
+        scores.append(log_probs)
+    return scores
 
 
-def _detected(latents: Sequence[_Latent], units: Sequence[Floats]) -> Iterator[_Found]:
-    """Choose and score a detector of each value."""
-    for latent, read in zip(latents, units, strict=True):
-        here, chooses = read[latent.text], latent.chooses
-        detectors = Detector.find(here[chooses], latent.member[chooses])
-        for i in latent.told:
-            value, detector = latent.values[i], detectors[i]
-            member = latent.member[:, i]
-            chosen = auroc(detector.scores(here[chooses]), member[chooses]).value
-            told, right = detector.scores(here[~chooses]), member[~chooses]
-            f1 = detector.f1(here[~chooses], right)
-            yield _Found(latent.family, value, auroc(told, right), f1, chosen, told, right)
+def _best_units(families: Sequence[_Family], units: Sequence[Floats]) -> Iterator[_BestUnit]:
+    """Choose and score the best unit for each value; `units` holds activations (text, unit) for each family."""
+    for family, all_activations in zip(families, units, strict=True):
+        activations, chooses = all_activations[family.text], family.chooses
+        detectors = Detector.find(activations[chooses], family.member[chooses])
+        for i in family.separated:
+            detector, member = detectors[i], family.member[:, i]
+            chosen_auroc = auroc(detector.scores(activations[chooses]), member[chooses]).value
+            score, right = detector.scores(activations[~chooses]), member[~chooses]
+            f1 = detector.f1(activations[~chooses], right)
+            yield _BestUnit(family.name, family.values[i], auroc(score, right), f1, chosen_auroc, score, right)
 
 
-def _detection(found: _Places, depth: Mapping[HookPoint, float]) -> pd.DataFrame:
+def _detection(units: _BestUnits, depth: Mapping[HookPoint, float]) -> pd.DataFrame:
     rows = [
-        (reader, str(point), *one.latent, depth[point], *one.scores)
-        for (reader, point), here in found.items()
-        for one in here
+        {"reader": reader, "hook_point": str(point), "depth": depth[point], **unit.columns}
+        for (reader, point), best in units.items()
+        for unit in best
     ]
     return frame(DETECTION, rows)
 
 
-_Chosen: TypeAlias = Mapping[tuple[str, str, str], tuple[HookPoint, _Found]]
-"""The best hook point and what was found there, by reader, family and value."""
+_Chosen: TypeAlias = Mapping[tuple[str, str, str], tuple[HookPoint, _BestUnit]]
+"""The best hook point and the best unit there, by reader, family and value."""
 
 
-def _chosen(found: _Places) -> _Chosen:
-    """Keep of each reader and value the hook point at which it was best where it was chosen."""
-    kept: dict[tuple[str, str, str], tuple[HookPoint, _Found]] = {}
-    for (reader, point), here in found.items():
-        for one in here:
-            key = (reader, *one.latent)
-            if key not in kept or one.chosen_auroc > kept[key][1].chosen_auroc:
-                kept[key] = (point, one)
-    return kept
+def _best_hook_points(units: _BestUnits) -> _Chosen:
+    """For each reader and value, choose the hook point with the highest AUROC on the texts that units are chosen on."""
+    chosen: dict[tuple[str, str, str], tuple[HookPoint, _BestUnit]] = {}
+    for (reader, point), best in units.items():
+        for unit in best:
+            key = (reader, *unit.key)
+            if key not in chosen or unit.chosen_auroc > chosen[key][1].chosen_auroc:
+                chosen[key] = (point, unit)
+    return chosen
 
 
 def _best(chosen: _Chosen, depth: Mapping[HookPoint, float]) -> pd.DataFrame:
-    rows = [(*key, str(point), depth[point], *one.scores) for key, (point, one) in chosen.items()]
+    rows = [
+        {"reader": reader, "hook_point": str(point), "depth": depth[point], **unit.columns}
+        for (reader, _, _), (point, unit) in chosen.items()
+    ]
     return frame(BEST, rows)
 
 
 def _advantage(chosen: _Chosen, n_resamples: int, seed: int) -> pd.DataFrame:
     rows = []
-    for (reader, *latent), (_, other) in chosen.items():
+    for (reader, family, value), (_, other) in chosen.items():
         if reader != FEATURES:
-            one = chosen[FEATURES, latent[0], latent[1]][1]
-            gain = auroc_difference(one.told, other.told, one.member, n_resamples, seed)
-            rows.append((reader, *latent, gain, gain.n))
+            feature = chosen[FEATURES, family, value][1]
+            gain = auroc_difference(feature.score, other.score, feature.member, n_resamples, seed)
+            rows.append({"baseline": reader, "family": family, "value": value, "difference": gain, "n": gain.n})
     return frame(ADVANTAGE, rows)
 
 
-def _quality(saes: Sequence[Quality], random: Sequence[Quality], depth: Mapping[HookPoint, float]) -> pd.DataFrame:
+def _quality(saes: Sequence[Quality], random: Sequence[Quality], n_layers: int) -> pd.DataFrame:
     rows = [
-        (name, str(q.point), depth[q.point], q.l0, q.fvu, q.dead, q.loss_recovered)
-        for name, found in (("SAE", saes), ("random directions", random))
-        for q in found
+        {
+            "dictionary": name,
+            "hook_point": str(quality.point),
+            **sae_quality.cells(quality, n_layers),
+        }
+        for name, measured in (("SAE", saes), ("random directions", random))
+        for quality in measured
     ]
     return frame(QUALITY, rows)

@@ -1,4 +1,4 @@
-"""Figures of how well single units tell values: SAE features against what needs no SAE."""
+"""Figures of how well single units separate the values of label families, with and without an SAE."""
 
 import altair as alt
 import pandas as pd
@@ -8,7 +8,7 @@ from emomech.figures.palette import READER_COLOURS
 
 
 def detection(table: pd.DataFrame) -> Layered:
-    """Draw how well each kind of unit tells the values of a family that the reader chooses, by depth."""
+    """Draw, by depth, how well the best unit of each kind separates values; the reader selects the label family."""
     names = ["all", *dict.fromkeys(table.family)]
     family = alt.param(name="family", value="all", bind=alt.binding_select(options=names, name="Label family: "))
     base = alt.Chart(table).encode(
@@ -24,25 +24,25 @@ def detection(table: pd.DataFrame) -> Layered:
         .properties(
             width="container",
             height=300,
-            description="AUROC on texts that nothing was chosen on, mean over the values of a label family, by depth, "
-            "of the best unit of each kind.",
+            description="AUROC of the best unit of each kind, by depth: mean over the values of a label family, on "
+            "texts that were not used to choose the unit.",
         )
     )
 
 
 def best(table: pd.DataFrame) -> Layered:
-    """Draw for every value how well the best unit of each kind tells it, at the hook point chosen for it."""
+    """Draw the AUROC of the best unit of each kind for every value, at the hook point chosen for it."""
     return _per_value(table, "reader", "auroc", "AUROC", least=0.4, most=1).properties(
-        description="AUROC with 95 % intervals of the best unit of each kind for every value of every label family."
+        description="AUROC of the best unit of each kind, with 95 % intervals, for every value of every label family."
     )
 
 
 def advantage(table: pd.DataFrame) -> Layered:
-    """Draw by how much SAE features exceed the best unit of each other kind, per value."""
+    """Draw the AUROC of SAE features minus that of the best unit of each other kind, per value."""
     zero = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(opacity=0.6).encode(x="at:Q", color=alt.value("#8c8c8c"))
-    title = "lead of SAE features in AUROC"
+    title = "AUROC advantage of SAE features"
     return _per_value(table, "baseline", "difference", title, zero, least=-0.4, most=0.6).properties(
-        description="Difference in AUROC between the best SAE feature and the best unit of each other kind, with 95 % "
+        description="AUROC of the best SAE feature minus that of the best unit of each other kind, with 95 % "
         "intervals, for every value of every label family."
     )
 

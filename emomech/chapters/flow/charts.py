@@ -1,4 +1,4 @@
-"""Figures of where in depth the stages lie: profiles, families, centres of gravity and phases."""
+"""Figures of the depth of each stage: profiles, families, centres of gravity and phases."""
 
 import altair as alt
 import pandas as pd
@@ -10,13 +10,13 @@ _LOG = alt.Axis(format="~g", values=[1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01])
 
 
 def stages(table: pd.DataFrame, where: str) -> Layered:
-    """Draw each stage's profile in depth at one kind of place, and that of a control that the reader chooses."""
+    """Draw each stage's profile in depth at one place, and that of a control that the reader selects."""
     shown = at(table, where)
     controls = [name for name in dict.fromkeys(table.condition) if name != "trained"]
     control = alt.param(
         name="control",
         value="random weights",
-        bind=alt.binding_select(options=controls, name="Dashed, for comparison: "),
+        bind=alt.binding_select(options=controls, name="Control (dashed): "),
     )
     base = alt.Chart(shown).encode(
         x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=UNIT),
@@ -37,7 +37,7 @@ def stages(table: pd.DataFrame, where: str) -> Layered:
             width="container",
             height=300,
             description=f"Share of active SAE features that are selective for each stage, by depth, read at the "
-            f"{where}; dashed: the control.",
+            f"{where}. Solid lines: trained model, with 95 % intervals; dashed lines: the selected control.",
         )
     )
 
@@ -62,7 +62,8 @@ def families(table: pd.DataFrame, where: str) -> alt.Chart:
         .properties(
             width="container",
             height=34 * max(1, len(order)),
-            description=f"Selective share of active features per label family and hook point, read at the {where}.",
+            description=f"Share of active features that are selective for each label family, by depth, read at the "
+            f"{where}.",
         )
     )
 
@@ -75,12 +76,13 @@ def centres(table: pd.DataFrame, where: str) -> Layered:
     base = alt.Chart(shown).encode(y=rows("condition", order), yOffset=offset("stage", colours))
     return intervals(base, "centre", "depth centre of gravity", colour("stage", colours)).properties(
         height=56 * max(1, len(order)),
-        description=f"Depth centre of gravity of each stage with 95 % intervals, read at the {where}, per condition.",
+        description=f"Depth centre of gravity of each stage with 95 % intervals, read at the {where}, in the trained "
+        "model and in the controls.",
     )
 
 
 def phases(table: pd.DataFrame) -> Layered:
-    """Draw held-out error of one to five phases and of a straight ramp, of the trained model."""
+    """Draw the held-out error of one to five phases and of a straight ramp, for the trained model."""
     shown = table[table.condition == "trained"]
     order = list(dict.fromkeys(shown.form))
     colours = only(PLACE_COLOURS, shown["where"])
@@ -94,5 +96,6 @@ def phases(table: pd.DataFrame) -> Layered:
     return alt.layer(steps, base.mark_point(size=80)).properties(
         width="container",
         height=240,
-        description="Held-out squared error of one to five constant phases and of a straight ramp, per place read.",
+        description="Squared error on held-out texts of one to five constant phases (K) and of a straight ramp, for "
+        "each place that is read.",
     )

@@ -1,4 +1,4 @@
-"""All texts that label families are read on: the corpus alone, or the corpus and the sentences of a treebank."""
+"""The texts on which label families are read: the corpus alone, or the corpus and the sentences of a treebank."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,62 +14,65 @@ if TYPE_CHECKING:
 
 
 EMOTION = "emotion"
-"""The family whose labels are those of the corpus, whatever else has labels."""
+"""The family whose labels always come from the corpus."""
 
 
 @dataclass(frozen=True)
 class TextKind:
-    """Texts of one origin."""
+    """Texts from one source."""
 
     texts: str
-    """Whose texts they are."""
+    """Name of the source."""
     labels: str
-    """Who labelled their words."""
+    """Source of the labels of their words."""
     numbers: range
-    """Which of all texts they are."""
+    """Their numbers among all texts."""
 
 
 @dataclass(frozen=True)
 class LabelledTexts:
-    """Texts, each as the model reads it, and the kind of them that each label family is read on."""
+    """All texts as the model reads them, and the texts on which each label family is read."""
 
     examples: Sequence[Example]
     questions: Sequence[TokenizedText]
-    """The corpus's texts with their question; a treebank's sentences as they are, since they ask about no emotion."""
+    """Texts of the corpus followed by their question; sentences of a treebank without one."""
     kind_of: Mapping[str, TextKind]
+    """Label family -> texts on which it is read."""
 
     @classmethod
     def of(cls, study: Study) -> "LabelledTexts":
-        """Take the corpus, and the sentences of the study's treebank that the model can read, if it names one."""
+        """Texts of the corpus, and the sentences of the study's treebank, if any, that fit the model's context."""
         gold, corpus = study.gold, study.corpus
-        families = [family for found in STAGES.values() for family in found]
+        families = [family for stage in STAGES.values() for family in stage]
         n = len(corpus.examples)
-        own = TextKind(corpus.name, "corpus", range(n))
-        if gold.of_corpus:
+        corpus_texts = TextKind(corpus.name, "corpus", range(n))
+        if gold.from_corpus:
             labelled = TextKind(corpus.name, gold.name, range(n))
-            kinds = dict.fromkeys(families, labelled) | {EMOTION: own}
+            kinds = dict.fromkeys(families, labelled) | {EMOTION: corpus_texts}
             return cls(gold.examples, study.tokens, kinds)
-        further = readable(study.lm, gold.examples)
-        other = TextKind(gold.name, gold.name, range(n, n + len(further)))
-        questions = [*study.tokens, *tokenize(study.lm, [example.text for example in further])]
-        return cls([*corpus.examples, *further], questions, dict.fromkeys(families, other) | {EMOTION: own})
+        sentences = readable(study.lm, gold.examples)
+        treebank = TextKind(gold.name, gold.name, range(n, n + len(sentences)))
+        questions = [*study.tokens, *tokenize(study.lm, [example.text for example in sentences])]
+        return cls(
+            [*corpus.examples, *sentences], questions, dict.fromkeys(families, treebank) | {EMOTION: corpus_texts}
+        )
 
     @property
     def numbers(self) -> dict[str, range]:
-        """Which texts each family is read on."""
+        """Numbers of the texts on which each family is read."""
         return {family: kind.numbers for family, kind in self.kind_of.items()}
 
     def first(self, n: int) -> list[str]:
-        """Take the first `n` texts of each kind."""
+        """The first `n` texts of each kind."""
         kinds = sorted(set(self.numbers.values()), key=lambda numbers: numbers.start)
         return [self.examples[i].text for numbers in kinds for i in numbers[:n]]
 
 
 def readable(lm: "LanguageModel", examples: Iterable[Example]) -> list[Example]:
-    """Keep the texts that have a token and no more of them than the model reads."""
+    """Keep the texts that have at least one token and fit the model's context."""
     kept = list(examples)
     if not kept:
         return []
     tokenizer: Any = lm.tokenizer
     ids = tokenizer([e.text for e in kept], add_special_tokens=False, verbose=False)["input_ids"]
-    return [e for e, one in zip(kept, ids, strict=True) if 0 < len(one) <= lm.context - lm.prepend_bos]
+    return [e for e, tokens in zip(kept, ids, strict=True) if 0 < len(tokens) <= lm.context - lm.prepend_bos]

@@ -1,8 +1,8 @@
-"""The embedded model: what it learned from, how it came to learn it, and what it can do.
+"""The embedded model: the texts it learned from, how it learned, and what it can do.
 
-It is the book's instrument of known ground truth, so its texts, its training and its gates are shown as they are. Texts
-are drawn again from the grammar; the training and the measures are read from the records that were written
-when the model was made.
+It is the book's instrument with known ground truth, so its texts, its training and its quality gates are shown. The
+texts are drawn again from the grammar; training and measures are read from the records that were written when the
+model was trained.
 """
 
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from emomech.chapters.organism import inventory
 from emomech.core.errors import UsageError
 from emomech.data.grammar.lexicon import parts_of_speech
 from emomech.organism import records
-from emomech.presets import lookup
 from emomech.saes import sweep
 from emomech.stats.tables import Schema, frame
+from emomech.study.identity import depends_on
 from emomech.study.study import Study
 
-FACTS = Schema(keys={"fact": "what is told of the model"}, values={"value": "its number"})
+FACTS = Schema(keys={"fact": "property of the model or of the sample"}, values={"value": "its value"})
 
 
 @dataclass(frozen=True)
 class Organism:
-    """The texts of the embedded grammar, the training of one model on them, and the gates of all that are made."""
+    """The texts of the embedded grammar, the training of one model on them, and the gates of all embedded models."""
 
     facts: Annotated[pd.DataFrame, FACTS]
     examples: Annotated[pd.DataFrame, inventory.EXAMPLES]
@@ -43,19 +43,18 @@ class Organism:
     sweep: Annotated[pd.DataFrame, sweep.SWEEP]
 
 
-def organism(study: Study, *, state: str = "") -> Organism:
-    """Describe the study's model, the texts that its study reads, and the gates of every organism that is there.
+@depends_on(state=records.state)
+def organism(study: Study) -> Organism:
+    """Describe the study's model, the texts that the study reads, and the gates of every embedded model that exists.
 
-    `state` is `records.state()`, so that a result is made anew when an organism is; empty, nothing is made of it.
-    Raises UsageError for a model that is no embedded one or has no record, and for the state of other records.
+    The result depends on the records of all embedded models, so a kept run is stale when one of them is trained again.
+    Raises UsageError for a model that is not embedded, or has no record.
     """
-    if state and state != records.state():
-        raise UsageError(f"state {state!r}: is not that of the records that are there, {records.state()!r}.")
     record = records.read(study.spec.model)
     drawn = inventory.sample(study.spec.seed, _n_texts(study))
     others = {name: folder for name, folder in records.kept().items() if name != record.measured.name}
-    made = [record.measured, *map(records.measured, others.values())]
-    gates = records.gates(made)
+    models = [record.measured, *map(records.measured, others.values())]
+    gates = records.gates(models)
     return Organism(
         facts=_facts(record, len(drawn), inventory.n_forms(drawn)),
         examples=inventory.examples(drawn),
@@ -69,21 +68,21 @@ def organism(study: Study, *, state: str = "") -> Organism:
         phases=records.phases(record),
         baselines=records.baselines(record),
         gates=gates,
-        organisms=records.organisms(made, gates),
+        organisms=records.organisms(models, gates),
         saes=records.saes(record),
         sweep=record.sweep,
     )
 
 
 def _n_texts(study: Study) -> int:
-    """Count the texts that the study reads, as `Study.corpus` does. Raises UsageError for texts of another corpus."""
-    preset = lookup.corpus(study.spec.corpus)
+    """Number of texts that the study reads. Raises UsageError for a corpus that is not drawn from the grammar."""
+    preset = study.spec.resolved.corpus.preset
     if not preset.grammar:
-        raise UsageError(f"corpus {study.spec.corpus!r}: is not drawn from the embedded grammar; take organism.")
+        raise UsageError(f"corpus {study.spec.corpus!r}: is not drawn from the embedded grammar. Take corpus organism.")
     return min(study.spec.limit or preset.texts, preset.texts)
 
 
-def _facts(record: records.Record, n_texts: int, n_forms: int) -> pd.DataFrame:
+def _facts(record: records.OrganismRecord, n_texts: int, n_forms: int) -> pd.DataFrame:
     training, recipe = record.training, record.training["recipe"]
     last = training["curve"][-1]
     facts = {
@@ -99,5 +98,4 @@ def _facts(record: records.Record, n_texts: int, n_forms: int) -> pd.DataFrame:
         "seconds": training["seconds"],
         "features per SAE": recipe["d_sae"],
     }
-    rows = [(name, float(value)) for name, value in facts.items()]
-    return frame(FACTS, rows)
+    return frame(FACTS, [{"fact": name, "value": float(value)} for name, value in facts.items()])

@@ -1,7 +1,4 @@
-"""Pictures of the embedded model: its texts, its gates, and SAEs of other sizes.
-
-Charts keep to what `marks` says of all figures of the book.
-"""
+"""Figures of the embedded model: its texts, its gates, and SAEs of other sizes."""
 
 from itertools import takewhile
 from typing import Any
@@ -20,32 +17,32 @@ _SWEPT = {
     "features another seed finds": "stable",
 }
 CHANCE = "random directions"
-"""Against which the features that another seed finds are held."""
+"""Baseline for the share of features that another seed finds."""
 _SYNTAX, _EMOTION = ("role", "voice"), ("emotion", "valence", "arousal")
 
 
 def annotation(table: pd.DataFrame) -> alt.Chart:
-    """Draw which tags each word of a text has: from which word on it is settled what happened."""
+    """Draw the tags of each word of a text, which show at which word an appraisal is settled."""
     words = [f"{row.position} {row.word}" for row in table.itertuples()]
-    told = table.drop(columns=["position", "word"]).assign(word=words).melt("word", var_name="family")
-    told = told[told.value != ""].assign(stage=lambda rows: rows.family.map(_stage))
-    told["family"] = told.family.str.replace("_", " ")
+    tags = table.drop(columns=["position", "word"]).assign(word=words).melt("word", var_name="family")
+    tags = tags[tags.value != ""].assign(stage=lambda rows: rows.family.map(_stage))
+    tags["family"] = tags.family.str.replace("_", " ")
     families = [family.replace("_", " ") for family in WORD_TAGS]
     axis = alt.Axis(orient="top", labelAngle=-55, labelLimit=110)
     return (
-        alt.Chart(told)
+        alt.Chart(tags)
         .mark_rect(cornerRadius=3)
         .encode(
             x=alt.X("family:N", sort=families, title=None, axis=axis, scale=alt.Scale(paddingInner=0.12)),
             y=alt.Y("word:N", sort=words, title=None, scale=alt.Scale(domain=words, paddingInner=0.12)),
-            color=colour("stage", only(STAGE_COLOURS, told.stage), columns=2),
+            color=colour("stage", only(STAGE_COLOURS, tags.stage), columns=2),
             tooltip=["word", "family", "value"],
         )
         .properties(
             width="container",
             height=22 * max(1, len(words)),
-            description="Gold tags of one text: a cell where a word (row) carries a tag of a family (column). "
-            "Appraisals begin at the word that settles them; the emotion comes last.",
+            description="Gold tags of one text: a filled cell means that the word (row) carries a tag of the family "
+            "(column). Appraisals begin at the word that settles them; the emotion comes last.",
         )
     )
 
@@ -57,7 +54,7 @@ def _stage(family: str) -> str:
 
 
 def counts(table: pd.DataFrame) -> Layered:
-    """Draw how many texts of the sample there are of each item type, style and emotion."""
+    """Draw the number of texts in the sample by item type, style and emotion."""
     shown = table.assign(row=table.item_type + " / " + table["style"])
     order = list(dict.fromkeys(shown.row))
     axis = alt.Axis(orient="top", labelAngle=-40)
@@ -76,15 +73,15 @@ def counts(table: pd.DataFrame) -> Layered:
     return alt.layer(cells, base.mark_text(fontSize=10).encode(text="n:Q", color=white)).properties(
         width="container",
         height=34 * len(order),
-        description="Number of texts in the sample, per item type and style (rows) and emotion (columns).",
+        description="Number of texts in the sample by item type and style (rows) and by emotion (columns).",
     )
 
 
 def gates(table: pd.DataFrame) -> alt.Chart:
-    """Draw which gates each organism meets; gates of one bound and measure are one column."""
+    """Draw which gates each embedded model meets; gates with the same measure and bound share a column."""
     keys = ["measure", "bound"]
     named = table.groupby(keys, sort=False).group.agg(_shared).rename("shared")
-    rows = [_gate(key, found) for key, found in table.groupby([*keys, "organism"], sort=False)]
+    rows = [_gate(key, group) for key, group in table.groupby([*keys, "organism"], sort=False)]
     shown = pd.DataFrame(rows, columns=[*keys, "organism", "met", "held", "missed"]).join(named, on=keys)
     shown["gate"] = shown.measure + " / " + (shown.shared + " " + shown.bound).str.strip()
     shown["outcome"] = (shown.met == shown.held).map({True: "met", False: "missed"})
@@ -112,57 +109,60 @@ def gates(table: pd.DataFrame) -> alt.Chart:
         .properties(
             width="container",
             height=24 * max(1, len(models)),
-            description="Gates (columns) that each embedded model (row) meets, as circles, or misses, as crosses. A "
-            "column of several gates is met if all are.",
+            description="Gates (columns) that each embedded model (row) meets (circle) or misses (cross). A column of "
+            "several gates counts as met if all of them are.",
         )
     )
 
 
 def _shared(groups: pd.Series) -> str:
-    """Give what the names of several groups have in common at their beginning, part by part."""
+    """Common beginning of the names of several groups, in whole parts between commas."""
     parts = zip(*(name.split(", ") for name in groups))
     return ", ".join(part[0] for part in takewhile(lambda part: len(set(part)) == 1, parts))
 
 
-def _gate(key: Any, found: pd.DataFrame) -> tuple[Any, ...]:
-    missed = [f"{row.group} {row.value:.2f}" for row in found[~found.met].itertuples()]
-    return (*key, int(found.met.sum()), len(found), "; ".join(missed) or "none")
+def _gate(key: Any, gates: pd.DataFrame) -> tuple[Any, ...]:
+    """Row of several gates with the same measure and bound: key, number met, number of gates, names of the missed."""
+    missed = [f"{row.group} {row.value:.2f}" for row in gates[~gates.met].itertuples()]
+    return (*key, int(gates.met.sum()), len(gates), "; ".join(missed) or "none")
 
 
 def sweep(table: pd.DataFrame) -> Layered | alt.Chart:
-    """Draw what SAEs of each width and sparsity are worth, at a hook point and by a measure that the reader chooses."""
-    said = "What SAEs of other widths and sparsities are worth on held-out texts, at one hook point."
+    """Draw the quality of SAEs by width and sparsity, at a hook point and for a measure that the reader selects."""
+    description = "Quality of SAEs of other widths and sparsities on held-out texts, at the selected hook point."
     if table.empty:
         none = pd.DataFrame({"text": ["No sweep is recorded for this model."]})
         return (
             alt.Chart(none)
             .mark_text(fontSize=13)
             .encode(text="text")
-            .properties(width="container", height=60, description=f"{said} No sweep is recorded for this model.")
+            .properties(width="container", height=60, description=f"{description} No sweep is recorded for this model.")
         )
-    chance = pd.DataFrame(table.assign(measure="stable", value=table.stable_chance, of=CHANCE))
-    swept = table.melt(["hook_point", "d_sae", "k", "l0"], list(_SWEPT.values()), "measure").assign(of="SAEs")
+    chance = pd.DataFrame(table.assign(measure="stable", value=table.stable_chance, directions=CHANCE))
+    swept = table.melt(["hook_point", "d_sae", "k", "l0"], list(_SWEPT.values()), "measure").assign(directions="SAEs")
     names = {column: name for name, column in _SWEPT.items()}
     shown = pd.concat([swept, chance[list(swept.columns)]])
     shown = shown.assign(measure=shown.measure.map(names), k=shown.k.astype(str))
     points = list(dict.fromkeys(shown.hook_point))
-    pick = alt.param(name="point", value=points[len(points) // 2], bind=alt.binding_select(options=points, name="At: "))
+    pick = alt.param(
+        name="point", value=points[len(points) // 2], bind=alt.binding_select(options=points, name="Hook point: ")
+    )
     what = alt.param(
         name="measure", value=next(iter(_SWEPT)), bind=alt.binding_select(options=list(_SWEPT), name="Measure: ")
     )
     sparsities = alt.Color("k:O", sort=[str(k) for k in sorted(set(table.k))], scale=alt.Scale(scheme="viridis"))
-    dash = alt.StrokeDash("of:N", legend=None, scale=alt.Scale(domain=["SAEs", CHANCE], range=[[1, 0], [4, 4]]))
+    dash = alt.StrokeDash("directions:N", legend=None, scale=alt.Scale(domain=["SAEs", CHANCE], range=[[1, 0], [4, 4]]))
     return (
         alt.Chart(shown)
         .transform_filter("datum.hook_point === point && datum.measure === measure")
         .mark_line(point=True, strokeWidth=2)
         .encode(
-            x=alt.X("d_sae:O", title="features", axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("value:Q", title="measure chosen below"),
-            color=sparsities.legend(title="k, features at once"),
+            x=alt.X("d_sae:O", title="number of features", axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("value:Q", title="selected measure"),
+            color=sparsities.legend(title="k, active features"),
             strokeDash=dash,
-            tooltip=["hook_point", "measure", "of", "d_sae", "k", number("value"), number("l0")],
+            tooltip=["hook_point", "measure", "directions", "d_sae", "k", number("value"), number("l0")],
         )
         .add_params(pick, what)
-        .properties(width="container", height=260, description=said)
+        .properties(width="container", height=260, description=description)
     )

@@ -1,6 +1,6 @@
-"""Pictures of how the embedded model learned: accuracy per kind of question, loss and learning rate against tokens.
+"""Figures of how the embedded model learned: accuracy by kind of question, loss and learning rate against tokens.
 
-Tokens are drawn on a logarithmic scale, because the phases of drills, in which attention learns to bind, are short.
+Tokens are on a logarithmic scale, because the phases of drills, in which attention learns to bind, are short.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from emomech.organism.curriculum import WORTH
 
 ALL = "all"
 GUESS = {"one of seven": 1 / 7, "one of two": 1 / 2}
-"""What guessing gets right: among all emotions, and among the two that two persons feel."""
+"""Accuracy of guessing among all emotions, and among the emotions of two persons."""
 _KINDS: Mapping[str, str] = {
     "recall": "recall",
     "one person": "one person",
@@ -27,11 +27,11 @@ _KINDS: Mapping[str, str] = {
     "who did it": "who did it",
     "who had it": "who did it",
 }
-"""Kinds of answers as drawn. Left out are names that a verb may follow as well, and what a drill has just told."""
+"""Kind of answer -> name in the figure. Kinds that are not listed are not drawn."""
 
 
 def learning(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
-    """Draw accuracy per kind of answer against tokens seen, in a style that the reader chooses, with the phases."""
+    """Draw accuracy by kind of answer against tokens seen, in a style that the reader selects, with the phases."""
     shown = _learned(table)
     style = alt.param(
         name="style",
@@ -46,14 +46,14 @@ def learning(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
         .properties(
             width="container",
             height=320,
-            description="Share of right answers per kind of question against tokens seen, on lessons never seen "
-            "before; upright lines part the phases of the curriculum, level lines are what guessing gives.",
+            description="Share of right answers by kind of question against tokens seen, on new training texts. "
+            "Vertical lines separate the phases of the curriculum; horizontal lines show the accuracy of guessing.",
         )
     )
 
 
 def styles(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
-    """Draw accuracy per style against tokens seen, of a kind of answer that the reader chooses, with the phases."""
+    """Draw accuracy by style against tokens seen, for a kind of answer that the reader selects, with the phases."""
     shown = _learned(table)
     shown = shown[shown["style"].isin(STYLES)]
     names = list(only(KIND_COLOURS, shown.kind))
@@ -66,19 +66,19 @@ def styles(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
         .properties(
             width="container",
             height=280,
-            description="Share of right answers in stories, diaries and dialogues against tokens seen, for one kind of "
-            "text, on lessons never seen before.",
+            description="Share of right answers in stories, diaries and dialogues against tokens seen, for the "
+            "selected kind of text, on new training texts.",
         )
     )
 
 
 def _learned(table: pd.DataFrame) -> pd.DataFrame:
-    """Gather kinds of answers into few, and styles into one more that is all of them."""
+    """Combine kinds of answers by `_KINDS`, and add a style for all styles together."""
     kind = table.kind.map(_KINDS)
     styled = table.assign(kind=kind, style=table["style"].fillna("")).dropna(subset="kind")
     both = pd.concat([styled, styled[styled["style"] != ""].assign(style=ALL)])
-    found = both.groupby(["step", "phase", "tokens", "kind", "style"], as_index=False)[["right", "n"]].sum()
-    return found.assign(accuracy=found.right / found.n)
+    counts = both.groupby(["step", "phase", "tokens", "kind", "style"], as_index=False)[["right", "n"]].sum()
+    return counts.assign(accuracy=counts.right / counts.n)
 
 
 def _lines(shown: pd.DataFrame, column: str, colours: Mapping[str, str]) -> alt.Chart:
@@ -96,7 +96,7 @@ def _lines(shown: pd.DataFrame, column: str, colours: Mapping[str, str]) -> alt.
 
 
 def _marks(shown: pd.DataFrame, phases: pd.DataFrame) -> list[alt.Chart]:
-    """Part the phases by upright lines with their names, and draw what guessing gives."""
+    """Vertical lines with the names of the phases, and horizontal lines at the accuracy of guessing."""
     guess = pd.DataFrame({"guess": list(GUESS), "at": list(GUESS.values())})
     level = alt.Chart(guess).mark_rule(strokeDash=[3, 4], color="#8c8c8c", opacity=0.8)
     return [
@@ -107,9 +107,9 @@ def _marks(shown: pd.DataFrame, phases: pd.DataFrame) -> list[alt.Chart]:
 
 def _phases(shown: pd.DataFrame, phases: pd.DataFrame) -> list[alt.Chart]:
     least = float(shown.tokens.min()) if len(shown) else 1.0
-    begun = phases[phases.last_token > least]
-    begun = begun.assign(tokens=begun.first_token.clip(lower=least).astype(float))
-    base = alt.Chart(begun).encode(x=_tokens(shown))
+    shown_phases = phases[phases.last_token > least]
+    shown_phases = shown_phases.assign(tokens=shown_phases.first_token.clip(lower=least).astype(float))
+    base = alt.Chart(shown_phases).encode(x=_tokens(shown))
     rules = base.mark_rule(color="#8c8c8c", opacity=0.7).encode(tooltip=["phase", "steps", "solved"])
     names = base.mark_text(angle=270, align="left", baseline="top", dx=4, dy=4, fontSize=11)
     return [rules, names.encode(y=alt.value("height"), text="phase")]
@@ -123,7 +123,7 @@ def _tokens(shown: pd.DataFrame) -> alt.X:
 
 
 def losses(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
-    """Draw the loss against tokens seen, and the learning rate on a scale of its own, with the phases."""
+    """Draw the loss against tokens seen, and the learning rate on a second axis, with the phases."""
     base = alt.Chart(table).encode(
         x=_tokens(table),
         tooltip=[
@@ -146,7 +146,7 @@ def losses(table: pd.DataFrame, phases: pd.DataFrame) -> Layered:
         .properties(
             width="container",
             height=240,
-            description="Loss in nats per token, and learning rate, dashed, against tokens seen. Phases weigh tokens "
-            "differently, so the loss may jump where one begins.",
+            description="Loss in nats per token (solid) and learning rate (dashed) against tokens seen. The weights of "
+            "tokens differ between phases, so the loss may jump at the beginning of a phase.",
         )
     )

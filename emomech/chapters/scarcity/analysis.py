@@ -1,95 +1,101 @@
 """Claim C9: is an emotion diffuse because it is rare in training?
 
-Embedded models that differ only in how often one emotion is the answer, several seeds each, are measured as
-`concentration` measures one model: on the same texts, at one hook point, the one at which the features of all models do
-most on other texts. An emotion is compared between models in which it is scarce and models in which it is
-frequent. Two controls: another emotion made scarce in its place, which says whether scarcity does it or
-the emotion; and, in the same models, the emotions whose share hardly changes.
+Embedded models that differ only in how often one emotion is the answer, with several seeds each, are measured as the
+chapter on concentration measures one model: on the same texts, at the one hook point at which the features of all
+models have the largest effects on other texts. An emotion is compared between models in which it is scarce and models
+in which it is frequent. There are two controls: a rival emotion that is made scarce instead, which separates scarcity
+from the emotion itself; and, in the same models, the emotions whose share hardly changes.
 
-Seeds are the unit: every draw takes seeds again, with replacement, and within them the texts.
+Seeds are the independent unit: every draw resamples seeds with replacement and, within them, the texts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
-from emomech.causal.concentration import MEASURES, Spread, Traced
-from emomech.causal.feature_selection import asked
-from emomech.causal.sample import Sample, estimate
+from emomech.causal.concentration import MEASURES, LabelMeasures, SelectedFeatures
+from emomech.causal.sample import Sample
+from emomech.chapters.scarcity.embedded_models import (
+    MIN_SEEDS,
+    Comparisons,
+    OpenedModel,
+    common_point,
+    compare_shares,
+    open_model,
+    rival_of,
+    select_features,
+)
 from emomech.core.errors import UsageError
-from emomech.core.hook_points import HookPoint
 from emomech.organism import records
 from emomech.presets import lookup
-from emomech.stats.estimates import Floats
+from emomech.stats.estimates import Floats, from_draws
 from emomech.stats.tables import INTERVAL, Schema, frame
-from emomech.study.spec import AUTO
+from emomech.study.identity import depends_on
 from emomech.study.study import Study
 
 SCARCE, OTHERS, LESS = "the scarce emotion", "the other emotions", "the one less the others"
-MIN_SEEDS = 2
-"""Fewer models of a condition than this are not compared."""
-N_CHOOSE = 12
-"""Texts per emotion on which the hook point is chosen."""
 ALL_MODELS = ",".join(
     f"organism-{condition}{seed}"
     for condition in ("disgust02", "disgust05", "disgust18", "anger02")
     for seed in ("", "-seed1", "-seed2")
 )
-_MEASURE = "effective number of features; how many reach half and nine tenths of the total effect; total effect, in "
-_MEASURE += "nats of the log-odds; recall"
+_MEASURE = (
+    "effective number of features; number of features that reach half and nine tenths of the total effect; total "
+)
+_MEASURE += "effect, in nats of the log-odds; or recall"
 SETTING = Schema(
-    keys={"emotion": "the emotion that the claim is about"},
+    keys={"emotion": "emotion that the claim is about"},
     values={
-        "rival": "the emotion that is made scarce in its place; empty where none is",
-        "hook_point": "where the features of all models are counted",
-        "n_models": "models that are measured",
-        "n": "texts of each emotion",
-        "untested": "why scarcity cannot be tested here; empty if it can",
+        "rival": "emotion that is made scarce instead; empty if there is none",
+        "hook_point": "place in the model at which the features of all models are counted",
+        "n_models": "number of models that are measured",
+        "n": "number of texts of each emotion",
+        "untested": "why the claim cannot be tested; empty if it can",
     },
 )
 MODELS = Schema(
-    keys={"model": "which embedded model"},
+    keys={"model": "embedded model"},
     values={
-        "scarce": "emotion that has a small share of the answers in training; empty where none has",
-        "share": "of the claim's emotion among the answers",
-        "seed": "of weights and lessons",
+        "scarce": "emotion that has a small share of the answers in training; empty if there is none",
+        "share": "share of the claim's emotion among the answers in training",
+        "seed": "seed of the weights and of the training texts",
         "accuracy": "balanced accuracy",
         **INTERVAL,
-        "n": "texts of each emotion",
-        "untested": "why it is not measured; empty if it is",
+        "n": "number of texts of each emotion",
+        "untested": "why the model is not measured; empty if it is",
     },
 )
 VALUES = Schema(
-    keys={"model": "which embedded model", "emotion": "whose texts", "measure": _MEASURE},
+    keys={"model": "embedded model", "emotion": "emotion of the texts", "measure": _MEASURE},
     values={
-        "share": "of this emotion among the answers in training",
-        "value": "the measure's value; undefined for an emotion that the model does not recognise",
+        "share": "share of this emotion among the answers in training",
+        "value": "value of the measure; undefined for an emotion that the model does not recognise",
         **INTERVAL,
-        "n": "texts",
+        "n": "number of texts",
     },
 )
 CONTRASTS = Schema(
     keys={
-        "emotion": "the emotion that is made scarce",
-        "share": "its share in the models where it is scarce",
-        "who": "that emotion; the others, in the same models; or the difference of the two",
+        "emotion": "emotion that is made scarce",
+        "share": "its share of the answers in the models where it is scarce",
+        "who": "this emotion; the other emotions in the same models; or the first minus the second",
         "measure": _MEASURE,
     },
     values={
-        "frequent": "its share in the models that they are compared with",
-        "difference": "mean over the models where it is scarce, less the mean over the others",
+        "frequent": "its share of the answers in the models where it is frequent",
+        "difference": "mean over the models where it is scarce minus mean over the models where it is frequent",
         **INTERVAL,
-        "n": "models where it is scarce",
+        "n": "number of models where it is scarce",
     },
 )
 
 
 @dataclass(frozen=True)
 class Scarcity:
-    """What becomes of an emotion's features when it is rare in training."""
+    """How the features of an emotion change if it is rare in training."""
 
     setting: Annotated[pd.DataFrame, SETTING]
     models: Annotated[pd.DataFrame, MODELS]
@@ -98,21 +104,15 @@ class Scarcity:
 
 
 @dataclass(frozen=True, eq=False)
-class Opened:
-    """A model with what its record says, and how it is studied."""
+class _MeasuredModel:
+    """A model and its measures of every emotion at the common hook point."""
 
-    name: str
-    shares: Mapping[str, float]
-    """Of each emotion among the answers."""
-    seed: int
-    study: Study
-
-    @property
-    def scarce(self) -> list[str]:
-        """Emotions with less than three quarters of an equal share."""
-        return [emotion for emotion, share in self.shares.items() if share < 0.75 / len(self.shares)]
+    model: OpenedModel
+    sample: Sample
+    measures: LabelMeasures
 
 
+@depends_on(state=records.state)
 def scarcity(
     study: Study,
     *,
@@ -120,158 +120,141 @@ def scarcity(
     emotion: str = "disgust",
     n_texts: int = 24,
     n_resamples: int = 1000,
-    state: str = "",
 ) -> Scarcity:
-    """Measure every model that is there on the study's texts; `models` are presets or folders, separated by commas.
+    """Measure every model that exists on the study's texts; `models` are presets or folders, separated by commas.
 
-    `state` is `records.state()`, so that a result is made anew when a model is; empty, nothing is made of it.
+    The result depends on the records of all embedded models, so a kept run is stale when one of them is trained again.
     """
-    if state and state != records.state():
-        raise UsageError(f"state {state!r}: is not that of the records that are there, {records.state()!r}.")
     names = lookup.listed(models)
-    told: dict[str, str] = {}
-    traced: list[tuple[Opened, Traced]] = []
+    reasons: dict[str, str] = {}
+    selected: list[tuple[OpenedModel, SelectedFeatures]] = []
     for name in names:
         try:
-            one = opened(study, name)
+            model = open_model(study, name)
         except UsageError as error:
-            told[name] = str(error)
+            reasons[name] = str(error)
             continue
-        found = _traced(one, n_texts, n_resamples)
-        if isinstance(found, str):
-            told[name] = found
+        features = select_features(model, n_texts, n_resamples)
+        if isinstance(features, str):
+            reasons[name] = features
         else:
-            traced.append((one, found))
-    point = _common_point([found for _, found in traced])
-    measured = [(one, found.sample, found.measured(point)) for one, found in traced if point]
-    rival = _rival([one for one, _ in traced], emotion)
-    groups = _groups([one for one, _ in traced], emotion, rival)
-    setting = (emotion, rival, str(point or ""), len(traced), measured[0][1].n if measured else 0)
+            selected.append((model, features))
+    point = common_point([features for _, features in selected])
+    measured = [_MeasuredModel(model, f.sample, f.measured(point)) for model, f in selected if point]
+    opened = [model for model, _ in selected]
+    rival = rival_of(opened, emotion)
+    comparisons = compare_shares(opened, emotion, rival)
+    setting = {
+        "emotion": emotion,
+        "rival": rival,
+        "hook_point": str(point or ""),
+        "n_models": len(selected),
+        "n": measured[0].sample.n if measured else 0,
+        "untested": _untested(emotion, comparisons, reasons),
+    }
     return Scarcity(
-        setting=frame(SETTING, [(*setting, _reason(emotion, groups, told))]),
-        models=frame(MODELS, _models(names, measured, emotion, told)),
-        values=frame(VALUES, _values(measured)),
-        contrasts=frame(CONTRASTS, _contrasts(measured, groups, study.spec.seed)),
+        setting=frame(SETTING, [setting]),
+        models=_models(names, measured, emotion, reasons),
+        values=_values(measured),
+        contrasts=_contrasts(measured, comparisons, study.spec.seed),
     )
 
 
-def opened(study: Study, name: str) -> Opened:
-    """Open an embedded model with the study's texts. Raises UsageError where it is not there or has no record."""
-    (shares, seed), preset = records.shares(name), lookup.model(name)
-    sae = AUTO if preset.sae else str(lookup.shipped(preset.path).parent / "saes")
-    other = Study(replace(study.spec, model=name, sae=sae))
-    vars(other).update(forced=study.forced)
-    return Opened(name, shares, seed, other)
-
-
-def _traced(one: Opened, n_texts: int, n_resamples: int) -> Traced | str:
-    """Find the features of a model, or say why not."""
-    questions = asked(one.study, {"discover": n_texts, "tune": min(N_CHOOSE, n_texts), "report": n_texts})
-    if isinstance(questions, str):
-        return questions
-    sample = Sample.of(questions["report"], n_resamples, one.study.spec.seed)
-    if sample.accuracy.low <= 1 / len(sample.labels):
-        return "its accuracy on these texts is not above chance"
-    return Traced.of(one.study, questions, sample)
-
-
-def _common_point(found: Sequence[Traced]) -> HookPoint | None:
-    """Choose the hook point at which the features of all models do most, on average."""
-    points = [point for point in (found[0].totals if found else {}) if all(point in one.totals for one in found)]
-    return max(points, key=lambda point: float(np.mean([one.totals[point] for one in found])), default=None)
-
-
-def _rival(models: Sequence[Opened], emotion: str) -> str:
-    """Find the emotion that is made scarce in the place of the one that the claim is about."""
-    return next((name for one in models for name in one.scarce if name != emotion), "")
-
-
-_Groups = Mapping[tuple[str, float], tuple[list[str], list[str], float]]
-"""Emotion and its share where it is scarce: the models, those in which it is frequent, and its share there."""
-
-
-def _groups(models: Sequence[Opened], emotion: str, rival: str) -> _Groups:
-    own = [one for one in models if not set(one.scarce) - {emotion}]
-    shares = sorted({round(one.shares.get(emotion, 0), 3) for one in own})
-    frequent = [one for one in own if shares and round(one.shares[emotion], 3) == shares[-1]]
-    found = {}
-    for name, candidates in ((emotion, own), (rival, [one for one in models if rival in one.scarce])):
-        for share in sorted({round(one.shares.get(name, 0), 3) for one in candidates}):
-            there = [one.name for one in candidates if round(one.shares[name], 3) == share]
-            usual = round(frequent[0].shares[name], 3) if frequent else 0
-            if share < usual and min(len(there), len(frequent)) >= MIN_SEEDS:
-                found[name, share] = there, [one.name for one in frequent], usual
-    return found
-
-
-def _reason(emotion: str, groups: _Groups, told: Mapping[str, str]) -> str:
-    """Say why scarcity cannot be tested; empty where it can."""
-    if any(name == emotion for name, _ in groups):
+def _untested(emotion: str, comparisons: Comparisons, reasons: Mapping[str, str]) -> str:
+    """Why scarcity cannot be tested; empty if it can."""
+    if any(name == emotion for name, _ in comparisons):
         return ""
-    missing = f": {next(iter(told.values()))}" if told else ""
-    return f"there are not {MIN_SEEDS} models each in which {emotion} is scarce and frequent{missing}"
-
-
-_Measured = Sequence[tuple[Opened, Sample, Spread]]
+    missing = f": {next(iter(reasons.values()))}" if reasons else ""
+    return f"{MIN_SEEDS} models with scarce {emotion} and {MIN_SEEDS} with frequent {emotion} are needed{missing}"
 
 
 def _models(
-    names: Sequence[str], measured: _Measured, emotion: str, told: Mapping[str, str]
-) -> Iterator[tuple[object, ...]]:
-    known = {one.name: (one, sample) for one, sample, _ in measured}
+    names: Sequence[str], measured: Sequence[_MeasuredModel], emotion: str, reasons: Mapping[str, str]
+) -> pd.DataFrame:
+    by_name = {each.model.name: each for each in measured}
+    rows = []
     for name in dict.fromkeys(names):
-        if name in known:
-            one, sample = known[name]
-            accuracy = sample.accuracy
-            scores = (accuracy, sample.n)
-            yield name, ", ".join(one.scarce), one.shares.get(emotion, np.nan), one.seed, *scores, ""
-        else:
-            yield name, "", np.nan, 0, np.nan, np.nan, np.nan, 0, told.get(name, "")
+        if name not in by_name:
+            rows.append({"model": name, "scarce": "", "seed": 0, "n": 0, "untested": reasons.get(name, "")})
+            continue
+        model, sample = by_name[name].model, by_name[name].sample
+        rows.append(
+            {
+                "model": name,
+                "scarce": ", ".join(model.scarce),
+                "share": model.shares.get(emotion, np.nan),
+                "seed": model.seed,
+                "accuracy": sample.accuracy,
+                "n": sample.n,
+                "untested": "",
+            }
+        )
+    return frame(MODELS, rows)
 
 
-def _values(measured: _Measured) -> Iterator[tuple[object, ...]]:
-    for one, sample, found in measured:
-        for measure in MEASURES:
-            for label, name in enumerate(sample.labels):
-                value = estimate(found.values[measure][:, label], sample.n)
-                share = one.shares.get(name, np.nan)
-                yield one.name, name, measure, share, value, sample.n
+def _values(measured: Sequence[_MeasuredModel]) -> pd.DataFrame:
+    rows = [
+        {
+            "model": each.model.name,
+            "emotion": emotion,
+            "measure": measure,
+            "share": each.model.shares.get(emotion, np.nan),
+            "value": from_draws(each.measures.values[measure][:, label], each.sample.n, "posterior"),
+            "n": each.sample.n,
+        }
+        for each in measured
+        for measure in MEASURES
+        for label, emotion in enumerate(each.sample.labels)
+    ]
+    return frame(VALUES, rows)
 
 
-def _contrasts(measured: _Measured, groups: _Groups, seed: int) -> Iterator[tuple[object, ...]]:
-    by_name = {one.name: (sample.labels, found) for one, sample, found in measured}
-    made_scarce = {name for name, _ in groups}
-    for (emotion, share), (scarce, usual, frequent) in groups.items():
+def _contrasts(measured: Sequence[_MeasuredModel], comparisons: Comparisons, seed: int) -> pd.DataFrame:
+    by_name = {each.model.name: each for each in measured}
+    made_scarce = {name for name, _ in comparisons}
+    rows = []
+    for (emotion, share), comparison in comparisons.items():
         for measure in MEASURES:
             itself, others = [], []
-            for names in (scarce, usual):
-                values = [by_name[name][1].values[measure] for name in names]
-                labels = by_name[names[0]][0]
-                rest = [i for i, label in enumerate(labels) if label not in made_scarce]
+            for names in (comparison.scarce, comparison.frequent):
+                values = [by_name[name].measures.values[measure] for name in names]
+                labels = by_name[names[0]].sample.labels
+                unchanged = [i for i, label in enumerate(labels) if label not in made_scarce]
                 itself.append([value[:, labels.index(emotion)] for value in values])
-                others.append([_mean(value[:, rest]) for value in values])
-            own, rest = difference_over_seeds(itself, seed), difference_over_seeds(others, seed)
-            for who, draws in ((SCARCE, own), (OTHERS, rest), (LESS, own - rest)):
-                value = estimate(draws, len(scarce))
-                yield emotion, share, who, measure, frequent, value, value.n
+                others.append([_mean(value[:, unchanged]) for value in values])
+            change, rest = difference_over_seeds(itself, seed), difference_over_seeds(others, seed)
+            for who, draws in ((SCARCE, change), (OTHERS, rest), (LESS, change - rest)):
+                keys = {"emotion": emotion, "share": share, "who": who, "measure": measure}
+                difference = from_draws(draws, len(comparison.scarce), "posterior")
+                shares = {"frequent": comparison.frequent_share}
+                rows.append({**keys, **shares, "difference": difference, "n": difference.n})
+    return frame(CONTRASTS, rows)
 
 
 def _mean(values: Floats) -> Floats:
-    """Mean over the last axis of what is defined; NaN where nothing is."""
+    """Mean over the last axis of the defined values; NaN if none is defined."""
     defined = np.isfinite(values)
     return np.where(defined, values, 0).sum(-1) / np.where(defined.any(-1), defined.sum(-1), np.nan)
 
 
 def difference_over_seeds(groups: Sequence[Sequence[Floats]], seed: int) -> Floats:
-    """Mean over the first group's models less that over the second's (draw), each model given by its draws.
+    """Mean over the models of the first group minus that over the second (draw); each model is given by its draws.
 
-    The first draw is the value itself; every other takes models again, with replacement, and their texts as drawn.
+    The first draw is the value itself; every other draw resamples models with replacement, and uses their resampled
+    texts.
+
+    Example:
+        >>> import numpy as np
+        >>> from emomech.chapters.scarcity.analysis import difference_over_seeds
+        >>> scarce, frequent = [np.array([4.0, 4.5]), np.array([6.0, 5.5])], [np.array([3.0, 3.0])]
+        >>> float(difference_over_seeds([scarce, frequent], seed=0)[0])
+        2.0
     """
     rng = np.random.default_rng(seed)
     means = []
     for group in groups:
         values = np.stack(group, 1)
-        taken = rng.integers(0, len(group), values.shape)
-        taken[0] = np.arange(len(group))
-        means.append(_mean(np.take_along_axis(values, taken, 1)))
+        drawn = rng.integers(0, len(group), values.shape)
+        drawn[0] = np.arange(len(group))
+        means.append(_mean(np.take_along_axis(values, drawn, 1)))
     return means[0] - means[1]

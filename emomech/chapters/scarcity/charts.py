@@ -1,4 +1,4 @@
-"""Figures of what becomes of an emotion's features when it is rare in training."""
+"""Figures of how the features of an emotion change if it is rare in training."""
 
 import altair as alt
 import pandas as pd
@@ -11,7 +11,7 @@ _PERCENT = "format(datum.value, '.0%')"
 
 
 def models(table: pd.DataFrame, emotion: str) -> Layered:
-    """Draw every model's value of a measure of one emotion, in rows of its share among the answers in training."""
+    """Draw a measure of one emotion in every model, in rows by the emotion's share of the answers in training."""
     shown = table.dropna(subset=["value"])
     base = alt.Chart(shown).transform_filter("datum.measure === measure && datum.emotion === emotion")
     share = alt.Y("share:O", title=None, axis=alt.Axis(labelExpr=_PERCENT))
@@ -24,23 +24,25 @@ def models(table: pd.DataFrame, emotion: str) -> Layered:
     return drawn.add_params(*params).properties(
         width="container",
         height=260,
-        description="A measure of the causal features of one emotion in every model, with 95 % intervals, by the share "
-        f"that the emotion has among the answers in training; at first {emotion}.",
+        description="A measure of the causal features of the selected emotion in every model, with 95 % intervals, in "
+        f"rows by the emotion's share of the answers in training. The first selection is {emotion}.",
     )
 
 
 def contrasts(table: pd.DataFrame) -> Layered:
-    """Draw what scarcity changes: of the scarce emotion, of the others, and the difference of the two."""
+    """Draw the change due to scarcity, for the scarce emotion, for the others, and their difference."""
     shown = table.dropna(subset=["difference"])
-    shown = shown.assign(made=[f"{e} at {s:.0%}" for e, s in zip(shown.emotion, shown.share, strict=True)])
+    shown = shown.assign(
+        made=[f"{name} at {share:.0%}" for name, share in zip(shown.emotion, shown.share, strict=True)]
+    )
     order, colours = list(dict.fromkeys(shown.made)), only(SCARCITY_COLOURS, shown.who)
     base = alt.Chart(shown).transform_filter("datum.measure === measure")
     base = base.encode(y=rows("made", order), yOffset=offset("who", colours))
-    drawn = spans(base, "difference", "scarce less frequent", colour("who", colours, columns=2), zero=True)
+    drawn = spans(base, "difference", "scarce minus frequent", colour("who", colours, columns=2), zero=True)
     return drawn.add_params(choice("measure", list(dict.fromkeys(table.measure)), EFFECTIVE, "Measure: ")).properties(
         width="container",
         height=64 * max(1, len(order)),
-        description="Change of a measure of causal features, with 95 % intervals over seeds and texts, from models in "
-        "which an emotion is frequent to models in which it is scarce: of that emotion, of the others, and the "
-        "difference of the two.",
+        description="Change of the selected measure of causal features from models in which an emotion is frequent to "
+        "models in which it is scarce, for this emotion, for the other emotions, and their difference, with 95 % "
+        "intervals over seeds and texts.",
     )

@@ -1,128 +1,124 @@
-"""Are emotion features a shared pool and specific sets? How many emotions each feature belongs to, and which.
+"""Claim C2: are emotion features a pool shared by several emotions, and a specific set for each?
 
-Counted at every hook point at the answer, by two kinds of evidence (`belonging`): what a feature tells, and what it
-does to the prediction. The pool is what more features share than if every emotion chose its features independently;
-specific are features of one emotion alone. Features that write label words are set apart, since the word of one
-emotion is specific by itself. Shared features are compared with the circumplex (Russell, 1980): if they stand for
-valence or arousal, their activation follows it from emotion to emotion.
+For every SAE feature at the answer, `membership` says to which emotions it belongs, by two kinds of evidence: what it
+separates, and what it does to the prediction. There is a pool if more features are shared than if every emotion chose
+its features independently (`independence`); specific features belong to one emotion only. Features that write label
+words are also counted apart, since a feature that writes the word of one emotion is specific by construction. Shared
+features are compared with the circumplex (Russell, 1980): if they stand for valence or arousal, their activation
+follows that axis from emotion to emotion.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
 from emomech.causal.questions import Questions
-from emomech.chapters.sharing.circumplex import AXIS_NAMES, axes, fit
-from emomech.chapters.sharing.controls import TRAINED, Condition, conditions, one_per_cluster
-from emomech.chapters.sharing.independence import Counts, ends
-from emomech.chapters.sharing.membership import Belonging, Side, label_writing, selective, stepwise, supporting
+from emomech.chapters.conditions import TRAINED, Condition
+from emomech.chapters.sharing.controls import conditions, one_per_cluster
+from emomech.chapters.sharing.independence import Counts, estimate_columns
+from emomech.chapters.sharing.membership import (
+    AnswerSample,
+    Memberships,
+    selective,
+    stepwise,
+    supporting,
+    writes_label,
+)
+from emomech.chapters.sharing.relations import (
+    ALL,
+    AXES,
+    COUNTED_COLUMNS,
+    PAIRS,
+    READ_COLUMNS,
+    SILENT,
+    VALENCE_PAIRS,
+    CountsByKey,
+    Evidence,
+    FeatureSet,
+    MembershipsByKey,
+    axis_table,
+    key_columns,
+    pair_table,
+    valence_pair_table,
+)
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.stats.auroc import Bools
-from emomech.stats.classification import standing
-from emomech.stats.tables import INTERVAL, Schema, filled, frame
+from emomech.stats.classification import balanced_accuracy
+from emomech.stats.tables import DEPTH, INTERVAL, Schema, filled, frame
 from emomech.study.study import Study
 
-Evidence = Literal["selective", "stepwise", "supporting"]
-Features = Literal["all features", "writing no label"]
-ALL: Features = "all features"
-SILENT: Features = "writing no label"
 SHARED = "shared by two or more, beyond independent assignment"
-SAME, DIFFERENT, CONTRAST = "same valence", "different valence", "same less different"
 MIN_TEXTS = 10
-"""An emotion with fewer texts on either side cannot be told from the others."""
+"""Fewest texts of an emotion on each split."""
 MIN_EMOTIONS = 3
 MOST_LISTED = 1000
-"""Features that are listed, of each kind of evidence."""
-_COUNTED = {
-    "evidence": "selective: ranks higher on an emotion's texts; stepwise: also on another's, the first put aside; "
-    "supporting: to move it to the usual would lower the label's odds",
-    "condition": "the trained model, or a control",
-    "features": "all that fire at the answer, or those that write no label word",
-}
-_READ = {name: _COUNTED[name] for name in ("evidence", "condition")}
+"""Most features that are listed for each kind of evidence."""
 _SHARE = {"share": "share of the features that fire", **INTERVAL}
+_N = {"n": "number of features"}
 NUMBERS = Schema(
-    keys=_COUNTED | {"emotions": "to how many emotions a feature belongs"},
+    keys=COUNTED_COLUMNS | {"emotions": "number of emotions to which a feature belongs"},
     values={
         **_SHARE,
-        "expected": "the same if emotions chose their features independently",
-        "expected_low": "lower end of 95 % of such choices",
-        "expected_high": "upper end of 95 % of such choices",
-        "n": "features",
+        "expected": "share if every emotion chose its features independently",
+        "expected_low": "lower end of the range that holds 95 % of independent choices",
+        "expected_high": "upper end of the range that holds 95 % of independent choices",
+        **_N,
     },
 )
 SPECIFIC = Schema(
-    keys=_COUNTED | {"emotion": "the emotion to which alone they belong"}, values=_SHARE | {"n": "features"}
+    keys=COUNTED_COLUMNS | {"emotion": "the only emotion to which the features belong"}, values=_SHARE | _N
 )
 SHARING = Schema(
-    keys=_COUNTED,
-    values={"excess": "share of features of two emotions or more, less that expected", **INTERVAL, "n": "features"},
+    keys=COUNTED_COLUMNS,
+    values={"excess": "share of features of two or more emotions, minus the expected share", **INTERVAL, **_N},
 )
 ADVANTAGE = Schema(
-    keys={name: _COUNTED[name] for name in ("evidence", "features")}
-    | {"baseline": "what is compared with", "quantity": "the pool, or the features of one emotion alone"},
-    values={"difference": "the trained model's share less the control's", **INTERVAL, "n": "features that fire"},
+    keys={name: COUNTED_COLUMNS[name] for name in ("evidence", "features")}
+    | {"baseline": "the control", "quantity": "the shared features, or the features of one emotion only"},
+    values={
+        "difference": "share in the trained model minus share in the control",
+        **INTERVAL,
+        "n": "number of features that fire",
+    },
 )
 DEPTHS = Schema(
-    keys=_READ | {"kind": "of one emotion or of several", "hook_point": "where in the model"},
-    values={"depth": "0 at the embedding, 1 after the last block", **_SHARE, "n": "features"},
-)
-PAIRS = Schema(
-    keys=_READ | {"emotion": "one emotion", "other": "another"},
-    values={
-        "valence": "whether the circumplex puts both on one side",
-        "jaccard": "features of both among features of either",
-        "excess": "the same less that expected under independent assignment",
-        **INTERVAL,
-        "n": "features of both",
-    },
-)
-VALENCE_PAIRS = Schema(
-    keys=_READ | {"pairs": "which pairs of emotions"},
-    values={"excess": "mean overlap of the pairs beyond the expected", **INTERVAL, "n": "pairs"},
-)
-AXES = Schema(
-    keys=_READ | {"axis": "axis of the circumplex"},
-    values={
-        "fit": "how much of a shared feature's profile over emotions follows the axis: mean squared correlation",
-        "low": "lower end of 95 % of the fits with emotion names exchanged",
-        "high": "upper end of 95 % of the fits with emotion names exchanged",
-        "p": "share of all exchanges of names that fit as well",
-        "least_p": "smallest p that so few emotions allow",
-        "n": "shared features",
-        "untested": "why it cannot be tested; empty if it can",
-    },
+    keys=READ_COLUMNS | {"kind": "features of one emotion, or of several", "hook_point": "place in the model"},
+    values={"depth": DEPTH, **_SHARE, **_N},
 )
 FEATURES = Schema(
-    keys={"evidence": _COUNTED["evidence"], "hook_point": "where the SAE stands", "feature": "its number"},
+    keys={
+        "evidence": COUNTED_COLUMNS["evidence"],
+        "hook_point": "place of the SAE",
+        "feature": "number of the feature",
+    },
     values={
-        "emotions": "those to which it belongs",
-        "number": "how many",
-        "rate": "share of the texts on which it fires",
-        "writes_label": "whether its direction promotes a label word",
+        "emotions": "emotions to which the feature belongs",
+        "number": "number of these emotions",
+        "rate": "share of the texts on which the feature fires",
+        "writes_label": "whether the feature's decoder direction promotes a label word",
     },
 )
 SETTING = Schema(
-    keys={"model": "the model that is asked"},
+    keys={"model": "model that is asked"},
     values={
-        "accuracy": "balanced accuracy on the texts that report",
+        "accuracy": "balanced accuracy on the texts of the report split",
         **INTERVAL,
-        "chance": "accuracy of guessing",
-        "n_discover": "texts that choose",
-        "n": "texts on which it has to show again",
-        "untested": "why nothing can be said; empty if something can",
+        "chance": "balanced accuracy of guessing",
+        "n_discover": "number of texts on which memberships are found",
+        "n": "number of texts on which memberships are confirmed",
+        "untested": "why the claim cannot be tested; empty if it can",
     },
 )
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """How many emotions the features belong to, which they share, and what shared ones stand for."""
+    """How many emotions the features belong to, which emotions share them, and what shared features follow."""
 
     setting: Annotated[pd.DataFrame, SETTING]
     numbers: Annotated[pd.DataFrame, NUMBERS]
@@ -136,152 +132,138 @@ class Sharing:
     features: Annotated[pd.DataFrame, FEATURES]
 
 
-_Key: TypeAlias = tuple[Evidence, Condition]
-_Read: TypeAlias = Mapping[HookPoint, Belonging]
-_Counted: TypeAlias = Mapping[tuple[Evidence, Condition, Features], Counts]
-_Rows: TypeAlias = list[tuple[object, ...]]
-
-
 def sharing(
     study: Study, *, most: int = 100, n_permutations: int = 200, n_resamples: int = 200, n_draws: int = 200
 ) -> Sharing:
-    """Find each feature's emotions on at most `most` texts per emotion and split, and count what they share.
+    """Find each feature's emotions on at most `most` texts per emotion and split, and count what emotions share.
 
-    Thresholds come from `n_permutations` shuffles of the labels, intervals from `n_resamples` bootstrap draws of whole
-    clusters, what is expected from `n_draws` independent assignments. Where the study cannot speak the tables are
-    empty, and `setting` says why: few emotions or texts, labels that one token cannot tell apart, a model at chance.
+    Thresholds come from `n_permutations` permutations of the labels, intervals from `n_resamples` bootstrap draws of
+    whole clusters, expected shares from `n_draws` independent assignments. If the claim cannot be tested, all tables
+    but `setting` are empty and `setting` says why: few emotions or texts, labels with the same first token, or a model
+    at chance.
     """
+    seed = study.spec.seed
     try:
-        chosen, again = (Questions.of(study, one_per_cluster(study, split, most)) for split in ("discover", "report"))
-        setting = _setting(chosen, again, study.spec.seed)
+        splits = [Questions.of(study, one_per_cluster(study, split, most)) for split in ("discover", "report")]
+        setting = _setting(splits[0], splits[1], seed)
     except UsageError as error:
-        setting = frame(SETTING, [(study.lm.name, *[float("nan")] * 4, 0, 0, str(error))])
+        setting = frame(SETTING, [{"model": study.lm.name, "n_discover": 0, "n": 0, "untested": str(error)}])
     if setting.untested[0]:
         return filled(Sharing, setting=setting)
-    seed = study.spec.seed
-    sides = [Side.of(q, study.saes, n_resamples, seed + i) for i, q in enumerate((chosen, again))]
-    found: dict[_Key, _Read] = {}
-    counted: dict[tuple[Evidence, Condition, Features], Counts] = {}
-    rows: _Rows = []
-    for condition, (saes, (first, second)) in conditions(study, sides).items():
-        told = selective(saes, first, second, n_permutations, seed)
-        read: dict[Evidence, _Read] = {
-            "selective": told,
-            "stepwise": stepwise(saes, first, second, told, n_permutations, seed),
+    samples = [AnswerSample.of(q, study.saes, n_resamples, seed + i) for i, q in enumerate(splits)]
+    labels = splits[0].labels
+    by_key: dict[tuple[Evidence, Condition], Memberships] = {}
+    counted: dict[tuple[Evidence, Condition, FeatureSet], Counts] = {}
+    rows: list[dict[str, object]] = []
+    for condition, (saes, (first, second)) in conditions(study, samples).items():
+        by_rank = selective(saes, first, second, n_permutations, seed)
+        by_evidence: dict[Evidence, Memberships] = {
+            "selective": by_rank,
+            "stepwise": stepwise(saes, first, second, by_rank, n_permutations, seed),
             "supporting": supporting(saes, first, second),
         }
-        for evidence, places in read.items():
-            wrote = {point: label_writing(chosen, saes[point], one) for point, one in places.items()}
-            silent = {point: one.keep(~wrote[point]) for point, one in places.items()}
-            found[evidence, condition] = places
-            counted[evidence, condition, ALL] = Counts.of(places, n_draws, seed)
+        for evidence, memberships in by_evidence.items():
+            writes = {point: writes_label(splits[0], saes[point], m) for point, m in memberships.items()}
+            silent = {point: m.keep(~writes[point]) for point, m in memberships.items()}
+            by_key[evidence, condition] = memberships
+            counted[evidence, condition, ALL] = Counts.of(memberships, n_draws, seed)
             counted[evidence, condition, SILENT] = Counts.of(silent, n_draws, seed)
-            rows += _features(evidence, places, wrote, chosen.labels) if condition == TRAINED else []
+            rows += _feature_rows(evidence, memberships, writes, labels) if condition == TRAINED else []
     return Sharing(
         setting=setting,
         numbers=_by_count(NUMBERS, counted, Counts.number_rows),
         sharing=_by_count(SHARING, counted, Counts.excess_rows),
-        specific=_by_count(SPECIFIC, counted, partial(Counts.specific_rows, labels=chosen.labels)),
-        advantage=_advantage(counted, chosen.labels),
-        depths=_depths(found, study.lm.n_layers),
-        pairs=_pairs(counted, chosen.labels),
-        valence_pairs=_valence_pairs(counted, chosen.labels),
-        axes=_axes(found, chosen.labels),
+        specific=_by_count(SPECIFIC, counted, partial(Counts.specific_rows, labels=labels)),
+        advantage=_advantage(counted, labels),
+        depths=_depths(by_key, study.lm.n_layers),
+        pairs=pair_table(counted, labels),
+        valence_pairs=valence_pair_table(counted, labels),
+        axes=axis_table(by_key, labels),
         features=frame(FEATURES, rows),
     )
 
 
-def _setting(chosen: Questions, again: Questions, seed: int) -> pd.DataFrame:
-    """Say how well the model tells the emotions, and whether these texts can speak."""
-    n_labels = len(chosen.labels)
-    fewest = min(np.bincount(q.gold, minlength=n_labels).min() for q in (chosen, again))
+def _setting(discover: Questions, report: Questions, seed: int) -> pd.DataFrame:
+    """Table of how well the model recognises the emotions, with a reason if that is no better than chance.
+
+    Raises UsageError for too few emotions or texts.
+    """
+    n_labels = len(discover.labels)
+    fewest = min(np.bincount(q.gold, minlength=n_labels).min() for q in (discover, report))
     if n_labels < MIN_EMOTIONS or fewest < MIN_TEXTS:
-        reason = f"{n_labels} emotions with at least {fewest} independent texts each on either side; "
+        reason = f"{n_labels} emotions with at least {fewest} independent texts each on both sides of the split; "
         raise UsageError(f"{reason}{MIN_EMOTIONS} emotions with {MIN_TEXTS} texts are needed. Take more texts.")
-    found = standing(again.gold, again.logits().argmax(1), n_labels, again.clusters, seed)
-    untested = "" if found.low > 1 / n_labels else "the model does not recognise the emotions better than chance"
-    scores = (found, 1 / n_labels)
-    return frame(SETTING, [(chosen.lm.name, *scores, len(chosen), len(again), untested)])
+    accuracy = balanced_accuracy(report.gold, report.logits().argmax(1), n_labels, report.clusters, seed)
+    at_chance = "the model does not recognise the emotions better than chance"
+    row = {
+        "model": discover.lm.name,
+        "accuracy": accuracy,
+        "chance": 1 / n_labels,
+        "n_discover": len(discover),
+        "n": len(report),
+        "untested": "" if accuracy.low > 1 / n_labels else at_chance,
+    }
+    return frame(SETTING, [row])
 
 
-def _by_count(schema: Schema, counted: _Counted, rows: Callable[[Counts], _Rows]) -> pd.DataFrame:
-    """Make a table from what each condition's counts say."""
-    return frame(schema, [(*key, *row) for key, one in counted.items() for row in rows(one)])
+def _by_count(
+    schema: Schema, counted: CountsByKey, rows_of: Callable[[Counts], Sequence[Mapping[str, object]]]
+) -> pd.DataFrame:
+    """Table of the rows that `rows_of` makes from the counts of each evidence, condition and set of features."""
+    rows = [
+        {**key_columns(evidence, condition), "features": features, **row}
+        for (evidence, condition, features), counts in counted.items()
+        for row in rows_of(counts)
+    ]
+    return frame(schema, rows)
 
 
-def _advantage(counted: _Counted, labels: Sequence[str]) -> pd.DataFrame:
-    """Compare the trained model with each control, resample by resample."""
-    rows: _Rows = []
-    for (evidence, condition, kept), control in counted.items():
+def _advantage(counted: CountsByKey, labels: Sequence[str]) -> pd.DataFrame:
+    """Compare the trained model with each control, draw by draw."""
+    rows = []
+    for (evidence, condition, features), control in counted.items():
         if condition != TRAINED:
-            trained = counted[evidence, TRAINED, kept]
-            both = [np.column_stack([one.excess(), one.specific()]) for one in (trained, control)]
-            for quantity, values in zip((SHARED, *labels), (both[0] - both[1]).T, strict=True):
-                rows.append((evidence, kept, condition, quantity, *ends(values, trained.n_active)))
+            trained = counted[evidence, TRAINED, features]
+            shares = [np.column_stack([counts.excess(), counts.specific()]) for counts in (trained, control)]
+            for quantity, values in zip((SHARED, *labels), (shares[0] - shares[1]).T, strict=True):
+                keys = {"evidence": evidence, "features": features, "baseline": condition, "quantity": quantity}
+                rows.append({**keys, **estimate_columns("difference", values, trained.n_active)})
     return frame(ADVANTAGE, rows)
 
 
-def _depths(found: Mapping[_Key, _Read], n_layers: int) -> pd.DataFrame:
-    rows: _Rows = []
-    for key, places in found.items():
-        for point, one in places.items():
-            numbers = one.member.sum(2)
-            for kind, is_so in (("of one emotion", numbers == 1), ("of several", numbers > 1)):
-                share = is_so.sum(1) / max(1, len(one.feature))
-                rows.append((*key, kind, str(point), point.depth(n_layers), *ends(share, int(is_so[0].sum()), 0)))
+def _depths(by_key: MembershipsByKey, n_layers: int) -> pd.DataFrame:
+    rows = []
+    for key, memberships in by_key.items():
+        for point, membership in memberships.items():
+            numbers = membership.member.sum(2)
+            for kind, is_kind in (("of one emotion", numbers == 1), ("of several", numbers > 1)):
+                place = {"kind": kind, "hook_point": str(point), "depth": point.depth(n_layers)}
+                share = is_kind.sum(1) / max(1, len(membership.feature))
+                estimate = estimate_columns("share", share, int(is_kind[0].sum()), least=0)
+                rows.append({**key_columns(*key), **place, **estimate})
     return frame(DEPTHS, rows)
 
 
-def _features(evidence: Evidence, places: _Read, wrote: Mapping[HookPoint, Bools], labels: Sequence[str]) -> _Rows:
-    """List the features that belong to any emotion, those of most emotions first."""
-    rows: _Rows = []
-    for point, one in places.items():
-        for i in np.flatnonzero(one.member[0].any(1)):
-            names = [label for label, is_of in zip(labels, one.member[0, i], strict=True) if is_of]
-            told = (", ".join(names), len(names), float(one.rate[i]), "yes" if wrote[point][i] else "no")
-            rows.append((evidence, str(point), int(one.feature[i]), *told))
-    return sorted(rows, key=lambda row: -int(str(row[4])))[:MOST_LISTED]
-
-
-def _pairs(counted: _Counted, labels: Sequence[str]) -> pd.DataFrame:
-    side = axes(labels).get("valence")
-    rows: _Rows = []
-    for (evidence, condition, kept), one in counted.items():
-        if kept == ALL:
-            for a, b, *values in one.pair_rows():
-                where = "" if side is None else SAME if side[a] == side[b] else DIFFERENT
-                rows.append((evidence, condition, labels[a], labels[b], where, *values))
-    return frame(PAIRS, rows)
-
-
-def _valence_pairs(counted: _Counted, labels: Sequence[str]) -> pd.DataFrame:
-    """Compare pairs of the same valence with the others; none where a kind has no pair."""
-    side = axes(labels).get("valence")
-    rows: _Rows = []
-    if side is None:
-        return frame(VALENCE_PAIRS, rows)
-    pairs = np.triu_indices(len(labels), 1)
-    same = side[pairs[0]] == side[pairs[1]]
-    for (evidence, condition, kept), one in counted.items():
-        if kept == ALL and 0 < same.sum() < len(same):
-            excess = one.jaccard_excess()[:, *pairs]
-            means = {SAME: excess[:, same].mean(1), DIFFERENT: excess[:, ~same].mean(1)}
-            means[CONTRAST] = means[SAME] - means[DIFFERENT]
-            n = {SAME: int(same.sum()), DIFFERENT: int((~same).sum()), CONTRAST: len(same)}
-            rows += [(evidence, condition, kind, *ends(values, n[kind])) for kind, values in means.items()]
-    return frame(VALENCE_PAIRS, rows)
-
-
-def _axes(found: Mapping[_Key, _Read], labels: Sequence[str]) -> pd.DataFrame:
-    rows: _Rows = []
-    known = axes(labels)
-    for key, places in found.items():
-        shared = np.concatenate([one.profile[one.member[0].sum(1) > 1] for one in places.values()])
-        for name in AXIS_NAMES:
-            if name not in known:
-                rows.append((*key, name, *[float("nan")] * 5, len(shared), "the circumplex does not have these labels"))
-                continue
-            one = fit(shared, known[name])
-            why = "" if len(shared) else "no feature is shared"
-            rows.append((*key, name, one.value, one.low, one.high, one.p, one.least_p, len(shared), why))
-    return frame(AXES, rows)
+def _feature_rows(
+    evidence: Evidence, memberships: Memberships, writes: Mapping[HookPoint, Bools], labels: Sequence[str]
+) -> list[dict[str, object]]:
+    """Rows of the features that belong to at least one emotion, those of most emotions first."""
+    numbers: list[int] = []
+    rows: list[dict[str, object]] = []
+    for point, membership in memberships.items():
+        for i in np.flatnonzero(membership.member[0].any(1)):
+            names = [label for label, belongs in zip(labels, membership.member[0, i], strict=True) if belongs]
+            numbers.append(len(names))
+            rows.append(
+                {
+                    "evidence": evidence,
+                    "hook_point": str(point),
+                    "feature": int(membership.feature[i]),
+                    "emotions": ", ".join(names),
+                    "number": len(names),
+                    "rate": float(membership.rate[i]),
+                    "writes_label": "yes" if writes[point][i] else "no",
+                }
+            )
+    order = sorted(range(len(rows)), key=lambda row: -numbers[row])
+    return [rows[i] for i in order[:MOST_LISTED]]

@@ -1,4 +1,4 @@
-"""Figures of how many emotions features belong to, which they share, and what shared features follow."""
+"""Figures of how many emotions features belong to, which emotions share features, and what shared features follow."""
 
 import altair as alt
 import pandas as pd
@@ -10,21 +10,21 @@ _ALL = "all features"
 
 
 def _of(table: pd.DataFrame, evidence: str) -> pd.DataFrame:
-    found = table[table.evidence == evidence]
-    return found[found.features == _ALL] if "features" in found else found
+    rows_of = table[table.evidence == evidence]
+    return rows_of[rows_of.features == _ALL] if "features" in rows_of else rows_of
 
 
 def _percent(table: pd.DataFrame) -> pd.DataFrame:
-    """Write shares in per cent, which are small."""
+    """Convert shares, which are small, to per cent."""
     ends = [name for name in ("share", "low", "high", "expected", "expected_low", "expected_high") if name in table]
     return table.assign(**{name: 100 * table[name].astype(float) for name in ends})
 
 
 def numbers(table: pd.DataFrame, evidence: str) -> Layered:
-    """Draw the share of features of one emotion, of two, …, and what independent assignment gives."""
+    """Draw the share of features of one emotion, of two, …, and the range under independent assignment."""
     shown = _percent(_of(table, evidence))
-    found = shown[(shown.high > 0) | (shown.expected_high > 0)]
-    shown = shown[shown.emotions <= max([2, *found.emotions])]
+    nonzero = shown[(shown.high > 0) | (shown.expected_high > 0)]
+    shown = shown[shown.emotions <= max([2, *nonzero.emotions])]
     most = max([1, *shown.high.dropna(), *shown.expected_high.dropna()])
     colours = only(CONDITION_COLOURS, shown.condition)
     base = alt.Chart(shown).encode(
@@ -39,12 +39,12 @@ def numbers(table: pd.DataFrame, evidence: str) -> Layered:
     return drawn.properties(
         height=60 * max(1, shown.emotions.nunique()),
         description="Share of the features that belong to one emotion, to two, and so on, with 95 % intervals, in the "
-        f"trained model and in controls; grey: under independent assignment. Evidence: {evidence}.",
+        f"trained model and in controls; grey bars: range under independent assignment. Evidence: {evidence}.",
     )
 
 
 def specific(table: pd.DataFrame, evidence: str) -> Layered:
-    """Draw for every emotion the share of features that are of it alone."""
+    """Draw the share of features that belong to one emotion only, for every emotion."""
     shown = _percent(_of(table, evidence))
     order = list(dict.fromkeys(shown.emotion))
     colours = only(CONDITION_COLOURS, shown.condition)
@@ -52,16 +52,16 @@ def specific(table: pd.DataFrame, evidence: str) -> Layered:
     most = max([1, *shown.high.dropna()])
     return intervals(base, "share", "features, %", colour("condition", colours, 2), most=most).properties(
         height=48 * max(1, len(order)),
-        description="Share of the features that belong to one emotion alone, for every emotion, with 95 % intervals, "
+        description="Share of the features that belong to one emotion only, for every emotion, with 95 % intervals, "
         f"in the trained model and in controls. Evidence: {evidence}.",
     )
 
 
 def depths(table: pd.DataFrame, evidence: str) -> Layered:
-    """Draw the share of features of one emotion and of several by depth, and that of a control."""
+    """Draw the share of features of one emotion and of several by depth, with a control that the reader selects."""
     shown = _of(table, evidence)
     options = [name for name in dict.fromkeys(shown.condition) if name != "trained"]
-    choice = alt.binding_select(options=options, name="Dashed, for comparison: ")
+    choice = alt.binding_select(options=options, name="Control (dashed): ")
     control = alt.param(name="control", value="random weights", bind=choice)
     base = alt.Chart(shown).encode(
         x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=UNIT),
@@ -79,14 +79,14 @@ def depths(table: pd.DataFrame, evidence: str) -> Layered:
         .properties(
             width="container",
             height=280,
-            description="Share of active features of one emotion and of several, by depth, with 95 % intervals; "
-            f"dashed: a control. Evidence: {evidence}.",
+            description="Share of active features that belong to one emotion and to several, by depth, with 95 % "
+            f"intervals; dashed lines: the selected control. Evidence: {evidence}.",
         )
     )
 
 
 def pairs(table: pd.DataFrame, evidence: str) -> alt.Chart:
-    """Draw by how much each two emotions overlap beyond independent assignment, in the trained model."""
+    """Draw the overlap of every two emotions beyond independent assignment, in the trained model."""
     shown = _of(table[table.condition == "trained"], evidence)
     order = list(dict.fromkeys([*shown.emotion, *shown.other]))
     mirrored = shown.rename(columns={"emotion": "other", "other": "emotion"})
@@ -101,21 +101,21 @@ def pairs(table: pd.DataFrame, evidence: str) -> alt.Chart:
             color=alt.Color(
                 "excess:Q",
                 scale=alt.Scale(scheme="blueorange", domain=[-reach, 0, reach]),
-                legend=alt.Legend(title="beyond expected", gradientLength=140, format=".1f"),
+                legend=alt.Legend(title="excess overlap", gradientLength=140, format=".1f"),
             ),
             tooltip=["emotion:N", "other:N", "valence:N", *map(number, ("jaccard", "excess", "low", "high")), "n:Q"],
         )
         .properties(
             width="container",
             height=34 * max(1, len(order)),
-            description="Overlap of the features of each two emotions beyond what independent assignment gives. "
-            f"Evidence: {evidence}.",
+            description="Overlap of the features of every two emotions, minus the overlap under independent "
+            f"assignment. Evidence: {evidence}.",
         )
     )
 
 
 def axes(table: pd.DataFrame) -> Layered:
-    """Draw how well shared features follow each axis, beside what exchanged names of emotions give."""
+    """Draw how well shared features follow each axis, and the range of fits with exchanged emotion names."""
     shown = table[(table.untested.fillna("") == "") & table.fit.notna()].copy()
     shown["row"] = shown.axis.astype(str) + ", " + shown.evidence.astype(str)
     order = sorted(set(shown.row), reverse=True)
@@ -124,6 +124,6 @@ def axes(table: pd.DataFrame) -> Layered:
     title = "mean squared correlation"
     return intervals(base, "fit", title, colour("condition", colours, 2)).properties(
         height=64 * max(1, len(order)),
-        description="How well the profiles of shared features follow valence and arousal (points), and how well with "
-        "the names of emotions exchanged (95 % ranges), in the trained model and in controls.",
+        description="How well shared features follow valence and arousal from emotion to emotion (points), and the "
+        "range that holds 95 % of the fits with exchanged emotion names (bars), in the trained model and in controls.",
     )

@@ -1,8 +1,8 @@
-"""Whether features follow valence or arousal from emotion to emotion, against every other order of the names.
+"""Whether features follow valence or arousal from emotion to emotion, in comparison with all exchanges of the names.
 
-Where the circumplex has an emotion (Russell, 1980) is a coarse code: pleasant, neutral or unpleasant, high or low. Few
-emotions have few orders, and many of these give the same code; the smallest p-value that can be reached is one over
-the number of codes.
+The circumplex (Russell, 1980) is used as a coarse code: valence is pleasant, neutral or unpleasant, and arousal is high
+or low. A small number of emotions has few orders, and many orders give the same code; the smallest possible p-value is
+one over the number of different codes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,42 +19,51 @@ _AXES: Mapping[str, Mapping[str, str]] = {"valence": VALENCE, "arousal": AROUSAL
 AXIS_NAMES = tuple(_AXES)
 _NEAR = 1e-9
 MOST = 9
-"""More emotions than this have too many orders to try them all."""
+"""Most emotions for which all orders of the names are tried."""
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How well profiles follow an axis, and how well they follow it with names exchanged."""
+class AxisFit:
+    """How well profiles follow an axis, and the range of that fit when the names of the emotions are exchanged."""
 
     value: float
     low: float
+    """Lower end of the range that holds 95 % of the fits with exchanged names."""
     high: float
     p: float
+    """Share of all exchanges that fit at least as well."""
     least_p: float
+    """Smallest p-value possible."""
 
 
 def axes(labels: Sequence[str]) -> dict[str, Floats]:
-    """Give every label's place on each axis (label); none where the circumplex does not have all of the labels."""
+    """Value of every label on each axis (label); empty if the circumplex lacks a label or there are too many labels.
+
+    Example:
+        >>> from emomech.chapters.sharing.circumplex import axes
+        >>> axes(("joy", "sadness", "surprise"))["valence"].tolist()
+        [1.0, -1.0, 0.0]
+    """
     if not set(labels) <= set(VALENCE) or len(labels) > MOST:
         return {}
     return {name: np.array([_SIDES[side[label]] for label in labels]) for name, side in _AXES.items()}
 
 
-def fit(profiles: Floats, axis: Floats) -> Fit:
-    """Mean squared correlation of profiles (feature, label) with an axis (label), and its exact null.
+def fit(profiles: Floats, axis: Floats) -> AxisFit:
+    """Mean squared correlation of profiles (feature, label) with an axis (label), and its exact permutation null.
 
-    Undefined without a profile that varies, or for an axis that does not.
+    All values are NaN if no profile varies, or if the axis does not.
     """
     centred = profiles - profiles.mean(1, keepdims=True)
     size = np.linalg.norm(centred, axis=1)
     centred = centred[size > 0] / size[size > 0, None]
     orders = np.array(sorted(set(permutations(axis - axis.mean()))))
     if not len(centred) or not np.ptp(axis):
-        return Fit(*[float("nan")] * 5)
+        return AxisFit(*[float("nan")] * 5)
     orders /= np.linalg.norm(orders, axis=1, keepdims=True)
     fits = ((orders @ centred.T) ** 2).mean(1)
-    own = (axis - axis.mean()) / np.linalg.norm(axis - axis.mean())
-    value = float(((centred @ own) ** 2).mean())
-    least = float(((orders @ own) ** 2 >= 1 - _NEAR).mean())  # turned around, an axis fits as well
+    unit = (axis - axis.mean()) / np.linalg.norm(axis - axis.mean())
+    value = float(((centred @ unit) ** 2).mean())
+    least = float(((orders @ unit) ** 2 >= 1 - _NEAR).mean())  # the reversed axis fits equally well
     low, high = np.quantile(fits, [0.025, 0.975])
-    return Fit(value, float(low), float(high), float((fits >= value - _NEAR).mean()), least)
+    return AxisFit(value, float(low), float(high), float((fits >= value - _NEAR).mean()), least)

@@ -1,4 +1,4 @@
-"""Figures of what steering gains, for whom, at which dose and at what cost, beside what needs no steering."""
+"""Charts of what steering gains, for which texts, at which dose and at what cost, beside its baselines."""
 
 from collections.abc import Mapping
 
@@ -11,32 +11,32 @@ from emomech.figures.palette import STEERED_COLOURS
 _GREY = "#8c8c8c"
 _SIGNED = alt.Axis(format="+.3~f", tickCount=5, labelFlush=False)
 _NEAREST, _FARTHEST = 0.2, 0.4
-"""How far to either side of zero a scale of rises reaches."""
+"""Least and greatest distance from zero at which a scale of rises ends."""
 _LOSS = alt.Axis(format="+.1~%", tickCount=4, labelFlush=False)
 
 
 def gains(table: pd.DataFrame, measure: str = "balanced accuracy") -> Layered:
-    """Draw how much each method gains on the reported texts, beside no steering."""
+    """Draw the gain of each method on the reported texts; zero is no steering."""
     shown = table[(table.versus == "no steering") & (table.measure == measure)]
     return _gains(shown, "method", "difference", f"rise of {measure}").properties(
         height=34 * max(1, len(shown)),
-        description=f"Rise of {measure} with 95 % intervals by steering causal features and by all that it is "
-        "compared with; zero is no steering.",
+        description=f"Rise of {measure} with 95 % intervals by steering causal features and by every baseline; "
+        "zero is no steering.",
     )
 
 
 def items(table: pd.DataFrame, breakdown: str) -> Layered:
-    """Draw how much accuracy rises in each part of the texts, of one way to divide them."""
+    """Draw the rise of accuracy in each part of the texts, for one property that divides them."""
     shown = table[table.breakdown == breakdown]
     return _gains(shown, "group", "change", "rise of accuracy").properties(
         height=48 * max(1, shown.group.nunique()),
         description=f"Rise of accuracy with 95 % intervals per {breakdown}, by causal features, by matched features "
-        "and by a fitted logit bias; a shift of what is said most often would gain in some and lose in others.",
+        "and by a fitted logit bias; a shift of the most frequent answer would gain in some parts and lose in others.",
     )
 
 
 def emotions(table: pd.DataFrame) -> Layered:
-    """Draw how much the recall of each emotion rises."""
+    """Draw the rise of recall of each emotion."""
     return _gains(table, "emotion", "change", "rise of recall").properties(
         height=48 * max(1, table.emotion.nunique()),
         description="Rise of each emotion's recall with 95 % intervals, by causal features, by matched features and by "
@@ -45,7 +45,7 @@ def emotions(table: pd.DataFrame) -> Layered:
 
 
 def doses(table: pd.DataFrame) -> Layered:
-    """Draw balanced accuracy by dose and operation where doses are chosen; the best of each is a larger point."""
+    """Draw balanced accuracy by dose and operation on the tune texts; the best of each operation is a larger point."""
     shown = table[table.operation != "one factor per emotion"]
     base = alt.Chart(shown).encode(
         x=alt.X("dose:Q", title="dose, in peaks", scale=alt.Scale(type="symlog", constant=0.05)).axis(
@@ -65,7 +65,7 @@ def doses(table: pd.DataFrame) -> Layered:
 
 
 def pareto(table: pd.DataFrame) -> Layered:
-    """Draw the gain of every dose against what it costs in next-token loss, for causal and for matched features."""
+    """Draw the gain of every dose against its cost in next-token loss, for causal and for matched features."""
     base = alt.Chart(table).encode(
         color=colour("units", only(STEERED_COLOURS, table.units)),
         tooltip=["units", *map(number, ("dose", "displacement", "loss", "gain", "kl", "agreement"))],
@@ -118,12 +118,12 @@ def _scale(colours: Mapping[str, str], present: pd.Series) -> alt.Scale:
 
 
 def _gains(shown: pd.DataFrame, column: str, value: str, title: str) -> Layered:
-    """Draw rises with intervals around zero; what is farther away than the scale reaches stands at its edge."""
+    """Draw rises with intervals around zero; values beyond the end of the scale are drawn at its edge."""
     far = min(_FARTHEST, max([_NEAREST, *shown[["low", "high"]].abs().max().dropna()]))
     colours = only(STEERED_COLOURS, shown.method)
     base = alt.Chart(shown).encode(y=rows(column, list(dict.fromkeys(shown[column]))))
     base = base if column == "method" else base.encode(yOffset=offset("method", colours))
     legend = colour("method", colours, columns=2) if column != "method" else colour("method", colours).legend(None)
     zero = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(opacity=0.6).encode(x="at:Q", color=alt.value(_GREY))
-    drawn = intervals(base, value, title, legend, zero, least=-far, most=far)
-    return drawn.resolve_scale(color="independent") if column == "method" else drawn
+    chart = intervals(base, value, title, legend, zero, least=-far, most=far)
+    return chart.resolve_scale(color="independent") if column == "method" else chart

@@ -1,4 +1,4 @@
-"""Figures of how few features carry the prediction: curves over their number, single features, nodes and phases."""
+"""Charts of how few features carry the prediction: curves over their number, single features, nodes, and phases."""
 
 import altair as alt
 import pandas as pd
@@ -14,28 +14,28 @@ _BAND = 0.15
 
 
 def needed(curves: pd.DataFrame, headline: pd.DataFrame) -> Layered:
-    """Draw what is lost when the first k are ablated together; the dashed line marks 80 % of the joint effect."""
+    """Draw the loss when the first k are ablated together; the dashed line is 80 % of the joint effect."""
     shown = curves[(curves.edit == "ablated") & (curves.measure == "nats")]
     joint = headline[(headline.texts == ALL_TEXTS) & (headline.measure == JOINT)]
-    drawn = _over_sizes(shown, "ablated together", "log-odds lost, nats")
-    return alt.layer(_level(joint.value * ENOUGH), drawn).properties(
+    curves_and_bands = _over_sizes(shown, "ablated together", "log-odds lost, nats")
+    return alt.layer(_level(joint.value * ENOUGH), curves_and_bands).properties(
         width="container",
         height=320,
-        description="Log-odds that are lost when the first k features are ablated together, with intervals, beside "
-        "as many matched features, residual dimensions, features ranked for shuffled labels, features that write no "
-        "label, and directions in a network with random weights.",
+        description="Log-odds lost when the first k features are ablated together, with intervals, beside k matched "
+        "features, residual dimensions, features ranked for shuffled labels, features that write no label, and "
+        "directions in a network with random weights.",
     )
 
 
 def kept(curves: pd.DataFrame, headline: pd.DataFrame) -> Layered:
-    """Draw what is kept when all but the first k are ablated; dashed line: the SAEs' error goes to its mean as well."""
+    """Draw what is kept when all but the first k are ablated; dashed: the SAEs' error goes to its mean as well."""
     shown = curves[(curves.edit != "ablated") & (curves.measure == "nats")]
     joint = headline[(headline.texts == ALL_TEXTS) & (headline.measure == JOINT)]
-    drawn = _over_sizes(shown, "kept alone", "log-odds kept, nats")
-    return alt.layer(_level(joint.value * ENOUGH), drawn).properties(
+    curves_and_bands = _over_sizes(shown, "kept alone", "log-odds kept, nats")
+    return alt.layer(_level(joint.value * ENOUGH), curves_and_bands).properties(
         width="container",
         height=320,
-        description="Log-odds that are kept when all features but the first k are ablated, with 95 % intervals, for "
+        description="Log-odds kept when all features but the first k are ablated, with 95 % intervals, for "
         "two rankings of the features, with and without the SAEs' error, and for the controls.",
     )
 
@@ -59,21 +59,21 @@ def _level(value: pd.Series) -> alt.Chart:
 
 
 def advantage(table: pd.DataFrame) -> Layered:
-    """Draw by how much more is lost without the features than without as many others."""
+    """Draw how much more is lost without the features than without the same number of other parts."""
     shown = table.dropna(subset=["difference"])
     order, colours = list(dict.fromkeys(shown.baseline)), only(TEXT_COLOURS, shown.texts)
     base = alt.Chart(shown).encode(y=rows("baseline", order), yOffset=offset("texts", colours))
-    drawn = spans(base, "difference", "log-odds lost beyond the baseline, nats", colour("texts", colours), zero=True)
-    return drawn.properties(
+    chart = spans(base, "difference", "log-odds lost beyond the baseline, nats", colour("texts", colours), zero=True)
+    return chart.properties(
         width="container",
         height=46 * max(1, len(order)),
-        description="How much more log-odds are lost without the first features than without as many others of each "
-        "kind, with 95 % intervals, over all texts and over those that the model recognises.",
+        description="Log-odds lost without the first features, minus those lost without the same number of other "
+        "parts, with 95 % intervals, over all texts and over those that the model recognises.",
     )
 
 
 def singles(table: pd.DataFrame) -> Layered:
-    """Draw the exact loss of each feature that was ablated alone against the estimate of the screen."""
+    """Draw the exact loss of each feature that is ablated alone against the estimate of the screen."""
     axis = alt.Axis(format="~g", values=[-1, -0.1, 0, 0.1, 1])
     scale = alt.Scale(type="symlog", constant=0.05)
     base = alt.Chart(table).encode(
@@ -95,33 +95,33 @@ def singles(table: pd.DataFrame) -> Layered:
 
 
 def nodes(table: pd.DataFrame) -> Layered:
-    """Draw what is lost at each hook point without the SAE's error, all features, or the whole activation."""
+    """Draw the loss at each hook point without the SAE's error, all features, or the whole activation."""
     order, colours = list(dict.fromkeys(table.hook_point)), only(NODE_COLOURS, table.node)
     shown = table.assign(place=table.hook_point.str.replace(".hook_", ", ", regex=False))
     base = alt.Chart(shown).encode(y=rows("place", [name.replace(".hook_", ", ") for name in order]))
-    drawn = spans(
+    chart = spans(
         base.encode(yOffset=offset("node", colours)), "loss", "log-odds lost, nats", colour("node", colours), zero=True
     )
-    return drawn.properties(
+    return chart.properties(
         width="container",
         height=44 * max(1, len(order)),
-        description="Log-odds lost at each hook point when what the SAE leaves unexplained, all of its features, or "
+        description="Log-odds lost at each hook point when what the SAE does not explain, all of its features, or "
         "the whole activation goes to its mean, with 95 % intervals.",
     )
 
 
 def phases(table: pd.DataFrame) -> Layered:
-    """Draw what is lost without the first features of each phase, beside matched features."""
+    """Draw the loss without the first features of each phase, beside matched features."""
     places = [f"phase {phase}, from depth {start:.2f}" for phase, start in zip(table.phase, table.start, strict=True)]
     shown = table.assign(place=places)
     order, colours = list(dict.fromkeys(shown.place)), only(TRACED_COLOURS, shown.condition)
     base = alt.Chart(shown).encode(y=rows("place", order), yOffset=offset("condition", colours))
-    drawn = spans(
+    chart = spans(
         base, "loss", "log-odds lost, nats", colour("condition", colours), zero=True, more=("n_first", "n_alive")
     )
-    return drawn.properties(
+    return chart.properties(
         width="container",
         height=56 * max(1, len(order)),
-        description="Log-odds lost when those of the first features are ablated that stand in one phase, with 95 % "
-        "intervals, beside as many matched features.",
+        description="Log-odds lost when the first features of one phase are ablated, with 95 % intervals, beside the "
+        "same number of matched features.",
     )

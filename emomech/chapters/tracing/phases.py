@@ -1,8 +1,8 @@
-"""Where in depth the few features that carry the prediction stand, and what is lost without those of each phase.
+"""Where in depth the few features that carry the prediction are, and what is lost without those of each phase.
 
-Phases are ranges of depth, such as those that the staged information flow has. The first k features of the ranking are
-ablated phase by phase, on texts that did not rank them, and so are features that fire as they do. What phases lose
-need not add up: a feature of a late phase may only pass on what one of an early phase has made.
+Phases are ranges of depth, such as those of the staged information flow. The first k features of the ranking are
+ablated phase by phase, on texts that did not rank them, and so are features that fire as they do. The losses of the
+phases need not add up: a feature of a late phase may only pass on what one of an early phase computes.
 """
 
 from collections.abc import Sequence
@@ -12,27 +12,28 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
-from emomech.causal.ablation import ranked
-from emomech.causal.dictionary import Parts
+from emomech.causal.ablation import rank_features
+from emomech.causal.dictionary import Dictionary
 from emomech.causal.questions import Questions, balanced
-from emomech.chapters.tracing.curves import FEATURES, MATCHED, Reported, matched_sets
+from emomech.causal.sample import Sample
+from emomech.chapters.tracing.curves import FEATURES, MATCHED, matched_sets
 from emomech.core.hook_points import FeatureId
-from emomech.stats.tables import Schema, frame
+from emomech.stats.tables import Row, Schema, frame
 from emomech.study.study import Study
 
 THIRDS = (0.0, 0.33, 0.67)
 PHASES = Schema(
-    keys={"phase": "its number", "condition": "the first k features, or matched ones"},
+    keys={"phase": "number of the phase", "condition": "the first k features, or matched ones"},
     values={
         "start": "depth at which it begins: 0 at the embedding, 1 after the last block",
         "n_alive": "features that fire there",
         "n_first": "how many of the first k are there",
-        "expected": "how many that would be if they were spread as all features are",
-        "loss": "log-odds of the own label that are lost without these, in nats, mean over the texts",
+        "expected": "how many would be there if they were distributed as all features are",
+        "loss": "log-odds of the own label lost without these, in nats, mean over the texts",
         "low": "lower end of the 95 % interval",
         "high": "upper end of the 95 % interval",
         "n": "texts",
-        "share": "of what ablating all of the first k takes; phases need not add up",
+        "share": "share of what ablating all of the first k takes; phases need not add up",
     },
 )
 
@@ -53,35 +54,42 @@ def phases(
     n_report: int = 12,
     n_resamples: int = 200,
 ) -> Phases:
-    """Ablate the first k features phase by phase; an empty table for none.
+    """Ablate the first k features phase by phase; an empty table for k = 0.
 
-    `starts` are depths at which phases begin, by default thirds; they are compared as they are written, to two
-    decimals, and what lies before the first of them belongs to it. Raises UsageError for labels that one token cannot
-    score.
+    `starts` are the depths at which phases begin, by default thirds. They are compared rounded to two decimals, and
+    what lies before the first belongs to it. Raises UsageError for labels that begin with the same token.
     """
-    rows: list[tuple[object, ...]] = []
+    rows: list[Row] = []
     if k:
-        chooses = Questions.of(study, balanced(study, "discover", n_discover))
+        discover = Questions.of(study, balanced(study, "discover", n_discover))
         questions = Questions.of(study, balanced(study, "report", n_report))
-        reported = Reported.of(questions, n_resamples, study.spec.seed)
-        parts = Parts.of(chooses, study.saes)
-        first = ranked(chooses, parts).parts[:k]
-        sets = {FEATURES: [first], MATCHED: matched_sets(first, parts, study.spec.seed)}
-        whole = reported.asked.losses([parts.ablate(first)])[0]
+        sample = Sample.of(questions, n_resamples, study.spec.seed).replayed()
+        dictionary = Dictionary.of(discover, study.saes)
+        first = rank_features(discover, dictionary).features[:k]
+        sets = {FEATURES: [first], MATCHED: matched_sets(first, dictionary, study.spec.seed)}
+        joint_loss = sample.losses([dictionary.ablate(first)])[0]
         edges = sorted(round(float(start), 2) for start in starts or THIRDS)
 
-        def phase(part: FeatureId) -> int:
-            depth = round(part.point.depth(study.lm.n_layers), 2)
+        def phase(feature: FeatureId) -> int:
+            depth = round(feature.point.depth(study.lm.n_layers), 2)
             return max(0, sum(depth >= edge for edge in edges) - 1)
 
-        there = np.bincount([phase(part) for part in parts.alive], minlength=len(edges))
+        alive = np.bincount([phase(feature) for feature in dictionary.alive], minlength=len(edges))
         for condition, drawn in sets.items():
             for number, start in enumerate(edges):
-                here = [[part for part in one if phase(part) == number] for one in drawn]
-                loss = reported.asked.losses(map(parts.ablate, here)).mean(0)
-                found, share = reported.mean(loss), reported.ratio(loss, whole).value
-                counts = (int(there[number]), float(np.mean([len(one) for one in here])))
-                expected = k * there[number] / there.sum()
-                place = (number + 1, condition, start, *counts, expected)
-                rows.append((*place, found, len(loss), share))
+                of_phase = [[feature for feature in features if phase(feature) == number] for features in drawn]
+                loss = sample.losses(map(dictionary.ablate, of_phase)).mean(0)
+                rows.append(
+                    {
+                        "phase": number + 1,
+                        "condition": condition,
+                        "start": start,
+                        "n_alive": int(alive[number]),
+                        "n_first": float(np.mean([len(features) for features in of_phase])),
+                        "expected": k * alive[number] / alive.sum(),
+                        "loss": sample.mean(loss),
+                        "n": len(loss),
+                        "share": sample.ratio(loss, joint_loss).value,
+                    }
+                )
     return Phases(frame(PHASES, rows))

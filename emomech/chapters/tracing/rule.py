@@ -1,4 +1,4 @@
-"""The rule of claim C4: that few features carry the prediction."""
+"""The rule for claim C4: few features carry the prediction."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from emomech.stats.estimates import Estimate
 from emomech.stats.tables import number
 
 FEW = 0.05
-"""Largest share of the features that fire that counts as few."""
+"""Largest share of the alive features that counts as few."""
 _BEATEN = (MATCHED, "residual dimensions", "shuffled labels")
 _QUOTED = (
     *("size", "kept_size", "n_alive", "joint", "at_size", "n_first", "n_writing", "features", "silent", "shuffled"),
@@ -18,13 +18,13 @@ _QUOTED = (
 
 
 def tracing(result: Tracing) -> Verdict:
-    """Claim C4, from ablating the first k features of the ranking together, on texts that ranked nothing.
+    """Decide claim C4 from ablating the first k features of the ranking together, on texts that did not rank them.
 
     k is the smallest size tried that has 80 % of the joint effect of all features. Replicates if the upper end of its
-    interval is at most 5 % of the features that fire, and to ablate as many matched features, as many residual
-    dimensions and as many features ranked for exchanged labels costs less: by differences on the same texts whose 95 %
-    intervals lie above zero. Partly if matched features cost less but any of the other three fails. Cannot be
-    tested where the model is at chance, the labels begin alike, or texts are too few.
+    interval is at most 5 % of the features that fire, and if ablating k matched features, k residual dimensions, and k
+    features ranked for permuted labels costs less, each by a difference on the same texts with a 95 % interval above
+    zero. Partly if matched features cost less, but the size or one of the other two fails. Does not replicate
+    otherwise. Cannot be tested if the model is at chance, if labels begin with the same token, or with too few texts.
     """
     claim, statement = "C4", "Few features carry the prediction."
     if untested := str(result.setting.untested.iloc[0]):
@@ -46,7 +46,7 @@ def tracing(result: Tracing) -> Verdict:
 
 
 def numbers(result: Tracing) -> dict[str, object]:
-    """Give what the page quotes, by name; all of it is undefined where nothing can be said."""
+    """Numbers that the page quotes, by name; all are undefined if the claim cannot be tested."""
     if result.setting.untested.iloc[0]:
         return dict.fromkeys(_QUOTED, "undefined")
     audited = result.layers.query("hook_point == @EVERYWHERE and kind == 'audited'")
@@ -71,7 +71,7 @@ def numbers(result: Tracing) -> dict[str, object]:
 
 
 def size(result: Tracing) -> int:
-    """How many features have enough of the joint effect; 0 where nothing can be said."""
+    """Number of features that have 80 % of the joint effect; 0 if the claim cannot be tested."""
     return int(result.advantage.k.iloc[0]) if len(result.advantage) else 0
 
 
@@ -83,39 +83,41 @@ def _value(result: Tracing, measure: str, texts: str = ALL_TEXTS) -> Estimate:
     return number(result.headline, "value", texts=texts, measure=measure)
 
 
-def _whole(found: Estimate) -> str:
+def _whole(size: Estimate) -> str:
     """Write a number of features with its interval."""
-    if not np.isfinite(found.value):
+    if not np.isfinite(size.value):
         return "undefined"
-    ends = f" [{found.low:,.0f}, {found.high:,.0f}]" if np.isfinite([found.low, found.high]).all() else ""
-    return f"{found.value:,.0f}{ends}"
+    ends = f" [{size.low:,.0f}, {size.high:,.0f}]" if np.isfinite([size.low, size.high]).all() else ""
+    return f"{size.value:,.0f}{ends}"
 
 
-def _percent(found: Estimate) -> str:
+def _percent(share: Estimate) -> str:
     """Write a share with its interval."""
-    if not np.isfinite(found.value):
+    if not np.isfinite(share.value):
         return "undefined"
-    ends = f" [{found.low:.1%}, {found.high:.1%}]" if np.isfinite([found.low, found.high]).all() else ""
-    return f"{found.value:.1%}{ends}".replace("%", " %")
+    ends = f" [{share.low:.1%}, {share.high:.1%}]" if np.isfinite([share.low, share.high]).all() else ""
+    return f"{share.value:.1%}{ends}".replace("%", " %")
 
 
 def _size_in_words(result: Tracing, few: bool) -> str:
-    found, n_alive = _value(result, SIZE), int(result.setting.n_alive.iloc[0])
-    if not np.isfinite(found.value):
-        return "To ablate all features costs no log-odds, so that there is nothing to carry."
+    size, n_alive = _value(result, SIZE), int(result.setting.n_alive.iloc[0])
+    if not np.isfinite(size.value):
+        return "Ablating all features costs no log-odds, so there is no effect to carry."
     limit = "" if few else f", which is not few: the interval's upper end is above {FEW:.0%} of them".replace("%", " %")
-    return f"Without {found.value:,.0f} of {n_alive:,} features 80 % of the joint effect of all is lost{limit}."
+    return f"Without {size.value:,.0f} of {n_alive:,} features 80 % of the joint effect of all is lost{limit}."
 
 
 def _leads_in_words(unbeaten: list[str]) -> str:
     if not unbeaten:
-        return "As many matched features, residual dimensions or features ranked for exchanged labels cost less."
-    return f"To ablate as many of these does not cost less: {', '.join(unbeaten)}."
+        return (
+            "Ablating as many matched features, residual dimensions or features ranked for permuted labels costs less."
+        )
+    return f"Ablating as many of these does not cost less: {', '.join(unbeaten)}."
 
 
 def _kept_in_words(result: Tracing) -> str:
-    """Say what a ranking by the size of the effect has to keep; necessity alone decides the verdict."""
+    """Say how many features, by the size of their effect, have to be kept; this does not change the outcome."""
     kept, n_alive = _value(result, KEPT_SIZE), int(result.setting.n_alive.iloc[0])
     if not np.isfinite(kept.value):
-        return "No number of features that was tried keeps as much when all others are ablated."
-    return f"To keep as much when all others are ablated takes {kept.value:,.0f} of {n_alive:,}."
+        return "No number of features that was tried keeps 80 % of the joint effect when all others are ablated."
+    return f"Keeping 80 % of the joint effect when all others are ablated takes {kept.value:,.0f} of {n_alive:,}."

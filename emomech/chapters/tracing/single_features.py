@@ -1,8 +1,8 @@
-"""What the answer loses without one part alone, exactly, and whether the gradient screen had said so.
+"""What exactly the answer loses without a single feature, and whether the gradient screen predicted it.
 
-Of every hook point the parts that the screen ranks first are ablated one by one, and as many of the others, drawn at
-random: the first say how much of the screen's promise holds on other texts, the second what it misses (the idea of the
-diagnostic of Kramár et al., 2024, arXiv:2403.00745).
+At every hook point the features that the screen ranks first are ablated one by one, and equally many of the others,
+drawn at random: the first show whether the screen's estimates hold on other texts, the second what it misses (after
+the diagnostic of Kramár et al., 2024, arXiv:2403.00745).
 """
 
 from collections.abc import Sequence
@@ -11,51 +11,51 @@ from typing import Literal
 
 import numpy as np
 
-from emomech.causal.ablation import Asked, Ranking
-from emomech.causal.dictionary import Parts, Style
+from emomech.causal.ablation import Ranking
+from emomech.causal.dictionary import Dictionary, Style
+from emomech.causal.sample import Sample
 from emomech.core.hook_points import FeatureId, HookPoint
 from emomech.stats.estimates import Floats
-from emomech.stats.testing import p_values, rank_correlation
+from emomech.stats.testing import LEVEL, benjamini_hochberg, p_values, rank_correlation
 
-Kind = Literal["screened", "audited"]
+PickedBy = Literal["screened", "audited"]
 """Among the first of its hook point by the screen, or drawn at random from the others."""
-KINDS: tuple[Kind, ...] = ("screened", "audited")
-LEVEL = 0.05
+KINDS: tuple[PickedBy, ...] = ("screened", "audited")
 _RESOLUTION = 4
-"""Decimals of a log-odds that single precision can tell apart."""
+"""Decimals of a log-odds that single precision resolves."""
 
 
 @dataclass(frozen=True)
 class SingleEffect:
-    """One part, and what the answer loses without it."""
+    """One feature, and what the answer loses without it."""
 
-    part: FeatureId
-    kind: Kind
+    feature: FeatureId
+    kind: PickedBy
     rank: int
-    """Its place in the ranking of all parts; 1 is the first."""
+    """Place in the ranking of all features, from 1."""
     estimate: float
-    """What the screen says that it costs, in nats, on the texts that chose."""
+    """Loss that the screen estimates, in nats, on the texts of `discover`."""
     loss: Floats = field(repr=False)
-    """What it costs each text to ablate it to its mean, in nats (text)."""
+    """Loss of each text when the feature is ablated to its mean, in nats (text)."""
     zero: float
-    """The same when it is ablated to zero, mean over the texts; not measured for what is audited."""
+    """Mean loss when it is ablated to zero; NaN for audited features."""
     resample: float
-    """The same when it takes its value at a token drawn at random."""
+    """Mean loss when it takes its value at a random token; NaN for audited features."""
 
 
-def single_effects(asked: Asked, parts: Parts, ranking: Ranking, n: int, seed: int) -> list[SingleEffect]:
-    """Ablate one by one, of each hook point, the first `n` by the screen and `n` others."""
+def single_effects(sample: Sample, dictionary: Dictionary, ranking: Ranking, n: int, seed: int) -> list[SingleEffect]:
+    """Ablate one by one, at each hook point, the first `n` features by the screen and `n` others."""
     picked = _picked(ranking, n, seed)
     tried: list[tuple[int, Style]] = [(place, "mean") for place, _ in picked]
     for place, kind in picked:
         if kind == "screened":
             tried.extend([(place, "zero"), (place, "resample")])
-    losses = asked.losses([parts.ablate([ranking.parts[place]], style) for place, style in tried]).round(_RESOLUTION)
-    loss = dict(zip(tried, losses, strict=True))
+    edits = [dictionary.ablate([ranking.features[place]], style) for place, style in tried]
+    loss = dict(zip(tried, sample.losses(edits).round(_RESOLUTION), strict=True))
     unmeasured = np.array([np.nan])
     return [
         SingleEffect(
-            part=ranking.parts[place],
+            feature=ranking.features[place],
             kind=kind,
             rank=place + 1,
             estimate=float(ranking.loss[place]),
@@ -67,72 +67,72 @@ def single_effects(asked: Asked, parts: Parts, ranking: Ranking, n: int, seed: i
     ]
 
 
-def _picked(ranking: Ranking, n: int, seed: int) -> list[tuple[int, Kind]]:
-    """Places in the ranking that are verified, by hook point."""
+def _picked(ranking: Ranking, n: int, seed: int) -> list[tuple[int, PickedBy]]:
+    """Places in the ranking to verify, by hook point."""
     rng = np.random.default_rng(seed)
-    found: list[tuple[int, Kind]] = []
-    for point in sorted({part.point for part in ranking.parts}, key=lambda point: point.resid_index()):
-        here = [i for i, part in enumerate(ranking.parts) if part.point == point]
-        drawn = rng.permutation(here[n:])[:n].tolist()
-        for place in (*here[:n], *sorted(drawn)):
-            found.append((place, "screened" if place in here[:n] else "audited"))
-    return found
+    picked: list[tuple[int, PickedBy]] = []
+    for point in sorted({feature.point for feature in ranking.features}, key=lambda point: point.resid_index()):
+        places = [i for i, feature in enumerate(ranking.features) if feature.point == point]
+        audited = rng.permutation(places[n:])[:n].tolist()
+        for place in (*places[:n], *sorted(audited)):
+            picked.append((place, "screened" if place in places[:n] else "audited"))
+    return picked
 
 
-def corrected(singles: Sequence[SingleEffect], clusters: Sequence[str]) -> Floats:
-    """p-values of all parts together, corrected for their number (Benjamini and Hochberg, 1995)."""
-    from scipy.stats import false_discovery_control
-
-    return false_discovery_control(p_values(np.stack([one.loss for one in singles]), clusters))
+def corrected(effects: Sequence[SingleEffect], clusters: Sequence[str]) -> Floats:
+    """p-values of all features together, corrected for their number (Benjamini and Hochberg, 1995)."""
+    return benjamini_hochberg(p_values(np.stack([effect.loss for effect in effects]), clusters))
 
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """How often parts of a hook point have an effect, and whether the ways to measure it agree."""
+    """How often features of a hook point have an effect, and whether the ways to measure it agree."""
 
     point: HookPoint | None
     """None: all hook points together."""
-    kind: Kind
+    kind: PickedBy
     n: int
     n_nominal: int
-    """Those whose p-value is below the level, uncorrected."""
+    """Features with p below the level, uncorrected."""
     n_found: int
-    """Those that are found at a false discovery rate of the level."""
+    """Features with an effect at a false discovery rate of the level."""
     n_needed: int
-    """Those among the found that cost log-odds."""
+    """Features among these whose ablation costs log-odds."""
     agreement: float
     """Rank correlation of screen and exact loss, over both kinds."""
     same_sign: float
-    """Share of the found, of both kinds, for which the two have one sign."""
+    """Share of the features with an effect, of both kinds, for which screen and exact loss have the same sign."""
     zero: float
     """Rank correlation of the losses by mean and by zero ablation, of the screened."""
     resample: float
-    """The same of mean and resample ablation."""
+    """Rank correlation of the losses by mean and by resample ablation, of the screened."""
 
 
-def by_layer(singles: Sequence[SingleEffect], clusters: Sequence[str]) -> list[LayerSummary]:
+def by_layer(effects: Sequence[SingleEffect], clusters: Sequence[str]) -> list[LayerSummary]:
     """Summarise all hook points together and each of them, the screened and the audited apart."""
-    p = p_values(np.stack([one.loss for one in singles]), clusters)
-    found_at = corrected(singles, clusters) < LEVEL
-    kind = np.array([one.kind for one in singles])
-    exact = np.array([one.loss.mean() for one in singles])
+    p = p_values(np.stack([effect.loss for effect in effects]), clusters)
+    significant = corrected(effects, clusters) < LEVEL
+    kind = np.array([effect.kind for effect in effects])
+    exact = np.array([effect.loss.mean() for effect in effects])
     estimate, zero, resample = (
-        np.array([getattr(one, name) for one in singles]) for name in ("estimate", "zero", "resample")
+        np.array([getattr(effect, name) for effect in effects]) for name in ("estimate", "zero", "resample")
     )
     summaries = []
-    for point in (None, *dict.fromkeys(one.part.point for one in singles)):
-        here = np.array([point in (None, one.part.point) for one in singles])
-        screened, found = here & (kind == "screened"), here & found_at
-        same = np.sign(exact[found]) == np.sign(estimate[found])
+    for point in (None, *dict.fromkeys(effect.feature.point for effect in effects)):
+        at_point = np.array([point in (None, effect.feature.point) for effect in effects])
+        screened, with_effect = at_point & (kind == "screened"), at_point & significant
+        same = np.sign(exact[with_effect]) == np.sign(estimate[with_effect])
         agreement = (
-            rank_correlation(estimate[here], exact[here]),
-            float(same.mean()) if found.any() else float("nan"),
+            rank_correlation(estimate[at_point], exact[at_point]),
+            float(same.mean()) if with_effect.any() else float("nan"),
             rank_correlation(exact[screened], zero[screened]),
             rank_correlation(exact[screened], resample[screened]),
         )
         for name in KINDS:
-            of = here & (kind == name)
-            n, n_nominal, n_found = (int(some.sum()) for some in (of, of & (p < LEVEL), of & found))
-            n_needed = int((of & found & (exact > 0)).sum())
+            of_kind = at_point & (kind == name)
+            n, n_nominal, n_found = (
+                int(which.sum()) for which in (of_kind, of_kind & (p < LEVEL), of_kind & with_effect)
+            )
+            n_needed = int((of_kind & with_effect & (exact > 0)).sum())
             summaries.append(LayerSummary(point, name, n, n_nominal, n_found, n_needed, *agreement))
     return summaries

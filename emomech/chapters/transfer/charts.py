@@ -1,4 +1,4 @@
-"""Figures of what is carried over between sets of texts: the whole matrix, and its means."""
+"""Charts of what carries over between sets of texts: the whole matrix, and its means."""
 
 import altair as alt
 import pandas as pd
@@ -8,11 +8,11 @@ from emomech.figures.palette import STEERED_COLOURS
 
 _GREY = "#8c8c8c"
 _LEAST = 0.2
-"""Scales reach at least so far to either side of zero."""
+"""Least distance from zero at which a scale ends."""
 
 
 def matrix(table: pd.DataFrame, method: str) -> Layered:
-    """Draw what one method gains on every set (columns), by the set on which it was chosen (rows)."""
+    """Draw the gain of one method on every set (columns), by the set on which it was chosen (rows)."""
     shown = table[table.method == method]
     order = list(dict.fromkeys(shown.source))
     far = max([_LEAST, *shown.gain.abs().dropna()])
@@ -32,12 +32,12 @@ def matrix(table: pd.DataFrame, method: str) -> Layered:
         width="container",
         height=40 * max(1, len(order)),
         description=f"Rise of balanced accuracy by {method}: rows are the set on which features and dose were chosen, "
-        "columns the set on which they are used; a dash stands where nothing can be tested.",
+        "columns the set on which they are used; a dash where nothing can be tested.",
     )
 
 
 def means(table: pd.DataFrame) -> Layered:
-    """Draw the mean gain on the set of the choice and on others, of steering and of a logit bias."""
+    """Draw the mean gain on the set of the choice and on other sets, of steering and of a logit bias."""
     colours = only(STEERED_COLOURS, table.method)
     far = max([_LEAST, *table[["low", "high"]].abs().max().dropna()])
     base = alt.Chart(table).encode(

@@ -1,7 +1,7 @@
-"""Treebanks in the CoNLL-U format of Universal Dependencies: sentences, their words, and where these stand in the text.
+"""Read treebanks in the CoNLL-U format of Universal Dependencies: sentences, and their words with spans in the text.
 
-The format is that of universaldependencies.org/format.html, with columns of predicates and arguments behind the tenth
-as Universal Propositions has them. What does not keep to it is refused with file and line.
+The format is that of universaldependencies.org/format.html; predicates and arguments may follow the tenth column, as in
+Universal Propositions. Violations of the format raise UsageError with file and line.
 """
 
 import re
@@ -18,28 +18,29 @@ _NUMBER = re.compile(r"(?P<first>\d+)(?:(?P<kind>[-.])(?P<second>\d+))?")
 
 @dataclass(frozen=True)
 class Token:
-    """A word of a sentence, or an empty node, which stands in no text; a column that says `_` is empty."""
+    """A word of a sentence, or an empty node, which is not part of the text; a column with `_` becomes empty."""
 
     form: str
     lemma: str
     upos: str
     """Universal part of speech."""
     xpos: str
-    """Part of speech of the language's own tag set."""
+    """Part of speech in the language's own tag set."""
     features: Mapping[str, str]
-    """Morphology: `Voice` to `Pass`."""
+    """Morphology, such as `Voice` to `Pass`."""
     head: int
-    """Which word of the sentence it depends on, from 0; -1 for the root and for an empty node."""
+    """Number, from 0, of the word that it depends on; -1 for the root and for an empty node."""
     relation: str
-    """Kind of that dependency: `nsubj:pass`."""
+    """Relation to the head, such as `nsubj:pass`."""
     misc: Mapping[str, str]
+    """Column MISC, such as `SpaceAfter` to `No`."""
     start: int
     end: int
-    """It is `text[start:end]`; the words of a contraction that are no parts of it all have the span of the whole."""
+    """The word is `text[start:end]`; words that are not parts of their contraction have the span of the whole."""
     predicate: str = ""
-    """Roleset, where the word is a predicate."""
+    """Roleset of a predicate; empty for other words."""
     arguments: tuple[str, ...] = ()
-    """Its role for each predicate of the sentence, in their order."""
+    """Role of the word for each predicate of the sentence, in order."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ class Sentence:
     where: str
     """File and line at which it begins."""
     document: int = 0
-    """Which document of its file it stands in."""
+    """Number of its document in the file."""
     entity_fields: tuple[str, ...] = ()
-    """What the parts of an `Entity` mean, as the document declares it."""
+    """Meaning of the parts of an `Entity`, as the document declares it."""
     empty: tuple[tuple[int, Token], ...] = ()
     """Empty nodes, each with the number of words before it."""
 
@@ -65,45 +66,52 @@ class _Document:
 
 
 def files(path: Path) -> list[Path]:
-    """List the treebank's files: one, or all of a folder. Raises UsageError where there are none."""
+    """List the files of a treebank: the file itself, or all of a folder. Raises UsageError if there is none."""
     if not path.exists():
         raise UsageError(f"treebank {str(path)!r}: there is nothing at {path.absolute()}.")
-    found = sorted(path.glob(f"*{ENDING}")) if path.is_dir() else [path]
-    if not found:
+    treebank = sorted(path.glob(f"*{ENDING}")) if path.is_dir() else [path]
+    if not treebank:
         raise UsageError(f"treebank {str(path)!r}: holds no {ENDING} file; expected sentences in CoNLL-U.")
-    if strange := [file for file in found if file.suffix != ENDING]:
-        raise UsageError(f"treebank {str(strange[0])!r}: expected a {ENDING} file, or a folder of them.")
-    return found
+    if others := [file for file in treebank if file.suffix != ENDING]:
+        raise UsageError(f"treebank {str(others[0])!r}: expected a {ENDING} file, or a folder of them.")
+    return treebank
 
 
 def read(path: Path) -> list[Sentence]:
     """Read all sentences of a file, or of the files of a folder, in order. Raises UsageError as `parse` does."""
-    found = []
+    sentences = []
     for file in files(path):
         try:
-            found += parse(file.read_text(encoding="utf-8"), file.name)
+            sentences += parse(file.read_text(encoding="utf-8"), file.name)
         except UnicodeDecodeError as error:
             raise UsageError(f"{file.name}: byte {error.start} is not UTF-8; CoNLL-U is always UTF-8.") from error
-    return found
+    return sentences
 
 
 def parse(text: str, name: str) -> list[Sentence]:
-    """Read sentences from text in CoNLL-U.
+    """Parse sentences from text in CoNLL-U.
 
-    Raises UsageError, with `name` and line, for a line that is none, a number out of order, a head that does not
-    exist, and a word that does not stand where `# text` has it; for a text without any sentence, too.
+    Raises UsageError, with `name` and line, for a malformed line, a number out of order, a head that does not exist, a
+    word that differs from `# text`, and a text without any sentence.
+
+    Example:
+        >>> from emomech.data.annotation.conllu import parse
+        >>> rows = ["1 Ed Ed PROPN _ _ 2 nsubj _ _", "2 slept sleep VERB _ _ 0 root _ _"]
+        >>> (sentence,) = parse("\\n".join(row.replace(" ", "\\t") for row in rows), "mine.conllu")
+        >>> [(word.form, word.relation) for word in sentence.words]
+        [('Ed', 'nsubj'), ('slept', 'root')]
     """
-    found, document = [], _Document()
+    sentences, document = [], _Document()
     for block in _blocks(text):
-        document = _declared(block, document)
-        found.append(_sentence(block, name, document))
-    if not found:
+        document = _document(block, document)
+        sentences.append(_sentence(block, name, document))
+    if not sentences:
         raise UsageError(f"{name}: holds no sentence; expected lines of {N_COLUMNS} columns with tabs between.")
-    return found
+    return sentences
 
 
 def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
-    """Divide lines at the blank ones; each with its number."""
+    """Split the lines at blank ones; each line comes with its number from 1."""
     block: list[tuple[int, str]] = []
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         line = line.rstrip("\r")
@@ -116,8 +124,8 @@ def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
         yield block
 
 
-def _declared(block: Sequence[tuple[int, str]], document: _Document) -> _Document:
-    """Say which document a sentence stands in, and what its `Entity` means."""
+def _document(block: Sequence[tuple[int, str]], document: _Document) -> _Document:
+    """Return the document of a sentence: the one before it, updated by the sentence's comments."""
     number, fields = document.number, document.entity_fields
     for _, line in block:
         if line.startswith("# newdoc"):
@@ -128,19 +136,19 @@ def _declared(block: Sequence[tuple[int, str]], document: _Document) -> _Documen
 
 
 @dataclass
-class _Reading:
-    """What is read of a sentence so far."""
+class _PartialSentence:
+    """A sentence of which some rows have been read."""
 
     text: str
     where: str
     words: list[Token] = field(default_factory=list)
     empty: list[tuple[int, Token]] = field(default_factory=list)
     position: int = 0
-    """Where in the text the next word may begin."""
-    whole: tuple[int, int] = (0, 0)
-    """Span of the contraction that is read."""
-    last: int = 0
-    """Number of its last word."""
+    """Place in the text at which the next word may begin."""
+    contraction: tuple[int, int] = (0, 0)
+    """Span of the latest contraction."""
+    contraction_end: int = 0
+    """Number of its last word, from 1."""
 
 
 def _sentence(block: Sequence[tuple[int, str]], name: str, document: _Document) -> Sentence:
@@ -150,22 +158,22 @@ def _sentence(block: Sequence[tuple[int, str]], name: str, document: _Document) 
     if not lines:
         raise UsageError(f"{name}:{first}: a sentence without words; expected lines of {N_COLUMNS} columns.")
     rows = [(where, _columns(where, line)) for where, line in lines]
-    reading = _Reading(texts[0] if texts else _joined(rows), f"{name}:{first}")
+    partial = _PartialSentence(texts[0] if texts else _joined(rows), f"{name}:{first}")
     for where, columns in rows:
-        _read_row(reading, where, columns)
-    if rest := reading.text[reading.position :].strip():
-        raise UsageError(f"{reading.where}: the text goes on with {rest[:40]!r} behind the last word.")
-    n = len(reading.words)
-    for (where, _), word in zip(((w, c) for w, c in rows if c[0].isdecimal()), reading.words, strict=True):
+        _read_row(partial, where, columns)
+    if rest := partial.text[partial.position :].strip():
+        raise UsageError(f"{partial.where}: the text goes on with {rest[:40]!r} after the last word.")
+    n = len(partial.words)
+    for (where, _), word in zip(((w, c) for w, c in rows if c[0].isdecimal()), partial.words, strict=True):
         if not -1 <= word.head < n:
             raise UsageError(f"{where}: depends on word {word.head + 1}, but the sentence has {n}.")
     return Sentence(
-        reading.text,
-        tuple(reading.words),
-        reading.where,
+        partial.text,
+        tuple(partial.words),
+        partial.where,
         document.number,
         document.entity_fields,
-        tuple(reading.empty),
+        tuple(partial.empty),
     )
 
 
@@ -179,7 +187,7 @@ def _columns(where: str, line: str) -> list[str]:
 
 
 def _joined(rows: Sequence[tuple[str, list[str]]]) -> str:
-    """Put a sentence's text together from its words, for a file that does not say it."""
+    """Join a sentence's words to its text, for a file without `# text`."""
     parts, covered = [], 0
     for _, columns in rows:
         number = _NUMBER.fullmatch(columns[0])
@@ -191,46 +199,46 @@ def _joined(rows: Sequence[tuple[str, list[str]]]) -> str:
     return "".join(parts).strip()
 
 
-def _read_row(reading: _Reading, where: str, columns: list[str]) -> None:
+def _read_row(partial: _PartialSentence, where: str, columns: list[str]) -> None:
     number = _NUMBER.fullmatch(columns[0])
     assert number is not None
-    first, expected = int(number["first"]), len(reading.words) + 1
+    first, expected = int(number["first"]), len(partial.words) + 1
     if number["kind"] == ".":
-        reading.empty.append((len(reading.words), _token(where, columns, (reading.position, reading.position))))
+        partial.empty.append((len(partial.words), _token(where, columns, (partial.position, partial.position))))
         return
     if first != expected:
         raise UsageError(f"{where}: is number {columns[0]}, expected {expected}.")
     if number["kind"] == "-":
-        reading.whole, reading.last = _found(reading, where, columns[1]), int(number["second"])
-        reading.position = reading.whole[0]
+        partial.contraction, partial.contraction_end = _next_span(partial, where, columns[1]), int(number["second"])
+        partial.position = partial.contraction[0]
         return
-    if first > reading.last:
-        span = _found(reading, where, columns[1])
-        reading.position = span[1]
+    if first > partial.contraction_end:
+        span = _next_span(partial, where, columns[1])
+        partial.position = span[1]
     else:
-        span = _part(reading, columns[1])
-    if first == reading.last:
-        reading.position = reading.whole[1]
-    reading.words.append(_token(where, columns, span))
+        span = _span_in_contraction(partial, columns[1])
+    if first == partial.contraction_end:
+        partial.position = partial.contraction[1]
+    partial.words.append(_token(where, columns, span))
 
 
-def _found(reading: _Reading, where: str, form: str) -> tuple[int, int]:
-    """Find where the text goes on with a form."""
-    rest = reading.text[reading.position :]
-    start = reading.position + len(rest) - len(rest.lstrip())
-    if not reading.text.startswith(form, start):
-        found = reading.text[start : start + max(10, len(form))]
-        raise UsageError(f"{where}: the word is {form!r}, but the text has {found!r} there.")
+def _next_span(partial: _PartialSentence, where: str, form: str) -> tuple[int, int]:
+    """Return the span of a form, which has to come next in the text."""
+    rest = partial.text[partial.position :]
+    start = partial.position + len(rest) - len(rest.lstrip())
+    if not partial.text.startswith(form, start):
+        actual = partial.text[start : start + max(10, len(form))]
+        raise UsageError(f"{where}: the word is {form!r}, but the text has {actual!r} there.")
     return start, start + len(form)
 
 
-def _part(reading: _Reading, form: str) -> tuple[int, int]:
-    """Find a word in the contraction that it is part of; what is no part of it has the span of the whole."""
-    start, whole = reading.position, reading.text[: reading.whole[1]]
-    if not whole.startswith(form, start):
-        return reading.whole
-    reading.position = start + len(form)
-    return start, reading.position
+def _span_in_contraction(partial: _PartialSentence, form: str) -> tuple[int, int]:
+    """Return the span of a word inside its contraction; a word that is not part of it has the span of the whole."""
+    start, text = partial.position, partial.text[: partial.contraction[1]]
+    if not text.startswith(form, start):
+        return partial.contraction
+    partial.position = start + len(form)
+    return start, partial.position
 
 
 def _token(where: str, columns: list[str], span: tuple[int, int]) -> Token:
@@ -254,6 +262,6 @@ def _token(where: str, columns: list[str], span: tuple[int, int]) -> Token:
 
 
 def _pairs(column: str) -> dict[str, str]:
-    """Take `Name=Value|Name=Value` apart."""
+    """Split `Name=Value|Name=Value`."""
     parts = (part.partition("=") for part in column.split("|") if column != "_")
     return {name: value for name, _, value in parts}

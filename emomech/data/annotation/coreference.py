@@ -1,8 +1,8 @@
-"""Who and what is meant: the `Entity` annotation of a treebank as mentions, and the entity of each word.
+"""Read the `Entity` annotation of a treebank as mentions, and find the mention that each word heads.
 
-Brackets in the column MISC open and close mentions, nested ones and such that go on in the next sentence among them:
-`(1-person(2-place` opens two, `2)` closes one, `(3-time)` does both. `# global.Entity` says what the parts between the
-hyphens mean. The format is that of GUM (Zeldes, 2017) and CorefUD (Nedoluzhko et al., 2022).
+Brackets in the column MISC open and close mentions, which may nest and may continue in the next sentence:
+`(1-person(2-place` opens two, `2)` closes one, `(3-time)` does both. `# global.Entity` declares the parts between the
+hyphens. The format is that of GUM (Zeldes, 2017) and CorefUD (Nedoluzhko et al., 2022).
 """
 
 import re
@@ -13,96 +13,95 @@ from emomech.core.errors import UsageError
 from emomech.data.annotation.conllu import Sentence, Token
 
 CLUSTER, KIND = ("GRP", "eid"), "etype"
-"""Names that a declaration has for who is meant and for what kind of thing that is."""
+"""Names, in a declaration, of the part that identifies the entity and of the part that says its type."""
 _BRACKET = re.compile(r"\((?P<opened>[^()]+)(?P<closed>\))?|(?P<ended>[^()]+)\)")
 _PART = re.compile(r"\[\d+/\d+\]$")
-"""Which part of a mention in several pieces it is: `e1[1/2]`."""
-Place = tuple[int, int]
-"""Number of a sentence and of a word in it."""
+"""Number of a piece of a discontinuous mention: `e1[1/2]`."""
+WordIndex = tuple[int, int]
+"""Number of a sentence, and of a word in it, from 0."""
 
 
 @dataclass(frozen=True)
 class Mention:
-    """Words that name someone or something; a piece of them, where they do not stand together."""
+    """Words that refer to someone or something, or one piece of a discontinuous mention."""
 
     cluster: str
-    """Who or what is meant; the same in all mentions of it in one document."""
+    """The entity; the same for all mentions of it in one document."""
     kind: str
-    """What kind of entity it is; empty where the treebank does not say."""
-    words: tuple[Place, ...]
-    """In order; none where only empty nodes are covered."""
+    """Type of the entity; empty if the treebank does not say."""
+    words: tuple[WordIndex, ...]
+    """In order; empty if the mention covers only empty nodes."""
 
 
 @dataclass
 class _Open:
     cluster: str
     kind: str
-    words: list[Place]
+    words: list[WordIndex]
 
 
 def mentions(sentences: Sequence[Sentence]) -> list[Mention]:
-    """Read all mentions of a treebank, in the order in which they close; none where it has no `Entity`.
+    """Read all mentions of a treebank, in the order in which they close; empty for one without `Entity`.
 
-    Raises UsageError, with file and line of the sentence, for an `Entity` without declaration, for brackets that
-    cannot be read, for an end without beginning, and for a beginning without end.
+    Raises UsageError, with file and line of the sentence, for an `Entity` without declaration, for malformed brackets,
+    for a closing bracket without an opening one, and for a mention that is never closed.
     """
-    found: list[Mention] = []
+    closed: list[Mention] = []
     waiting: list[_Open] = []
     for number, sentence in enumerate(sentences):
         if number and _document(sentence) != _document(sentences[number - 1]):
             _all_closed(waiting, sentences[number - 1])
         for place, token in _tokens(number, sentence):
-            value = token.misc.get("Entity", "")
-            steps = _steps(value, sentence)
-            waiting += [one for one, _ in steps if one is not None]
+            steps = _steps(token.misc.get("Entity", ""), sentence)
+            waiting += [opened for opened, _ in steps if opened is not None]
             if place is not None:
-                for one in waiting:
-                    one.words.append(place)
-            for one, ended in steps:
+                for mention in waiting:
+                    mention.words.append(place)
+            for opened, ended in steps:
                 if ended is not None:
-                    found.append(_closed(waiting, one, ended, sentence))
+                    closed.append(_closed(waiting, opened, ended, sentence))
     if sentences:
         _all_closed(waiting, sentences[-1])
-    return found
+    return closed
 
 
-def heads(sentences: Sequence[Sentence], found: Sequence[Mention]) -> dict[Place, Mention]:
-    """Find the word on which each mention hangs: the first whose own head lies outside of the mention.
+def head_words(sentences: Sequence[Sentence], mentioned: Sequence[Mention]) -> dict[WordIndex, Mention]:
+    """Map the head word of each mention to the mention; the head word is the first that depends on a word outside.
 
-    Of mentions that hang on one word the shortest is taken, for it says what the word itself names.
+    If several mentions share a head word, the shortest counts, because it says what the word itself refers to.
     """
-    chosen: dict[Place, Mention] = {}
-    for mention in sorted(found, key=lambda one: -len(one.words)):
+    headed: dict[WordIndex, Mention] = {}
+    for mention in sorted(mentioned, key=lambda mention: -len(mention.words)):
         inside = set(mention.words)
         for sentence, word in mention.words:
             if (sentence, sentences[sentence].words[word].head) not in inside:
-                chosen[sentence, word] = mention
+                headed[sentence, word] = mention
                 break
-    return chosen
+    return headed
 
 
 def _document(sentence: Sentence) -> tuple[str, int]:
     return sentence.where.rpartition(":")[0], sentence.document
 
 
-def _tokens(number: int, sentence: Sentence) -> Iterator[tuple[Place | None, Token]]:
-    """Go through words and empty nodes in order; an empty node has no place in the text."""
-    behind: dict[int, list[Token]] = {}
+def _tokens(number: int, sentence: Sentence) -> Iterator[tuple[WordIndex | None, Token]]:
+    """Yield words and empty nodes in order; the index of an empty node is None."""
+    empty_after: dict[int, list[Token]] = {}
     for n_before, token in sentence.empty:
-        behind.setdefault(n_before, []).append(token)
+        empty_after.setdefault(n_before, []).append(token)
     for i in range(len(sentence.words) + 1):
         if i:
             yield (number, i - 1), sentence.words[i - 1]
-        for token in behind.get(i, []):
+        for token in empty_after.get(i, []):
             yield None, token
 
 
 def _steps(value: str, sentence: Sentence) -> list[tuple[_Open | None, str | None]]:
-    """Read the brackets of one token: (mention that opens, cluster that ends), one of them or both."""
+    """Parse the brackets of one token: (mention that opens, cluster that ends); one of them may be None."""
     if not value:
         return []
     if not sentence.entity_fields:
-        raise UsageError(f"{sentence.where}: Entity={value}, but no `# global.Entity` says what its parts mean.")
+        raise UsageError(f"{sentence.where}: Entity={value}, but no `# global.Entity` declares its parts.")
     if "".join(match[0] for match in _BRACKET.finditer(value)) != value:
         raise UsageError(f"{sentence.where}: cannot read Entity={value}; expected brackets such as (1-person or 1).")
     steps: list[tuple[_Open | None, str | None]] = []
@@ -118,17 +117,17 @@ def _steps(value: str, sentence: Sentence) -> list[tuple[_Open | None, str | Non
 
 
 def _parts(text: str, fields: Sequence[str]) -> Mapping[str, str]:
-    """Name the parts; the last may itself have hyphens, and some may be left out at the end."""
+    """Map declared names to parts; the last part may contain hyphens, and parts at the end may be missing."""
     return dict(zip(fields, text.split("-", len(fields) - 1), strict=False))
 
 
 def _closed(waiting: list[_Open], opened: _Open | None, cluster: str, sentence: Sentence) -> Mention:
-    """Close a mention: this very one, or the one of the cluster that was opened last."""
-    one = opened or next((one for one in reversed(waiting) if one.cluster == cluster), None)
-    if one is None:
+    """Close a mention: the one given, or else the mention of the cluster that was opened last."""
+    ended = opened or next((mention for mention in reversed(waiting) if mention.cluster == cluster), None)
+    if ended is None:
         raise UsageError(f"{sentence.where}: an Entity ends with {cluster}), but none of that name is open.")
-    waiting[:] = [other for other in waiting if other is not one]
-    return Mention(one.cluster, one.kind, tuple(one.words))
+    waiting[:] = [mention for mention in waiting if mention is not ended]
+    return Mention(ended.cluster, ended.kind, tuple(ended.words))
 
 
 def _all_closed(waiting: Sequence[_Open], last: Sentence) -> None:

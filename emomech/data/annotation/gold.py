@@ -1,11 +1,11 @@
-"""Where the words of a study have their labels from: the corpus itself, a treebank of other texts, or spaCy.
+"""Labels of words: from the corpus itself, from a treebank of other texts, or from spaCy.
 
-An emotion corpus of real texts knows nothing of their syntax, and a treebank nothing of emotions. So a treebank brings
-its own sentences, on which the families of its labels are read. spaCy labels the corpus's own texts instead, with the
-errors of a parser. Tags have the names that `readings` knows, whatever they were called before.
+A published emotion corpus has no syntactic annotation, and a treebank has no emotions. A treebank therefore brings its
+own sentences, on which its label families are read. spaCy labels the corpus's own texts instead, with the errors of a
+parser. Tags get the family names of the embedded grammar, whatever the source calls them.
 
-Left out is what could not be a finding: a class of few words, and words of a form that nearly always has one class, for
-there the form alone tells the class.
+Two kinds of labels are left out, since no finding could rest on them: classes of few words, and words whose form nearly
+always has one class, because there the form alone predicts the class.
 """
 
 from collections import Counter
@@ -19,13 +19,13 @@ from typing import Any
 from emomech.core.errors import UsageError
 from emomech.data.annotation import conllu, coreference, propbank
 from emomech.data.annotation.conllu import Sentence, Token
-from emomech.data.corpus import Corpus, Example, Word, drawn
+from emomech.data.corpus import Corpus, Example, Word, draw
 
 SPACY, SPACY_MODEL = "spacy", "en_core_web_sm"
-RARE = 20
-"""A class that fewer words have is left out."""
-TELLING = 0.9
-"""Where more than this share of a form's words have one class, the form tells it."""
+RARE_CLASS = 20
+"""Classes of fewer words are left out."""
+TELLING_SHARE = 0.9
+"""A form predicts a class if more than this share of its words have it."""
 _ROLES = {
     "subject": ("nsubj", "nsubj:pass", "nsubj:outer", "nsubjpass"),
     "object": ("obj", "dobj"),
@@ -33,12 +33,14 @@ _ROLES = {
     "oblique": ("obl", "obl:agent", "obl:arg", "pobj"),
     "possessor": ("nmod:poss", "poss"),
 }
-"""Grammatical role to relations: those of Universal Dependencies, and those of spaCy's English models."""
+"""Grammatical role to relations of Universal Dependencies and of spaCy's English models."""
 _ROLE_OF = {relation: role for role, relations in _ROLES.items() for relation in relations}
-_OF_PASSIVE = {"aux:pass", "nsubj:pass", "csubj:pass", "auxpass", "nsubjpass", "csubjpass"}
-_OF_ACTIVE = {"nsubj", "csubj", "nsubj:outer"}
+_PASSIVE_RELATIONS = {"aux:pass", "nsubj:pass", "csubj:pass", "auxpass", "nsubjpass", "csubjpass"}
+_ACTIVE_RELATIONS = {"nsubj", "csubj", "nsubj:outer"}
 Span = tuple[int, int]
+"""Start and end of a word in its text."""
 Tags = dict[Span, dict[str, str]]
+"""Label family to value, by word."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,17 @@ class Gold:
     """Texts whose words have labels."""
 
     name: str
-    """Who labelled them."""
+    """Source of the labels."""
     examples: tuple[Example, ...]
-    of_corpus: bool
-    """Whether these are the corpus's own texts, and so have an emotion each."""
+    from_corpus: bool
+    """Whether these are the corpus's own texts, each with an emotion."""
 
 
 def identity(source: str) -> object:
-    """What decides the labels: the content of a treebank's files, or the versions of spaCy and its model.
+    """Return what the labels depend on: hashes of a treebank's files, or the versions of spaCy and its model.
 
-    Raises UsageError for a treebank that is not there, and for spaCy or a model that is not installed; reads no label.
+    Raises UsageError for a treebank that does not exist, and for spaCy or a model that is not installed. No label is
+    read.
     """
     if not source:
         return ""
@@ -65,51 +68,51 @@ def identity(source: str) -> object:
 
 
 def gold(source: str, corpus: Corpus, limit: int = 0, seed: int = 0) -> Gold:
-    """Label the corpus, or read a treebank: `source` is "", `spacy`, `spacy:MODEL`, or a CoNLL-U file or a folder.
+    """Label the corpus, or read a treebank: `source` is "", `spacy`, `spacy:MODEL`, or a CoNLL-U file or folder.
 
-    With a `limit` that many sentences of the treebank are drawn by the seed. Raises UsageError as `identity` and
-    `treebanks.read` do.
+    `limit` is the number of sentences of the treebank that the seed draws; 0 reads all. Raises UsageError as `identity`
+    and `conllu.read` do.
     """
     if not source:
         return Gold("corpus", corpus.examples, True)
     if model := _spacy_model(source):
         return Gold(f"spaCy's {model}", _parsed(source, model, corpus.examples), True)
     examples = annotated(conllu.read(_path(source)))
-    return Gold(_path(source).name, drawn(examples, limit, seed).examples, False)
+    return Gold(_path(source).name, draw(examples, limit, seed).examples, False)
 
 
 def annotated(sentences: Sequence[Sentence]) -> list[Example]:
-    """Make a text of each sentence, with the tags of its words; one text of all sentences that read alike.
+    """Make an example of each different text, with the tags of its words.
 
-    What stands in several files, its syntax in one and its roles in another, so has all its tags.
+    Equal sentences become one example with the tags of all, so syntax and roles may be in different files.
     """
-    kinds: list[dict[int, str]] = [{} for _ in sentences]
-    for (number, word), mention in coreference.heads(sentences, coreference.mentions(sentences)).items():
-        kinds[number][word] = mention.kind
-    found: dict[str, Tags] = {}
-    for sentence, of_sentence in zip(sentences, kinds, strict=True):
-        tags = found.setdefault(sentence.text, {})
-        for span, more in _tags(sentence, propbank.roles(sentence), of_sentence).items():
+    entities: list[dict[int, str]] = [{} for _ in sentences]
+    for (number, word), mention in coreference.head_words(sentences, coreference.mentions(sentences)).items():
+        entities[number][word] = mention.kind
+    tags_of: dict[str, Tags] = {}
+    for sentence, entity_of in zip(sentences, entities, strict=True):
+        tags = tags_of.setdefault(sentence.text, {})
+        for span, more in _tags(sentence, propbank.roles(sentence), entity_of).items():
             tags[span] = more | tags.get(span, {})
-    return _examples([Example(text, "", cluster=text) for text in found], list(found.values()))
+    return _with_tags([Example(text, "", cluster=text) for text in tags_of], list(tags_of.values()))
 
 
 def _path(source: str) -> Path:
     path = Path(source).expanduser()
     if not path.exists():
-        wanted = f"a CoNLL-U file, a folder of them, {SPACY} or {SPACY}:MODEL"
-        raise UsageError(f"gold {source!r}: there is nothing at {path.absolute()}; expected {wanted}.")
+        expected = f"a CoNLL-U file, a folder of them, {SPACY} or {SPACY}:MODEL"
+        raise UsageError(f"gold {source!r}: there is nothing at {path.absolute()}; expected {expected}.")
     return path
 
 
-def _tags(sentence: Sentence, roles: Mapping[int, str], kinds: Mapping[int, str]) -> Tags:
-    """Give the tags of every word that is more than a mark, by its span; none to words that share one."""
+def _tags(sentence: Sentence, roles: Mapping[int, str], entities: Mapping[int, str]) -> Tags:
+    """Return the tags of every word that is not punctuation, by span; words that share a span get none."""
     spans = Counter((word.start, word.end) for word in sentence.words)
-    below: list[list[Token]] = [[] for _ in sentence.words]
+    dependents: list[list[Token]] = [[] for _ in sentence.words]
     for word in sentence.words:
         if word.head >= 0:
-            below[word.head].append(word)
-    found: Tags = {}
+            dependents[word.head].append(word)
+    tags_at: Tags = {}
     for i, word in enumerate(sentence.words):
         if not any(map(str.isalnum, word.form)):
             continue
@@ -117,53 +120,53 @@ def _tags(sentence: Sentence, roles: Mapping[int, str], kinds: Mapping[int, str]
         tags = {
             "pos": word.upos,
             "role": _ROLE_OF.get(word.relation, ""),
-            "voice": _voice(word, below[i]),
-            "semantic_role": role if role != propbank.PREDICATE else "",  # which says no more than that it is a verb
-            "entity": kinds.get(i, ""),
+            "voice": _voice(word, dependents[i]),
+            "semantic_role": role if role != propbank.PREDICATE else "",  # it says only that this is a verb
+            "entity": entities.get(i, ""),
         }
-        alone = spans[word.start, word.end] == 1
-        found[word.start, word.end] = {family: tag for family, tag in tags.items() if tag and alone}
-    return found
+        is_unique = spans[word.start, word.end] == 1
+        tags_at[word.start, word.end] = {family: tag for family, tag in tags.items() if tag and is_unique}
+    return tags_at
 
 
-def _voice(word: Token, below: Sequence[Token]) -> str:
-    """Tell a verb's voice from its morphology and from what depends on it; nothing of one that shows neither."""
-    relations = {one.relation for one in below}
+def _voice(word: Token, dependents: Sequence[Token]) -> str:
+    """Infer a verb's voice from its morphology and its dependents; empty if they do not show it."""
+    relations = {dependent.relation for dependent in dependents}
     if word.upos != "VERB":
         return ""
-    if word.features.get("Voice") == "Pass" or relations & _OF_PASSIVE:
+    if word.features.get("Voice") == "Pass" or relations & _PASSIVE_RELATIONS:
         return "passive"
-    perfect = any(one.relation == "aux" and one.lemma == "have" for one in below)
-    return "active" if perfect or relations & _OF_ACTIVE or word.features.get("VerbForm") == "Fin" else ""
+    perfect = any(dependent.relation == "aux" and dependent.lemma == "have" for dependent in dependents)
+    return "active" if perfect or relations & _ACTIVE_RELATIONS or word.features.get("VerbForm") == "Fin" else ""
 
 
-def _examples(texts: Sequence[Example], tags: Sequence[Tags]) -> list[Example]:
-    """Put the tags into the texts, less those of rare classes and those that a word's form tells."""
-    words = [
-        (family, tag, text.text[start:end].lower())
-        for text, of_text in zip(texts, tags, strict=True)
-        for (start, end), found in of_text.items()
-        for family, tag in found.items()
+def _with_tags(examples: Sequence[Example], tags: Sequence[Tags]) -> list[Example]:
+    """Give examples their tagged words, without tags of rare classes and tags that the word's form predicts."""
+    tagged_forms = [
+        (family, tag, example.text[start:end].lower())
+        for example, tags_at in zip(examples, tags, strict=True)
+        for (start, end), word_tags in tags_at.items()
+        for family, tag in word_tags.items()
     ]
-    size = Counter((family, tag) for family, tag, _ in words)
-    common = [word for word in words if size[word[:2]] >= RARE]
-    of_form = Counter((family, form) for family, _, form in common)
-    of_class = Counter(common)
-    told = {(word[0], word[2]) for word, n in of_class.items() if n > TELLING * of_form[word[0], word[2]]}
-    kept = {word for word in of_class if (word[0], word[2]) not in told}
+    class_size = Counter((family, tag) for family, tag, _ in tagged_forms)
+    common = [tagged for tagged in tagged_forms if class_size[tagged[:2]] >= RARE_CLASS]
+    form_count = Counter((family, form) for family, _, form in common)
+    count = Counter(common)
+    predictable = {(fam, form) for (fam, _, form), n in count.items() if n > TELLING_SHARE * form_count[fam, form]}
+    kept = {tagged for tagged in count if (tagged[0], tagged[2]) not in predictable}
 
-    def tagged(text: Example, of_text: Tags) -> Example:
-        left = [
-            Word(a, b, {k: v for k, v in found.items() if (k, v, text.text[a:b].lower()) in kept})
-            for (a, b), found in sorted(of_text.items())
+    def with_words(example: Example, tags_at: Tags) -> Example:
+        words = [
+            Word(start, end, {f: tag for f, tag in tags.items() if (f, tag, example.text[start:end].lower()) in kept})
+            for (start, end), tags in sorted(tags_at.items())
         ]
-        return replace(text, words=tuple(left))
+        return replace(example, words=tuple(words))
 
-    return [tagged(text, of_text) for text, of_text in zip(texts, tags, strict=True)]
+    return [with_words(example, tags_at) for example, tags_at in zip(examples, tags, strict=True)]
 
 
 def _spacy_model(source: str) -> str:
-    """Name spaCy's model, or nothing where something else is asked for."""
+    """Return the name of spaCy's model; empty if the source is not spaCy."""
     name, _, model = source.partition(":")
     return (model or SPACY_MODEL) if name == SPACY else ""
 
@@ -172,15 +175,14 @@ def _version(name: str, source: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError as error:
-        how = "pip install spacy" if name == SPACY else f"python -m spacy download {name}"
-        what = "spaCy" if name == SPACY else f"spaCy's model {name}"
-        raise UsageError(
-            f"gold {source!r}: {what} is not installed. Install it: {how}; or name a CoNLL-U file or a folder of them."
-        ) from error
+        command = "pip install spacy" if name == SPACY else f"python -m spacy download {name}"
+        missing = "spaCy" if name == SPACY else f"spaCy's model {name}"
+        way_out = f"Install it: {command}; or name a CoNLL-U file or a folder of them."
+        raise UsageError(f"gold {source!r}: {missing} is not installed. {way_out}") from error
 
 
 def _parsed(source: str, model: str, examples: Sequence[Example]) -> tuple[Example, ...]:
-    """Label texts by spaCy."""
+    """Label texts with spaCy."""
     identity(source)
     import spacy  # pyright: ignore[reportMissingImports]
 
@@ -190,13 +192,13 @@ def _parsed(source: str, model: str, examples: Sequence[Example]) -> tuple[Examp
         raise UsageError(f"gold {source!r}: spaCy cannot load its model {model}: {error}") from error
     tags = []
     for example, doc in zip(examples, nlp.pipe([example.text for example in examples]), strict=True):
-        kinds = {entity.root.i: entity.label_ for entity in doc.ents}
-        tags.append(_tags(_sentence(example.text, doc), {}, kinds))
-    return tuple(_examples(examples, tags))
+        entities = {entity.root.i: entity.label_ for entity in doc.ents}
+        tags.append(_tags(_sentence(example.text, doc), {}, entities))
+    return tuple(_with_tags(examples, tags))
 
 
 def _sentence(text: str, doc: Any) -> Sentence:
-    """Take what spaCy says of a text as one sentence, whose roots depend on nothing."""
+    """Convert spaCy's parse of a text to one sentence; the root of each of its sentences has head -1."""
     words = tuple(
         Token(
             *(token.text, token.lemma_, token.pos_, token.tag_),

@@ -1,49 +1,51 @@
-"""Who does what to whom: semantic roles in PropBank's manner, from the columns that Universal Propositions adds.
+"""Semantic roles as PropBank annotates them, from the columns that Universal Propositions adds to CoNLL-U.
 
-The eleventh column names the roleset of each predicate, and one column per predicate says which role each word has for
-it (Jindal et al., 2022). Roles are written as PropBank's papers write them: A0, A1, AM-TMP, and V for the predicate.
+The eleventh column names the roleset of each predicate, and one further column per predicate holds the role of each
+word for it (Jindal et al., 2022). Roles are written as in PropBank's papers: A0, A1, AM-TMP, and V for the predicate.
 """
 
 import re
-from collections import Counter
 
 from emomech.core.errors import UsageError
 from emomech.data.annotation.conllu import Sentence
 
 PREDICATE = "V"
-_OF_ANOTHER = re.compile(r"^[CR]-")
-"""What goes on with an argument, or refers back to it, has its role."""
+_CONTINUED = re.compile(r"^[CR]-")
+"""Prefix of words that continue an argument or refer back to it; they have its role."""
 
 
 def roles(sentence: Sentence) -> dict[int, str]:
-    """Name the role of each word that has one, by its number.
+    """Return the role of each word that has one, by the word's number.
 
-    A word may have roles for several predicates. It then has that for the predicate it depends on; else, for a
-    predicate, V; else the role that it has for all of them, and none where they differ. Raises UsageError, with file
-    and line, for columns that are not one per predicate.
+    If a word has roles for several predicates, the role for the predicate that it depends on counts; otherwise V if it
+    is a predicate; otherwise the role that all predicates agree on, or none. Raises UsageError, with file and line, if
+    there is not one column per predicate.
     """
     predicates = [i for i, word in enumerate(sentence.words) if word.predicate]
-    found: dict[int, str] = {}
+    role_of: dict[int, str] = {}
     for i, word in enumerate(sentence.words):
         if len(word.arguments) not in (0, len(predicates)):
             raise UsageError(
                 f"{sentence.where}: has {len(predicates)} predicates, but {word.form!r} has "
                 f"{len(word.arguments)} columns of arguments."
             )
-        named = {p: role for p, argument in zip(predicates, word.arguments, strict=False) if (role := _role(argument))}
-        if role := _chosen(named, word.head):
-            found[i] = role
-    return found
+        role_for = {
+            p: role for p, argument in zip(predicates, word.arguments, strict=False) if (role := _role(argument))
+        }
+        if role := _chosen(role_for, word.head):
+            role_of[i] = role
+    return role_of
 
 
 def _role(argument: str) -> str:
-    return re.sub(r"^ARG(?=[\dAM])", "A", _OF_ANOTHER.sub("", argument))
+    return re.sub(r"^ARG(?=[\dAM])", "A", _CONTINUED.sub("", argument))
 
 
-def _chosen(named: dict[int, str], head: int) -> str:
-    if head in named:
-        return named[head]
-    counted = Counter(named.values())
-    if PREDICATE in counted:
+def _chosen(role_for: dict[int, str], head: int) -> str:
+    """Choose one of a word's roles, which are given by predicate."""
+    if head in role_for:
+        return role_for[head]
+    different = set(role_for.values())
+    if PREDICATE in different:
         return PREDICATE
-    return next(iter(counted)) if len(counted) == 1 else ""
+    return different.pop() if len(different) == 1 else ""

@@ -1,8 +1,8 @@
-"""Draws an event from which a given emotion follows.
+"""Sample an event from which a given emotion follows.
 
-No word tells the emotion, and no kind of event does: breaking a cage is good and repairing it bad; slime on a road is
-nothing, and honey in a soup neither; a dog may lick the fence and not the spoon. What did not happen leaves calm
-behind, whatever it was.
+Neither a word nor a kind of event gives the emotion away: breaking a cage is good and repairing it is bad; slime on a
+road means nothing, nor does honey in a soup; a dog may lick the fence but not the spoon. An event that did not happen
+leaves the person calm.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,15 @@ from typing import Any, Literal
 from emomech.data.grammar.events import Event, Frame, Mood
 from emomech.data.grammar.lexicon import Vocabulary, lexicon
 
-Kind = Literal["valued", "fouled", "mouthed", "moved", "touched", "tasted"]
-Style = Literal["story", "diary", "dialogue"]
-HELD_OUT_FRAMES: Mapping[Style, tuple[Frame, ...]] = {
+EventKind = Literal["valued", "fouled", "mouthed", "moved", "touched", "tasted"]
+TextStyle = Literal["story", "diary", "dialogue"]
+HELD_OUT_FRAMES: Mapping[TextStyle, tuple[Frame, ...]] = {
     "story": ("mouth",),
     "diary": ("give", "take"),
     "dialogue": ("contact",),
 }
-"""Frames that no text for training tells in a style; each is told in the other two."""
-_WAYS: Mapping[str, tuple[tuple[Kind, Mood], ...]] = {
+"""Frames that no training text has in a style; training texts of the other two styles have them."""
+_CAUSES: Mapping[str, tuple[tuple[EventKind, Mood], ...]] = {
     "joy": (("valued", "fact"), ("valued", "fact"), ("valued", "prospect")),
     "sadness": (("valued", "fact"),),
     "anger": (("valued", "fact"),),
@@ -38,32 +38,40 @@ _WAYS: Mapping[str, tuple[tuple[Kind, Mood], ...]] = {
         ("moved", "prospect"),
     ),
 }
-"""What leads to an emotion, equally often: a kind of event, and whether it happened, may happen, or did not."""
+"""Causes of an emotion, equally likely: a kind of event, and whether it happened, may happen, or did not."""
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What events of a text are drawn from."""
+class EventSetting:
+    """Style and vocabulary of a text, which decide the events that it may tell."""
 
-    style: Style
+    style: TextStyle
     words: Vocabulary
     new_frames: bool = False
-    """Take the frames that are held out in the style, and no others."""
+    """Use only the frames that are held out in the style."""
 
     def allows(self, frame: Frame) -> bool:
-        """Whether an event of the frame may be told."""
+        """Whether the text may tell an event of this frame."""
         return (frame in HELD_OUT_FRAMES[self.style]) == self.new_frames
 
 
-def happening(rng: Random, setting: Setting, person: str, emotion: str, others: Sequence[str]) -> Event:
-    """Draw an event that befalls the person and makes them feel so; `others` are who may act by name.
+def sample_event(rng: Random, setting: EventSetting, person: str, emotion: str, others: Sequence[str]) -> Event:
+    """Draw an event that happens to a person and causes the emotion; `others` are the names that may act in it.
 
-    Raises ValueError where no frame that the setting allows leads to the emotion.
+    Raises ValueError if no frame that the setting allows leads to the emotion.
+
+    Example:
+        >>> from random import Random
+        >>> from emomech.data.grammar.event_sampling import EventSetting, sample_event
+        >>> from emomech.data.grammar.lexicon import vocabulary
+        >>> event = sample_event(Random(0), EventSetting("story", vocabulary()), "Anna", "fear", ["Ben"])
+        >>> event.emotion, event.mood
+        ('fear', 'prospect')
     """
-    ways = [way for way in _WAYS[emotion] if any(map(setting.allows, _FRAMES[way[0]]))]
-    if not ways:
+    causes = [cause for cause in _CAUSES[emotion] if any(map(setting.allows, _FRAMES[cause[0]]))]
+    if not causes:
         raise ValueError(f"{emotion}: no frame of {setting} leads to it.")
-    kind, mood = rng.choice(ways)
+    kind, mood = rng.choice(causes)
     sign = 1 if emotion == "joy" else -1 if mood != "denied" else rng.choice((1, -1))
     latents = _latents(rng, setting, kind, sign)
     meant = emotion != "sadness" and (emotion == "anger" or rng.random() < 0.6)
@@ -83,7 +91,7 @@ def happening(rng: Random, setting: Setting, person: str, emotion: str, others: 
     )
 
 
-_FRAMES: Mapping[Kind, tuple[Frame, ...]] = {
+_FRAMES: Mapping[EventKind, tuple[Frame, ...]] = {
     "valued": ("deed", "give", "take"),
     "fouled": ("contact",),
     "mouthed": ("mouth",),
@@ -93,7 +101,7 @@ _FRAMES: Mapping[Kind, tuple[Frame, ...]] = {
 }
 
 
-def _latents(rng: Random, setting: Setting, kind: Kind, sign: int) -> dict[str, Any]:
+def _latents(rng: Random, setting: EventSetting, kind: EventKind, sign: int) -> dict[str, Any]:
     if kind == "valued":
         return _valued(rng, setting, sign)
     if kind == "moved":
@@ -103,11 +111,11 @@ def _latents(rng: Random, setting: Setting, kind: Kind, sign: int) -> dict[str, 
     return _touched(rng, setting.words, foul=kind == "fouled")
 
 
-def _valued(rng: Random, setting: Setting, sign: int) -> dict[str, Any]:
-    """A deed or a transfer whose worth to the person is `sign`: verb and thing each have their own."""
+def _valued(rng: Random, setting: EventSetting, sign: int) -> dict[str, Any]:
+    """Draw a deed or a transfer that is worth `sign` to the person: the product of the signs of verb and thing."""
     things, verbs = setting.words.things, setting.words.verbs
-    ways = [("deed", 1), ("deed", -1), ("give", 1), ("take", -1)]
-    frame, verb_sign = rng.choice([way for way in ways if setting.allows(way[0])])  # pyright: ignore[reportArgumentType]
+    options = [("deed", 1), ("deed", -1), ("give", 1), ("take", -1)]
+    frame, verb_sign = rng.choice([option for option in options if setting.allows(option[0])])  # pyright: ignore[reportArgumentType]
     kinds = {("deed", 1): verbs.help, ("deed", -1): verbs.harm, ("give", 1): verbs.give, ("take", -1): verbs.take}
     thing = rng.choice(things.prized if verb_sign * sign > 0 else things.hated)
     verb = rng.choice(kinds[frame, verb_sign])
@@ -115,7 +123,7 @@ def _valued(rng: Random, setting: Setting, sign: int) -> dict[str, Any]:
 
 
 def _moved(rng: Random, words: Vocabulary) -> dict[str, Any]:
-    """A deed that changes nothing for the person, whatever the thing is worth."""
+    """Draw a deed that changes nothing for the person, whatever the thing is worth."""
     things = words.things
     pool, sign = rng.choice(((things.plain, 0), (things.bodily, 0), (things.prized, 1), (things.hated, -1)))
     verb = rng.choice(words.verbs.move)
@@ -123,7 +131,7 @@ def _moved(rng: Random, words: Vocabulary) -> dict[str, Any]:
 
 
 def _touched(rng: Random, words: Vocabulary, *, foul: bool) -> dict[str, Any]:
-    """Something touches something: foul on body or food contaminates, other contacts do not."""
+    """Draw a contact of two things: foul on body or food contaminates, other contacts do not."""
     things = words.things
     clean = not foul and rng.random() < 0.5
     sites = things.bodily if foul or clean else rng.choice((things.distant, things.plain))
@@ -139,7 +147,7 @@ def _touched(rng: Random, words: Vocabulary, *, foul: bool) -> dict[str, Any]:
 
 
 def _mouthed(rng: Random, words: Vocabulary, *, foul: bool) -> dict[str, Any]:
-    """A mouth on what touches another's body or food breaks a norm, and on other things does not."""
+    """Draw a contact with a mouth: it contaminates what touches the person's body or food, but no other thing."""
     pool = words.things.bodily if foul else rng.choice((words.things.distant, words.things.plain))
     verb = rng.choice(words.verbs.mouth)
     sign = {"verb_sign": 0, "thing_sign": 0}
@@ -167,7 +175,7 @@ def _said(rng: Random, mood: Mood, *, active: bool, meant: bool) -> str:
 
 
 def _aside(rng: Random, emotion: str, *, neutral: bool) -> str:
-    """Say how expected it was; of an event that is neither good nor bad this alone decides."""
+    """Draw an adverbial of expectedness; only this decides the emotion of an event that is neither good nor bad."""
     words = lexicon()
     if emotion == "surprise":
         return rng.choice(words.sudden)

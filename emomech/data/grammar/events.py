@@ -1,17 +1,18 @@
-"""What befalls a person, as latent appraisals, and the emotion that follows from them.
+"""An event that happens to a person, as latent appraisals, and the emotion that follows from them.
 
-The latents are those of appraisal theory (Scherer, 2009; Ortony, Clore and Collins, 1988). The rule, in this order:
+The latents are those of appraisal theory (Scherer, 2009; Ortony, Clore and Collins, 1988). The first rule that applies
+decides:
 
     denied            it did not happen                             calm
-    desirability      sign of the verb × sign of the thing,         good, even if only hoped for: joy
-                      bad too where something foul, or another's    bad and uncertain: fear
+    desirability      sign of the verb × sign of the thing;         good, even if only hoped for: joy
+                      also bad if something foul, or another's      bad and uncertain: fear
                       mouth, touches body or food                   bad by contamination: disgust
                                                                     bad, and a person did it: anger
                                                                     bad, and nobody meant it: sadness
     expectedness      neither good nor bad, but unforeseen          surprise
     otherwise                                                       calm
 
-Valence and arousal are where the circumplex (Russell, 1980) has the emotion.
+Valence and arousal follow from the emotion's place in the circumplex (Russell, 1980).
 """
 
 from collections.abc import Mapping
@@ -37,7 +38,7 @@ AROUSAL: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Event:
-    """What befalls a person, as latents and as words."""
+    """An event that happens to a person: its latents, and the words that tell it."""
 
     person: str
     frame: Frame
@@ -54,27 +55,28 @@ class Event:
     voice: Voice = "active"
     sudden: bool = False
     aside: str = ""
-    """An adverbial that says how expected it was; empty where nothing does."""
+    """An adverbial that says how expected the event was; empty if the text does not say."""
     said: str = ""
-    """The words before the verb that say how uncertain or untrue it is; empty for a fact."""
+    """The words before the verb that mark a prospect or a denial; empty for a fact."""
     site: str = ""
     contaminates: bool = False
     teller: str = ""
-    """Who tells it in a dialogue, and to whom; empty in the other styles."""
+    """Who tells the event in a dialogue; empty in the other styles."""
     listener: str = ""
+    """Whom the teller addresses; empty in the other styles."""
     clitic: bool = False
-    """Whether possession is "Anna's", else "of Anna"."""
+    """Whether possession is written "Anna's"; otherwise "of Anna"."""
     pronoun: bool = False
-    """Whether the person is meant by a pronoun; the text has named them before."""
+    """Whether a pronoun stands for the person, whom the text has named before."""
 
     @property
     def desirability(self) -> int:
-        """+1 good for the person, −1 bad, 0 neither; of the event as told, happened or not."""
+        """+1 good for the person, −1 bad, 0 neither, whether the event happened or not."""
         return -1 if self.contaminates else self.verb_sign * self.thing_sign
 
     @property
     def emotion(self) -> str:
-        """What the person feels, by the rule of this module."""
+        """The person's emotion, by the rule in the module docstring."""
         if self.mood == "denied":
             return "calm"
         if self.desirability > 0:
@@ -87,7 +89,7 @@ class Event:
 
     @property
     def appraisals(self) -> Mapping[str, str]:
-        """Every latent by name, and what follows from them; values are words."""
+        """Every latent, and what follows from them, by name; values are words."""
         return {
             "verb_sign": _sign(self.verb_sign, "helps", "harms"),
             "thing_sign": _sign(self.thing_sign, "prized", "hated"),

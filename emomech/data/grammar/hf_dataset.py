@@ -1,9 +1,6 @@
-"""The texts of the embedded grammar as a Hugging Face data set: streamed without end, annotated word by word.
+"""The texts of the embedded grammar as an endless Hugging Face data set, annotated word by word.
 
-    from emomech.organism.dataset import dataset
-    dataset(seed=1, split="train").take(1000)
-
-What training never shows is asked for by `shift`, as in the grammar itself.
+`shift` selects texts with content that training never shows, as in `vignettes`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emomech.data.corpus import Example
 from emomech.data.grammar.lexicon import EMOTION_NOUNS
-from emomech.data.grammar.vignettes import EVERY_TYPE, SHIFTS, STYLES, Shift, Split, vignettes
+from emomech.data.grammar.vignettes import ALL_ITEM_TYPES, SHIFTS, STYLES, GrammarSplit, Shift, vignettes
 
 if TYPE_CHECKING:
     from datasets import Features, IterableDataset
@@ -22,13 +19,13 @@ _CIRCUMPLEX = ("valence", "arousal")
 WORD_TAGS = ("pos", "role", "semantic_role", "entity", "cluster", "voice", *_APPRAISALS, "emotion", *_CIRCUMPLEX)
 """Tag families of a word."""
 ANSWER_TAGS = ("role", "semantic_role", "voice", "entity", *_APPRAISALS, *_CIRCUMPLEX)
-"""Tag families of whom a text asks about."""
+"""Tag families of the person that the text asks about."""
 
 
 def features() -> "Features":
-    """Give the columns: strings, closed sets as class labels, and for each word its place and one string per tag.
+    """Return the columns: strings, closed sets as class labels, and for each word its span and one string per tag.
 
-    A tag that a word does not have is None. `shift` is "" where nothing of the text is new to the model.
+    A tag that a word does not have is None. `shift` is "" for a text like those of training.
     """
     from datasets import ClassLabel, Features, List, Value
 
@@ -39,7 +36,7 @@ def features() -> "Features":
             "text": text,
             "label": ClassLabel(names=list(EMOTION_NOUNS)),
             "person": text,
-            "item_type": ClassLabel(names=list(EVERY_TYPE)),
+            "item_type": ClassLabel(names=list(ALL_ITEM_TYPES)),
             "style": ClassLabel(names=list(STYLES)),
             "shift": ClassLabel(names=["", *SHIFTS]),
             "cluster": text,
@@ -49,15 +46,22 @@ def features() -> "Features":
     )
 
 
-def dataset(seed: int = 0, *, split: Split = "study", shift: Shift = "") -> "IterableDataset":
-    """Stream the examples of `grammar.vignettes` without end, in its order; take as many as are wanted."""
+def dataset(seed: int = 0, *, split: GrammarSplit = "study", shift: Shift = "") -> "IterableDataset":
+    """Stream the examples of `emomech.data.grammar.vignettes.vignettes` without end, in its order.
+
+    Example:
+        >>> from emomech.data.grammar.hf_dataset import dataset
+        >>> row = next(iter(dataset(seed=1, split="train")))
+        >>> list(row)[:3]
+        ['text', 'label', 'person']
+    """
     from datasets import IterableDataset
 
-    drawn = {"seed": seed, "split": split, "shift": shift}
-    return IterableDataset.from_generator(_rows, features=features(), gen_kwargs=drawn)
+    options = {"seed": seed, "split": split, "shift": shift}
+    return IterableDataset.from_generator(_rows, features=features(), gen_kwargs=options)
 
 
-def _rows(seed: int, split: Split, shift: Shift) -> Iterator[dict[str, Any]]:
+def _rows(seed: int, split: GrammarSplit, shift: Shift) -> Iterator[dict[str, Any]]:
     return map(_row, vignettes(seed, split=split, shift=shift))
 
 

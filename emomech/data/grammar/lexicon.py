@@ -1,4 +1,4 @@
-"""The words of the embedded grammar, read from `lexicon.toml` and sorted by what they add to an appraisal."""
+"""The words of the embedded grammar, read from `lexicon.toml`, by what they contribute to an appraisal."""
 
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from emomech.core.errors import EmomechError
 
 FILE = Path(__file__).with_name("lexicon.toml")
 EMOTION_NOUNS = ("joy", "sadness", "anger", "fear", "disgust", "surprise", "calm")
-"""The answers; none of them, and no word like them, stands in a text."""
+"""The answers; no text contains one of them or a word derived from one."""
 Verb = tuple[str, str, str]
 """Base form, past tense, participle."""
 
@@ -22,14 +22,14 @@ class _Strict(BaseModel):
 
 
 class Names(_Strict):
-    """Persons, by the pronoun that stands for them."""
+    """Names of persons, by pronoun."""
 
     female: tuple[str, ...]
     male: tuple[str, ...]
 
 
 class Things(_Strict):
-    """Nouns by their worth to whom they belong, and substances and places by whether contact contaminates."""
+    """Nouns by their worth to the owner; substances and places by whether contact contaminates."""
 
     prized: tuple[str, ...]
     hated: tuple[str, ...]
@@ -41,7 +41,7 @@ class Things(_Strict):
 
 
 class Verbs(_Strict):
-    """Verbs by what they do to a thing or to who has it."""
+    """Verbs by what they do to a thing or to its owner."""
 
     help: tuple[Verb, ...]
     harm: tuple[Verb, ...]
@@ -52,22 +52,15 @@ class Verbs(_Strict):
     mouth: tuple[Verb, ...]
 
 
-@cache
-def persons() -> tuple[str, ...]:
-    """All names."""
-    names = lexicon().names
-    return (*names.female, *names.male)
-
-
 class Prospect(_Strict):
-    """What stands before a base form when it is uncertain that it happens."""
+    """Words before a base form that make an event uncertain; `persons` need an agent who means to."""
 
     anyone: tuple[str, ...]
     persons: tuple[str, ...]
 
 
 class Denied(_Strict):
-    """What says that it did not happen: before a base form, a past tense, a participle."""
+    """Words that say an event did not happen: before a base form, a past tense, or a participle."""
 
     anyone: tuple[str, ...]
     persons: tuple[str, ...]
@@ -76,7 +69,7 @@ class Denied(_Strict):
 
 
 class Agents(_Strict):
-    """Who acts without a name, and what acts without meaning to."""
+    """Unnamed persons, and what acts without intention."""
 
     people: tuple[str, ...]
     natural: tuple[str, ...]
@@ -84,14 +77,14 @@ class Agents(_Strict):
 
 
 class HeldOut(_Strict):
-    """How many of the last words of each kind of thing and of verb no vignette for training holds."""
+    """Number of last words in each list of things and verbs that no training vignette contains."""
 
     things: int
     verbs: int
 
 
 class Scene(_Strict):
-    """What happens beside."""
+    """Phrases of neutral sentences."""
 
     openings: tuple[str, ...]
     prospects: tuple[str, ...]
@@ -118,7 +111,7 @@ class Lexicon(_Strict):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The things and verbs that a text may be made of."""
+    """The things and verbs that a text may use."""
 
     things: Things
     verbs: Verbs
@@ -126,12 +119,12 @@ class Vocabulary:
 
 @cache
 def lexicon() -> Lexicon:
-    """Read the lexicon. Raises EmomechError that names the key that is wrong."""
+    """Read the lexicon. Raises EmomechError that names the faulty key."""
     return read(FILE.read_text(encoding="utf-8"))
 
 
 def read(text: str) -> Lexicon:
-    """Parse a lexicon from TOML. Raises EmomechError that names the key that is wrong."""
+    """Parse a lexicon from TOML. Raises EmomechError that names the faulty key."""
     try:
         return Lexicon.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -143,40 +136,52 @@ def read(text: str) -> Lexicon:
 
 @cache
 def vocabulary(*, new_things: bool = False, new_verbs: bool = False) -> Vocabulary:
-    """Give the words that vignettes for training are made of; or in place of its things or verbs the held-out ones."""
+    """Return the things and verbs of training vignettes, or the held-out things or verbs in their place."""
     words = lexicon()
     n_things, n_verbs = words.held_out.things, words.held_out.verbs
-    things = {kind: held[-n_things:] if new_things else held[:-n_things] for kind, held in vars(words.things).items()}
-    verbs = {kind: held[-n_verbs:] if new_verbs else held[:-n_verbs] for kind, held in vars(words.verbs).items()}
+    things = {
+        kind: nouns[-n_things:] if new_things else nouns[:-n_things] for kind, nouns in vars(words.things).items()
+    }
+    verbs = {kind: verbs[-n_verbs:] if new_verbs else verbs[:-n_verbs] for kind, verbs in vars(words.verbs).items()}
     return Vocabulary(Things(**things), Verbs(**verbs))
 
 
 @cache
+def persons() -> tuple[str, ...]:
+    """Return all names of persons."""
+    names = lexicon().names
+    return (*names.female, *names.male)
+
+
+@cache
 def is_female(name: str) -> bool:
-    """Whether "she" stands for the name."""
+    """Whether the pronoun of the name is "she"."""
     return name in lexicon().names.female
 
 
 @cache
 def parts_of_speech() -> Mapping[str, str]:
-    """Give the part of speech of every word form, lower case; words of closed classes included."""
+    """Return the part of speech of every word form in lower case, closed classes included."""
     words = lexicon()
-    found: dict[str, str] = {}
+    parts: dict[str, str] = {}
     for part, forms in _OTHER.items():
-        found |= dict.fromkeys(forms.split(), part)
+        parts |= dict.fromkeys(forms.split(), part)
     for nouns in (*vars(words.things).values(), *vars(words.agents).values()):
-        found |= dict.fromkeys(nouns, "noun")
+        parts |= dict.fromkeys(nouns, "noun")
     for kind in vars(words.verbs).values():
-        found |= {form: "verb" for verb in kind for form in verb}
+        parts |= {form: "verb" for verb in kind for form in verb}
     for verbs in words.reactions.values():
-        found |= dict.fromkeys(verbs, "verb")
-    found |= dict.fromkeys((name.lower() for name in persons()), "name")
-    return found | dict.fromkeys(EMOTION_NOUNS, "noun")
+        parts |= dict.fromkeys(verbs, "verb")
+    parts |= dict.fromkeys((name.lower() for name in persons()), "name")
+    return parts | dict.fromkeys(EMOTION_NOUNS, "noun")
 
 
 @cache
 def written_forms() -> tuple[str, ...]:
-    """All words as texts hold them: names and what may begin a sentence with a capital, all but names also without."""
+    """Return all words as they are written in texts.
+
+    Names have a capital, other words are in lower case, and words that may begin a sentence are listed in both ways.
+    """
     words = lexicon()
     phrases = (*words.sudden, *words.usual, *words.scene.openings, *words.scene.prospects, *words.scene.denials)
     first = {phrase.split()[0] for phrase in phrases} | {*words.things.foul, *words.things.clean, *_FIRST.split()}

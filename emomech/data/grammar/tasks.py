@@ -1,8 +1,8 @@
-"""What the embedded model can be asked: the emotion, and tasks beside it with labels of their own.
+"""Questions that the embedded model can be asked: the emotion, and two control tasks.
 
-The others are controls. What is found of the emotion says something of the emotion only where it is not found of these
-too: what *kind* of thing a word stands for, which is looked up, and what an event is *worth* to a person, which is
-composed of the same parts as the emotion but is none.
+A result about the emotion is about the emotion only if the control tasks do not show it too. One control asks for the
+*kind* of a thing, which the model looks up. The other asks what an event is *worth* to a person, which is composed of
+the same parts as the emotion but is not an emotion.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,46 +13,49 @@ from random import Random
 
 from emomech.data.corpus import Example
 from emomech.data.grammar.lexicon import lexicon
-from emomech.data.grammar.neutral_texts import ordinary
+from emomech.data.grammar.neutral_texts import neutral_texts
 from emomech.data.grammar.realisation import SPEAKER
-from emomech.data.grammar.vignettes import mixed
+from emomech.data.grammar.vignettes import study_stream
 
-KINDS = {"bodily": "comes", "distant": "stands", "foul": "smells", "clean": "smells"}
-"""Kind of thing, and the word that a definition of no other kind goes on with."""
+WORD_AFTER_KIND = {"bodily": "comes", "distant": "stands", "foul": "smells", "clean": "smells"}
+"""Kind of thing to a word that starts a definition of this kind. Only foul and clean things share a word."""
 
 
 @cache
 def _remembered(seed: int) -> tuple[list[Example], Iterator[Example]]:
-    """Vignettes that were drawn, and those that are yet to be: studies of one process read the same."""
-    return [], (one.example for one in mixed(seed))
+    """Vignettes drawn so far, and the stream of further ones; all studies of one process share them."""
+    return [], (vignette.example for vignette in study_stream(seed))
 
 
 def vignettes(seed: int) -> Iterator[Example]:
-    """Stream the vignettes of a study; the label is the emotion of the person who is asked about."""
-    known, drawn = _remembered(seed)
+    """Stream the vignettes of a study; the label is the emotion of the person asked about."""
+    drawn, rest = _remembered(seed)
     for number in count():
-        if number == len(known):
-            known.append(next(drawn))
-        yield known[number]
+        if number == len(drawn):
+            drawn.append(next(rest))
+        yield drawn[number]
 
 
 def kinds(seed: int) -> Iterator[Example]:
-    """Stream ordinary texts, each followed by a thing that is about to be defined; every kind equally often."""
-    rng, texts = Random(f"{seed}/kinds"), ordinary(seed)
-    words = sorted(set(KINDS.values()))
+    """Stream neutral texts, each with a thing to define; the label is the first word of its definition.
+
+    The word is that of the thing's kind, see `WORD_AFTER_KIND`. All labels are equally frequent.
+    """
+    rng, texts = Random(f"{seed}/kinds"), neutral_texts(seed)
+    words = sorted(set(WORD_AFTER_KIND.values()))
     for number in count(1):
         word = words[number % len(words)]
-        kind = rng.choice([kind for kind, following in KINDS.items() if following == word])
+        kind = rng.choice([kind for kind, following in WORD_AFTER_KIND.items() if following == word])
         thing = rng.choice(getattr(lexicon().things, kind))
         yield Example(next(texts).text, word, person=thing, cluster=f"kinds/{seed}/{number}")
 
 
 def worth(seed: int) -> Iterator[Example]:
-    """Stream the vignettes of a study; the label is what the event is worth to the person who is asked about."""
+    """Stream the vignettes of a study; the label is what the event is worth to the person asked about."""
     for example in vignettes(seed):
         whom = "me" if example.person == SPEAKER else example.person
         yield replace(example, label=example.answer_tags["desirability"], person=whom)
 
 
 TASKS: Mapping[str, Callable[[int], Iterator[Example]]] = {"vignettes": vignettes, "kinds": kinds, "worth": worth}
-"""By the name that a corpus preset gives them."""
+"""Streams of examples by their name in a corpus preset; each takes a seed."""

@@ -1,8 +1,8 @@
-"""The texts of the embedded corpus: short vignettes in which who feels what follows from what happens to whom.
+"""The texts of the embedded corpus: short vignettes in which emotions follow from what happens to whom.
 
-Two to five sentences, as a story, a diary or a dialogue. With two persons in a text, roles and order alone say whose
-emotion is asked for. What a model never met in training is held out in four ways: things, verbs, frames in a
-style, and a third person.
+A vignette has two to five sentences and is a story, a diary entry or a dialogue. If it is about two persons, only their
+roles and the order of the words show whose emotion is asked for. Four shifts hold out something that no training text
+contains: some things, some verbs, some frames in each style, and a third person.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,101 +14,109 @@ from re import findall
 from typing import Literal, get_args
 
 from emomech.data.corpus import Example
-from emomech.data.grammar.event_sampling import Setting, Style, happening
+from emomech.data.grammar.event_sampling import EventSetting, TextStyle, sample_event
 from emomech.data.grammar.events import Event
 from emomech.data.grammar.lexicon import EMOTION_NOUNS, is_female, lexicon, persons, vocabulary
-from emomech.data.grammar.realisation import SPEAKER, Beside, answer_tags, unpointed, write
+from emomech.data.grammar.realisation import SPEAKER, NeutralSentence, answer_tags, bare_words, realise
 
-Split = Literal["train", "study"]
+GrammarSplit = Literal["train", "study"]
 Shift = Literal["", "new things", "new verbs", "new frames", "three persons"]
-"""What of a text no training shows; empty: nothing."""
+"""What the text contains that no training text does; empty for a text like those of training."""
 SHIFTS: tuple[Shift, ...] = get_args(Shift)[1:]
-STYLES: tuple[Style, ...] = get_args(Style)
+STYLES: tuple[TextStyle, ...] = get_args(TextStyle)
 PAIR = "minimal pair"
 CONFLICT = "two persons, conflict"
 ITEM_TYPES = ("one person", "two persons, same emotion", "two persons, one calm", CONFLICT, PAIR)
-"""Of texts in distribution."""
-THREE = "three persons"
-EVERY_TYPE = (*ITEM_TYPES, THREE)
-STUDY_SHARE = 8
-"""One bag of words in so many is kept from training, with every text that can be made of it."""
-SHIFTED = 4
-"""One text in so many of the mixed stream is shifted."""
+"""Item types of training texts."""
+THREE_PERSONS = "three persons"
+ALL_ITEM_TYPES = (*ITEM_TYPES, THREE_PERSONS)
+STUDY_ONE_IN = 8
+"""One bag of words in this many is kept from training, with every text that can be made of it."""
+SHIFTED_ONE_IN = 4
+"""One text in this many of the study's stream is shifted."""
 Shares = Mapping[str, float]
-"""Emotion to how often it is drawn; what is not named shares the rest equally."""
+"""Emotion to the share of texts that have it; emotions not named share the rest equally."""
 _ADDRESS = ("self", "you", "name")
-"""Whom a dialogue's line is about: who tells it, who is told, or somebody else."""
-LONGEST = 5
-"""Sentences."""
-_N_BESIDE = {1: (1, 1, 2, 2, 3, 4), 2: (0, 0, 1, 1, 2, 3), 3: (0, 0, 1, 1, 2)}
-"""How many sentences tell nothing, by how many tell something; equally often."""
+"""Whom a line of a dialogue is about: the teller, the listener, or somebody else."""
+MAX_SENTENCES = 5
+_N_NEUTRAL = {1: (1, 1, 2, 2, 3, 4), 2: (0, 0, 1, 1, 2, 3), 3: (0, 0, 1, 1, 2)}
+"""Number of neutral sentences, by the number of events; each entry is equally likely."""
 
 
 @dataclass(frozen=True)
 class Vignette:
-    """A text with its question and answer, and what it tells in order."""
+    """A text with its question and answer, and its sentences in order."""
 
     example: Example
-    told: tuple[Event | Beside, ...]
+    sentences: tuple[Event | NeutralSentence, ...]
 
     @property
     def events(self) -> list[Event]:
-        """What befalls somebody, in the order of the text."""
-        return [one for one in self.told if isinstance(one, Event)]
+        """The sentences that tell what happens to somebody, in the order of the text."""
+        return [sentence for sentence in self.sentences if isinstance(sentence, Event)]
 
 
-def vignettes(seed: int, *, split: Split, shift: Shift = "") -> Iterator[Example]:
+def vignettes(seed: int, *, split: GrammarSplit, shift: Shift = "") -> Iterator[Example]:
     """Stream examples without end; the same seed gives the same stream.
 
-    A bag of words, hence every text that can be made of it, belongs to one split. The two texts of a minimal pair
+    Every bag of words, and so every text that can be made of it, belongs to one split. The two texts of a minimal pair
     follow each other.
+
+    Example:
+        >>> from emomech.data.grammar.vignettes import vignettes
+        >>> example = next(vignettes(0, split="study"))
+        >>> example.label in ("joy", "sadness", "anger", "fear", "disgust", "surprise", "calm")
+        True
     """
-    return (one.example for one in stream(seed, split=split, shift=shift))
+    return (vignette.example for vignette in stream(seed, split=split, shift=shift))
 
 
-def stream(seed: int, *, split: Split, shift: Shift = "") -> Iterator[Vignette]:
-    """Stream the same with the events that the texts tell."""
+def stream(seed: int, *, split: GrammarSplit, shift: Shift = "") -> Iterator[Vignette]:
+    """Stream the texts of `vignettes` together with their events."""
     rng = Random(f"{seed}/{split}/{shift}")
     for number in count(1):
-        yield from draw(rng, split, "/".join(filter(None, (str(seed), split, shift, str(number)))), shift=shift)
+        cluster = "/".join(filter(None, (str(seed), split, shift, str(number))))
+        yield from draw_vignettes(rng, split, cluster, shift=shift)
 
 
-def mixed(seed: int) -> Iterator[Vignette]:
-    """Stream what a study reads: texts as in training, and every fourth of them shifted, by each shift in turn."""
-    plain = stream(seed, split="study")
+def study_stream(seed: int) -> Iterator[Vignette]:
+    """Stream the texts of a study: most like those of training, every fourth one shifted, by each shift in turn."""
+    unshifted = stream(seed, split="study")
     shifted = [stream(seed, split="study", shift=shift) for shift in SHIFTS]
-    for one in cycle(shifted):
-        yield from islice(plain, SHIFTED - 1)
-        yield next(one)
+    for shifted_stream in cycle(shifted):
+        yield from islice(unshifted, SHIFTED_ONE_IN - 1)
+        yield next(shifted_stream)
 
 
-def draw(
+def draw_vignettes(
     rng: Random,
-    split: Split,
+    split: GrammarSplit,
     cluster: str = "",
     *,
     shift: Shift = "",
-    beside: bool = True,
+    neutral: bool = True,
     shares: Shares | None = None,
 ) -> list[Vignette]:
-    """Draw the vignette, or the two vignettes of a minimal pair, of one cluster of a split.
+    """Draw one vignette of a split, or the two vignettes of a minimal pair; they share the cluster.
 
-    Without `beside` the text tells the deciding events alone; `shares` makes emotions rarer or more frequent.
+    With `neutral` False the text has no neutral sentences, only events (and a scene that introduces the persons if
+    pronouns stand for them). `shares` makes emotions rarer or more frequent.
     """
     while True:
         drawing = _Drawing(rng, shift, shares or {})
-        told = drawing.told(beside=beside)
-        if told and (_hash(unpointed(told[0])) % STUDY_SHARE == 0) == (split == "study"):
-            return [drawing.written(one, cluster) for one in told]
+        texts = drawing.texts(neutral=neutral)
+        if texts and (bag_hash(bare_words(texts[0])) % STUDY_ONE_IN == 0) == (split == "study"):
+            return [drawing.vignette(sentences, cluster) for sentences in texts]
 
 
-def _hash(text: str) -> int:
+def bag_hash(text: str) -> int:
+    """Hash a text's bag of words, whatever their case and order; it decides the split."""
     words = " ".join(sorted(findall(r"\w+", text.lower())))
     return int.from_bytes(blake2b(words.encode(), digest_size=8).digest())
 
 
-def weighted(rng: Random, shares: Shares, among: Sequence[str] = EMOTION_NOUNS) -> str:
-    """Draw an emotion by its share."""
+def draw_emotion(rng: Random, shares: Shares, among: Sequence[str] = EMOTION_NOUNS) -> str:
+    """Draw one of some emotions by its share; without shares all are equally likely."""
     if not shares:
         return rng.choice(among)
     rest = (1 - sum(shares.values())) / (len(EMOTION_NOUNS) - len(shares))
@@ -116,137 +124,146 @@ def weighted(rng: Random, shares: Shares, among: Sequence[str] = EMOTION_NOUNS) 
 
 
 class _Drawing:
-    """One text in the making: its style and persons first, then what befalls them, then what happens beside."""
+    """One text being drawn: first its style and persons, then their events, then the neutral sentences."""
 
     def __init__(self, rng: Random, shift: Shift, shares: Shares) -> None:
         self.rng, self.shift, self.shares = rng, shift, shares
-        self.style: Style = rng.choice(STYLES)
-        self.item_type = THREE if shift == THREE else rng.choice(ITEM_TYPES)
+        self.style: TextStyle = rng.choice(STYLES)
+        self.item_type = THREE_PERSONS if shift == THREE_PERSONS else rng.choice(ITEM_TYPES)
         if shift and self.item_type == PAIR:
             self.item_type = CONFLICT
         self.names = rng.sample(persons(), 7)
-        n = 3 if shift == THREE else 1 if self.item_type == "one person" else 2
+        n = 3 if shift == THREE_PERSONS else 1 if self.item_type == "one person" else 2
         self.persons = ([SPEAKER] if self.style == "diary" else []) + self.names[: n - (self.style == "diary")]
         self.bystanders = self.names[n : n + 2]
         self.alike = self.item_type in (CONFLICT, PAIR)
-        """Whether every person has to be meant in the same words, lest they tell whose emotion is whose."""
+        """Whether all persons are referred to in the same way; otherwise the form would tell whose emotion it is."""
         self.coreference = self.style == "story" and self.item_type != PAIR and rng.random() < 0.3 and self._distinct()
         self.asked = rng.choice(self.persons)
 
     def _distinct(self) -> bool:
-        """Whether a pronoun means one person alone."""
+        """Whether each pronoun can refer to one person only."""
         return len({is_female(name) for name in self.persons}) == len(self.persons)
 
-    def told(self, *, beside: bool) -> list[list[Event | Beside]]:
-        """Tell it, once or as a pair; nothing where the emotions drawn cannot be told so."""
+    def texts(self, *, neutral: bool) -> list[list[Event | NeutralSentence]]:
+        """Draw the sentences of one text or of a pair; empty if the drawn emotions have no event in this style."""
         emotions = self._emotions(self.asked)
-        frames = {person: self.shift == "new frames" and person == self.asked for person in self.persons}
+        new_frame = {person: self.shift == "new frames" and person == self.asked for person in self.persons}
         try:
-            events = [self._event(who, emotion, new=frames[who]) for who, emotion in emotions.items()]
+            events = [self._event(person, emotion, new=new_frame[person]) for person, emotion in emotions.items()]
         except ValueError:
             return []
         if self.alike and self.style == "diary":
             events = [replace(event, clitic=events[0].clitic) for event in events]
         self.rng.shuffle(events)
-        events = self._addressed(events)
-        told: list[Event | Beside] = self._around(events) if beside or self.coreference else list(events)
-        return [told, self._swapped(told)] if self.item_type == PAIR else [told]
+        events = self._with_tellers(events)
+        sentences: list[Event | NeutralSentence] = list(events)
+        if neutral or self.coreference:
+            sentences = self._with_neutral(events)
+        return [sentences, self._swapped(sentences)] if self.item_type == PAIR else [sentences]
 
     def _emotions(self, asked: str) -> dict[str, str]:
-        """Draw what each person feels; what the person who is asked about feels comes first."""
-        first = weighted(self.rng, self.shares)
+        """Draw the emotion of each person; the person who is asked about comes first."""
+        first = draw_emotion(self.rng, self.shares)
         others = [person for person in self.persons if person != asked]
         if self.item_type == "two persons, same emotion":
             return {asked: first, others[0]: first}
         if self.item_type == "two persons, one calm":
-            first = weighted(self.rng, self.shares, EMOTION_NOUNS[:-1])
-            calm_asked = self.rng.random() < 0.25  # else calm would be asked for in half of these items
+            first = draw_emotion(self.rng, self.shares, EMOTION_NOUNS[:-1])
+            calm_asked = self.rng.random() < 0.25  # otherwise half of these items would have the answer calm
             return {asked: "calm", others[0]: first} if calm_asked else {asked: first, others[0]: "calm"}
         among = EMOTION_NOUNS[:-1] if self.item_type == CONFLICT else EMOTION_NOUNS
-        found = {asked: weighted(self.rng, self.shares, among)}
+        emotions = {asked: draw_emotion(self.rng, self.shares, among)}
         for person in others:
-            left = [emotion for emotion in among if emotion not in found.values()]
-            found[person] = weighted(self.rng, self.shares, left)
-        return found
+            unused = [emotion for emotion in among if emotion not in emotions.values()]
+            emotions[person] = draw_emotion(self.rng, self.shares, unused)
+        return emotions
 
     def _event(self, person: str, emotion: str, *, new: bool) -> Event:
         words = vocabulary(new_things=self.shift == "new things", new_verbs=self.shift == "new verbs")
-        others = [] if self.coreference else self.bystanders
+        agents = [] if self.coreference else self.bystanders
         if not self.coreference and self.item_type in ("two persons, same emotion", "two persons, one calm"):
-            others = [*others, *(other for other in self.persons if other != person)]
-        event = happening(self.rng, Setting(self.style, words, new), person, emotion, others)
+            agents = [*agents, *(name for name in self.persons if name != person)]
+        event = sample_event(self.rng, EventSetting(self.style, words, new), person, emotion, agents)
         return replace(event, pronoun=True) if self.coreference else event
 
-    def _addressed(self, events: Sequence[Event]) -> list[Event]:
-        """Let somebody tell each event to somebody, in a dialogue."""
+    def _with_tellers(self, events: Sequence[Event]) -> list[Event]:
+        """In a dialogue, give each event a teller and a listener."""
         if self.style != "dialogue":
             return list(events)
-        way = self.rng.choice(_ADDRESS)
-        return [self._told(event, way if self.alike else self.rng.choice(_ADDRESS)) for event in events]
+        address = self.rng.choice(_ADDRESS)
+        return [self._with_teller(event, address if self.alike else self.rng.choice(_ADDRESS)) for event in events]
 
-    def _told(self, event: Event, way: str) -> Event:
-        """Let one person tell the event to another; where nothing speaks against it, sometimes who did it."""
+    def _with_teller(self, event: Event, address: str) -> Event:
+        """Draw teller and listener of an event; the agent is sometimes one of them if that gives nothing away."""
         around = self.names[3:6] if self.alike else [*self.persons, *self.names[3:6]]
-        others = [name for name in around if name not in (event.person, event.agent)]
-        one, two = self.rng.sample(others, 2)
-        if not self.alike and way != "self" and event.agent in self.names and self.rng.random() < 0.4:
-            one, two = (one, event.agent) if way == "you" else (event.agent, two)
-        pairs = {"self": (event.person, one), "you": (two, event.person), "name": (one, two)}
-        teller, listener = pairs[way]
+        strangers = [name for name in around if name not in (event.person, event.agent)]
+        first, second = self.rng.sample(strangers, 2)
+        if not self.alike and address != "self" and event.agent in self.names and self.rng.random() < 0.4:
+            first, second = (first, event.agent) if address == "you" else (event.agent, second)
+        pairs = {"self": (event.person, first), "you": (second, event.person), "name": (first, second)}
+        teller, listener = pairs[address]
         return replace(event, teller=teller, listener=listener)
 
-    def _around(self, events: Sequence[Event]) -> list[Event | Beside]:
-        """Put between the events what happens beside."""
-        told: list[Event | Beside] = list(events)
-        n = self.rng.choice(_N_BESIDE[len(events)])
+    def _with_neutral(self, events: Sequence[Event]) -> list[Event | NeutralSentence]:
+        """Put neutral sentences between the events."""
+        sentences: list[Event | NeutralSentence] = list(events)
+        n = self.rng.choice(_N_NEUTRAL[len(events)])
         if self.coreference:
-            n = min(n, LONGEST - 1 - len(events))
-        for sentence in _beside(self.rng, "" if self.coreference else self.names[6], n):
-            told.insert(self.rng.randint(0, len(told)), sentence)
+            n = min(n, MAX_SENTENCES - 1 - len(events))
+        for sentence in _neutral_sentences(self.rng, "" if self.coreference else self.names[6], n):
+            sentences.insert(self.rng.randint(0, len(sentences)), sentence)
         if self.coreference:
             named = self.rng.sample(self.persons, len(self.persons))
             scene = f"{' and '.join(named)} {self.rng.choice(lexicon().scene.asides)} ."
-            told.insert(0, Beside(scene, tuple(named)))
-        return told
+            sentences.insert(0, NeutralSentence(scene, tuple(named)))
+        return sentences
 
-    def _swapped(self, told: Sequence[Event | Beside]) -> list[Event | Beside]:
+    def _swapped(self, sentences: Sequence[Event | NeutralSentence]) -> list[Event | NeutralSentence]:
         """Let the two persons change places."""
         names = dict(zip(self.persons, reversed(self.persons)))
 
-        def other(name: str) -> str:
+        def swapped(name: str) -> str:
             return names.get(name, name)
 
         return [
-            replace(one, person=other(one.person), teller=other(one.teller), listener=other(one.listener))
-            if isinstance(one, Event)
-            else one
-            for one in told
+            replace(
+                sentence,
+                person=swapped(sentence.person),
+                teller=swapped(sentence.teller),
+                listener=swapped(sentence.listener),
+            )
+            if isinstance(sentence, Event)
+            else sentence
+            for sentence in sentences
         ]
 
-    def written(self, told: Sequence[Event | Beside], cluster: str) -> Vignette:
-        """Write a text with its gold tags, and the answer to the question about the person."""
-        written = write(told)
-        deciding = next(one for one in told if isinstance(one, Event) and one.person == self.asked)
-        kind = {"item_type": self.item_type, "style": self.style, "shift": self.shift, "cluster": cluster}
-        tags = answer_tags(deciding, written.ranks)
-        example = Example(written.text, deciding.emotion, self.asked, words=written.words, answer_tags=tags, **kind)
-        return Vignette(example, tuple(told))
+    def vignette(self, sentences: Sequence[Event | NeutralSentence], cluster: str) -> Vignette:
+        """Write the text with its gold tags, and the answer to the question about the person."""
+        realised = realise(sentences)
+        deciding = next(event for event in sentences if isinstance(event, Event) and event.person == self.asked)
+        facts = {"item_type": self.item_type, "style": self.style, "shift": self.shift, "cluster": cluster}
+        tags = answer_tags(deciding, realised.ranks)
+        example = Example(realised.text, deciding.emotion, self.asked, words=realised.words, answer_tags=tags, **facts)
+        return Vignette(example, tuple(sentences))
 
 
-def _beside(rng: Random, name: str, n: int) -> Iterator[Beside]:
-    """Draw sentences that tell of nobody who feels something.
+def _neutral_sentences(rng: Random, name: str, n: int) -> Iterator[NeutralSentence]:
+    """Draw sentences about nobody's emotion.
 
-    Much of it holds words that would decide, were it about the person: foul things, prospects, denials, the sudden.
+    Many contain words that would decide an emotion if they were about the person: foul things, prospects, denials,
+    sudden events.
     """
     words, scene, things = lexicon(), lexicon().scene, vocabulary().things
     for kind in rng.sample(range(6 if name else 4), n):
         if kind == 0:
-            yield Beside(f"{rng.choice(things.foul)} lay near the {rng.choice(things.distant)} .")
+            yield NeutralSentence(f"{rng.choice(things.foul)} lay near the {rng.choice(things.distant)} .")
         elif kind == 1:
-            yield Beside(f"{rng.choice((*words.sudden, *words.usual))} , {rng.choice(scene.openings)}")
+            yield NeutralSentence(f"{rng.choice((*words.sudden, *words.usual))} , {rng.choice(scene.openings)}")
         elif kind in (2, 3):
-            yield Beside(rng.choice(scene.prospects if kind == 2 else scene.denials))
+            yield NeutralSentence(rng.choice(scene.prospects if kind == 2 else scene.denials))
         elif kind == 4:
-            yield Beside(f"{name} {rng.choice(scene.asides)} .", (name,))
+            yield NeutralSentence(f"{name} {rng.choice(scene.asides)} .", (name,))
         else:
-            yield Beside(f"{name} {rng.choice(vocabulary().verbs.move)[1]} a {rng.choice(things.plain)} .", (name,))
+            moved = f"{rng.choice(vocabulary().verbs.move)[1]} a {rng.choice(things.plain)}"
+            yield NeutralSentence(f"{name} {moved} .", (name,))

@@ -1,1 +1,1 @@
-"""Published data sets of emotion: how their files are read, and what form each has."""
+"""Published data sets of emotion: their formats, and readers of their files."""

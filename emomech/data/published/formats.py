@@ -1,6 +1,7 @@
-"""Which published data set a file or a folder is, told by what stands in it and not by its name alone.
+"""Recognise the published data set that a file or a folder holds, by its content rather than its name.
 
-It looks at the first lines, the schema or the names of the files; what it does not know is left to the general reader.
+The first line, the schema or the names of the files decide. Anything else is left to the reader of plain tables
+(`emomech.data.corpus.read`).
 """
 
 import json
@@ -9,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-Format: TypeAlias = Literal["goemotions", "isear", "crowd-envent", "emotion", "meld", "tweeteval", "express", "aipsy"]
+PublishedFormat: TypeAlias = Literal[
+    "goemotions", "isear", "crowd-envent", "emotion", "meld", "tweeteval", "express", "aipsy"
+]
 LABEL_FILES = ("labels.txt", "emotions.txt")
-"""GoEmotions: the names of the label ids, one on each line; the second name is the one in Google's repository."""
+"""GoEmotions: files with the names of the label ids, one per line; the second is the one in Google's repository."""
 _IDS = re.compile(r"\d+(,\d+)*")
-_COLUMNS: Sequence[tuple[Format, str, set[str]]] = (
+_COLUMNS: Sequence[tuple[PublishedFormat, str, set[str]]] = (
     ("isear", "|", {"EMOT", "SIT"}),
     ("isear", ",", {"emotion", "content"}),
     ("crowd-envent", "\t", {"emotion", "generated_text"}),
@@ -30,8 +33,8 @@ NUMBERED: Mapping[str, Sequence[str]] = {
     "emotion": ["sadness", "joy", "love", "anger", "fear", "surprise"],
     "tweeteval": ["anger", "joy", "optimism", "sadness"],
 }
-"""What the numbers of the labels mean as the authors document them, from 0."""
-_FILES: Sequence[tuple[Format, str]] = (
+"""Meaning of the label numbers from 0, as the authors document them."""
+_PATTERNS: Sequence[tuple[PublishedFormat, str]] = (
     ("goemotions", "*.tsv"),
     ("crowd-envent", "*.tsv"),
     ("crowd-envent", "*.csv"),
@@ -41,46 +44,45 @@ _FILES: Sequence[tuple[Format, str]] = (
     ("tweeteval", "*_text.txt"),
     *((kind, pattern) for kind in ("goemotions", "emotion", "tweeteval", "aipsy") for pattern in ("*.parquet",)),
 )
-"""What a folder of each data set holds; EXPRESS looks like any table, and is told by its name alone."""
-_TABLES = (".parquet", ".csv", ".json", ".jsonl")
+"""File names in a folder of each data set; EXPRESS looks like any table, so only its preset's name identifies it."""
+_TABLE_SUFFIXES = (".parquet", ".csv", ".json", ".jsonl")
 
 
-def recognised(path: Path) -> Format | None:
-    """Find the format of a published data set's file or folder; None for anything else."""
+def recognise(path: Path) -> PublishedFormat | None:
+    """Return the format of a published data set's file or folder; None for anything else."""
     if not path.is_dir():
         return _of_file(path)
-    return next((kind for kind, _ in _FILES if files(path, kind)), None)
+    return next((kind for kind, _ in _PATTERNS if files(path, kind)), None)
 
 
-def files(folder: Path, kind: Format) -> list[Path]:
-    """List the files of a folder that have the format, by name."""
+def files(folder: Path, kind: PublishedFormat) -> list[Path]:
+    """List the files of a folder that have the format, in the order of their names."""
     if kind == "express":
-        return sorted(file for file in folder.iterdir() if file.suffix in _TABLES)
-    patterns = [pattern for known, pattern in _FILES if known == kind]
-    found = {file for pattern in patterns for file in folder.glob(pattern) if _of_file(file) == kind}
-    return sorted(found)
+        return sorted(file for file in folder.iterdir() if file.suffix in _TABLE_SUFFIXES)
+    patterns = [pattern for known, pattern in _PATTERNS if known == kind]
+    return sorted({file for pattern in patterns for file in folder.glob(pattern) if _of_file(file) == kind})
 
 
 def label_file(file: Path) -> Path | None:
-    """Find the file beside a GoEmotions table that names its label ids."""
+    """Return the file next to a GoEmotions table that names its label ids; None if there is none."""
     return next((file.with_name(name) for name in LABEL_FILES if file.with_name(name).is_file()), None)
 
 
 def class_names(file: Path) -> dict[str, list[str]]:
-    """Names of the numbered classes of a Parquet file, by column, as `datasets` writes them into its schema."""
+    """Return the names of a Parquet file's numbered classes, by column, as `datasets` stores them in the schema."""
     import pyarrow.parquet as parquet
 
-    kept = (parquet.read_schema(file).metadata or {}).get(b"huggingface", b"{}")
-    features = json.loads(kept).get("info", {}).get("features", {})
-    found = {}
-    for name, feature in features.items():
+    metadata = (parquet.read_schema(file).metadata or {}).get(b"huggingface", b"{}")
+    features = json.loads(metadata).get("info", {}).get("features", {})
+    names_of: dict[str, list[str]] = {}
+    for column, feature in features.items():
         inner = feature[0] if isinstance(feature, list) else feature.get("feature", feature)
         if names := inner.get("names"):
-            found[name] = names
-    return found
+            names_of[column] = names
+    return names_of
 
 
-def _of_file(path: Path) -> Format | None:
+def _of_file(path: Path) -> PublishedFormat | None:
     if path.suffix == ".parquet":
         return _of_parquet(path)
     if path.name.endswith("_text.txt"):
@@ -97,7 +99,7 @@ def _of_file(path: Path) -> Format | None:
     return "goemotions" if path.suffix == ".tsv" and len(cells) == 3 and _IDS.fullmatch(cells[1]) else None
 
 
-def _of_parquet(path: Path) -> Format | None:
+def _of_parquet(path: Path) -> PublishedFormat | None:
     import pyarrow as arrow
     import pyarrow.parquet as parquet
 
@@ -110,5 +112,5 @@ def _of_parquet(path: Path) -> Format | None:
         return "goemotions"
     if {"text", "emotion", "intensity", "matched_control_id"} <= set(columns.names):
         return "aipsy"
-    kinds: Sequence[Format] = ("emotion", "tweeteval")
+    kinds: Sequence[PublishedFormat] = ("emotion", "tweeteval")
     return next((kind for kind in kinds if names.get("label") == list(NUMBERED[kind])), None)

@@ -1,4 +1,4 @@
-"""What is wrong with a page is found: files from other hosts, dead links, too much to load."""
+"""The checks of built pages find files from other hosts, broken links and heavy pages."""
 
 from pathlib import Path
 
@@ -22,10 +22,10 @@ from emomech.book.checks import html as html_checks
         ('<p style="background: url(//example.org/a.png)">', "loads //example.org/a.png from another host"),
         ('<object data="https://example.org/a.svg">', "loads https://example.org/a.svg from another host"),
         ('<img src="http://example.org/a.png">', "loads http://example.org/a.png from another host"),
-        ('<img src="gone.png">', "leads to gone.png, which does not exist"),
-        ('<a href="gone.html">', "leads to gone.html, which does not exist"),
-        ('<a href="other.html#nowhere">', "leads to other.html#nowhere, a page without such a place"),
-        ('<a href="#nowhere">', "leads to #nowhere, a page without such a place"),
+        ('<img src="gone.png">', "links to gone.png, which does not exist"),
+        ('<a href="gone.html">', "links to gone.html, which does not exist"),
+        ('<a href="other.html#nowhere">', "links to other.html#nowhere, but that page has no such anchor"),
+        ('<a href="#nowhere">', "links to #nowhere, but that page has no such anchor"),
     ],
 )
 def test_what_a_page_lacks_or_fetches_is_found(tmp_path: Path, body: str, problem: str) -> None:
@@ -70,5 +70,5 @@ def test_a_page_that_is_heavy_is_found_and_what_pages_share_is_not_counted(tmp_p
     assert html_checks.html_problems(tmp_path) == []
     (tmp_path / "a.png").write_text("x" * (half + 100))
     assert html_checks.html_problems(tmp_path) == [
-        "page.html: weighs 1.5 MB beside what pages share; at most 1.5 MB is quick to open"
+        "page.html: has 1.5 MB without shared files, expected at most 1.5 MB"
     ]

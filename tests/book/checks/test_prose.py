@@ -1,4 +1,4 @@
-"""Prose that types a number or quotes one that nobody defined is found out."""
+"""The checks of prose find typed numbers and quotes of numbers that no cell defines."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from emomech.book.checks import prose
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "numbers"),
     [
         ("It is 0.83 of all.", ["0.83"]),
         ("On 1200 texts", ["1200"]),
@@ -19,8 +19,8 @@ from emomech.book.checks import prose
         ("{glue:text}`flow.accuracy` in two of 3 layers", []),
     ],
 )
-def test_typed_numbers_are_told_from_quoted_ones(text: str, found: list[str]) -> None:
-    assert prose.typed_numbers(text) == found
+def test_typed_numbers_are_told_from_quoted_ones(text: str, numbers: list[str]) -> None:
+    assert prose.typed_numbers(text) == numbers
 
 
 def test_keys_are_found_wherever_they_stand() -> None:

@@ -1,4 +1,4 @@
-"""A page offers its notebook, and Binder only where there is a repository to open."""
+"""A page offers its notebook, and Binder only if a repository is configured."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -27,10 +27,15 @@ def test_binder_is_told_the_repository_as_its_host_asks(repository: str, place: 
 
 def offered(repository: str, **context: Any) -> dict[str, Any]:
     app: Any = SimpleNamespace(config=SimpleNamespace(emomech_repository=repository, emomech_branch="main"))
-    found = {"body": "", "header_buttons": [], "sourcename": "book/results/flow.ipynb", "page_source_suffix": ".ipynb"}
-    found |= {"pathto": lambda path, resource: f"../../{path}", **context}
-    sphinx_buttons._offer(app, "book/results/flow", "page.html", found, object())
-    return found
+    page_context = {
+        "body": "",
+        "header_buttons": [],
+        "sourcename": "book/results/flow.ipynb",
+        "page_source_suffix": ".ipynb",
+    }
+    page_context |= {"pathto": lambda path, resource: f"../../{path}", **context}
+    sphinx_buttons._offer(app, "book/results/flow", "page.html", page_context, object())
+    return page_context
 
 
 def test_the_executed_notebook_is_offered_by_its_name() -> None:
@@ -39,8 +44,8 @@ def test_the_executed_notebook_is_offered_by_its_name() -> None:
 
 
 def test_a_page_of_text_offers_no_notebook() -> None:
-    found = offered("https://github.com/some/where", page_source_suffix=".md")
-    assert found["body"] == "" and found["header_buttons"] == []
+    page_context = offered("https://github.com/some/where", page_source_suffix=".md")
+    assert page_context["body"] == "" and page_context["header_buttons"] == []
 
 
 def test_without_a_repository_there_is_no_button() -> None:
@@ -57,5 +62,5 @@ def test_the_repository_is_one_setting() -> None:
 
 
 def test_what_binder_opens_is_made_of_a_notebook_of_this_project() -> None:
-    made = (CHECKOUT / ".binder" / "postBuild").read_text()
-    assert "jupytext --to ipynb notebooks/*.md" in made and runner.NOTEBOOKS == CHECKOUT / "notebooks"
+    script = (CHECKOUT / ".binder" / "postBuild").read_text()
+    assert "jupytext --to ipynb notebooks/*.md" in script and runner.NOTEBOOKS == CHECKOUT / "notebooks"

@@ -1,4 +1,4 @@
-"""From a layer to its features: every layer of a figure leads somewhere or says that there is nothing."""
+"""Links from layers to features: every layer of a figure has a link, or says that there are no features."""
 
 import re
 from types import SimpleNamespace
@@ -7,11 +7,11 @@ from typing import Any
 from docutils import nodes
 
 from emomech.book.sphinx import layers as sphinx_layers
-from emomech.book.sphinx.layers import Layer
+from emomech.book.sphinx.layers import LayerLink
 from emomech.figures import vega
 from emomech.figures.vega import figure_html
 
-LAYERS = [Layer("features-a", 0.125, 2), Layer("features-b", 0.125, 1), Layer("features-c", 1.0, 4)]
+LAYERS = [LayerLink("features-a", 0.125, 2), LayerLink("features-b", 0.125, 1), LayerLink("features-c", 1.0, 4)]
 INDEX = '<ul><li id="features-a" data-depth="0.125" data-features="2">…</li></ul>'
 
 
@@ -22,7 +22,7 @@ def figure(**usermeta: str) -> str:
 
 
 def test_each_depth_leads_to_the_first_of_its_hook_points_and_counts_the_features_of_all() -> None:
-    body = sphinx_layers.filled(figure(layers="depth"), LAYERS, "../features.html")
+    body = sphinx_layers.fill(figure(layers="depth"), LAYERS, "../features.html")
     links = re.findall(r'<a href="([^"]+)" data-depth="([^"]+)">([^<]+)</a>', body)
     assert links == [
         ("../features.html#features-a", "0.125", "0.125 (3)"),
@@ -31,25 +31,25 @@ def test_each_depth_leads_to_the_first_of_its_hook_points_and_counts_the_feature
 
 
 def test_a_depth_without_features_says_so() -> None:
-    body = sphinx_layers.filled(figure(layers="depth"), LAYERS, "features.html")
+    body = sphinx_layers.fill(figure(layers="depth"), LAYERS, "features.html")
     assert '<span data-depth="0.0">0 (none)</span>' in body
 
 
 def test_a_depth_that_a_file_rounded_is_the_same_depth() -> None:
-    third = [Layer("features-a", 0.3333333333, 1)]
-    assert "features.html#features-a" in sphinx_layers.filled(vega.wanted([1 / 3]), third, "features.html")
+    third = [LayerLink("features-a", 0.3333333333, 1)]
+    assert "features.html#features-a" in sphinx_layers.fill(vega.layer_links([1 / 3]), third, "features.html")
 
 
 def test_only_a_figure_that_names_its_axis_of_depth_has_links() -> None:
-    assert sphinx_layers.filled(figure(), LAYERS, "features.html") == figure()
+    assert sphinx_layers.fill(figure(), LAYERS, "features.html") == figure()
 
 
-def page(body: str, found: dict[str, str]) -> str:
+def page(body: str, pages: dict[str, str]) -> str:
     """The body of a page of a book that has these pages of raw HTML."""
-    trees = {name: nodes.container("", nodes.raw(text=html)) for name, html in found.items()}
-    app: Any = SimpleNamespace(env=SimpleNamespace(found_docs=set(found), get_doctree=trees.__getitem__))
+    trees = {name: nodes.container("", nodes.raw(text=html)) for name, html in pages.items()}
+    app: Any = SimpleNamespace(env=SimpleNamespace(found_docs=set(pages), get_doctree=trees.__getitem__))
     context = {"body": body, "pathto": lambda name: f"to/{name}.html"}
-    sphinx_layers._fill(app, "index", "page.html", context, None)
+    sphinx_layers._fill_page(app, "index", "page.html", context, None)
     return str(context["body"])
 
 

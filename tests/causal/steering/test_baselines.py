@@ -1,4 +1,4 @@
-"""What needs no features does what it says: a bias shifts labels alone, projections grow, worked examples are read."""
+"""Baselines behave as documented: a bias shifts labels only, projections grow, worked examples are read."""
 
 import noisy
 import numpy as np
@@ -6,10 +6,10 @@ import planted
 import pytest
 import torch
 
-from emomech.causal.feature_stats import references
+from emomech.causal.dictionary import Dictionary
 from emomech.causal.questions import Questions, balanced
 from emomech.causal.steering.baselines import class_means, few_shot, logit_bias, selective
-from emomech.causal.steering.operations import Move, Units, strongest, support
+from emomech.causal.steering.operations import Move, label_support, strongest
 from emomech.causal.steering.recognition import accuracy
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
@@ -23,8 +23,8 @@ def sides() -> tuple[Questions, Questions]:
 
 
 @pytest.fixture(scope="module")
-def units(sides: tuple[Questions, Questions]) -> Units:
-    return Units(planted.saes(), references(sides[1], planted.saes()), ((),) * 4)
+def dictionary(sides: tuple[Questions, Questions]) -> Dictionary:
+    return Dictionary.of(sides[1], planted.saes())
 
 
 def test_dimensions_reproduce_the_activation() -> None:
@@ -34,28 +34,32 @@ def test_dimensions_reproduce_the_activation() -> None:
     assert (sae.encode(x) >= 0).all()
 
 
-def test_class_means_stand_where_the_emotion_is_and_grow(units: Units, sides: tuple[Questions, Questions]) -> None:
-    found = class_means(units, *sides)
-    (point,) = found.saes
+def test_class_means_stand_where_the_emotion_is_and_grow(
+    dictionary: Dictionary, sides: tuple[Questions, Questions]
+) -> None:
+    means = class_means(dictionary, *sides)
+    (point,) = means.dictionary.saes
     assert point.resid_index() in planted.BANDS["emotion"]
-    x = units.usual[point].drawn
-    (edit,) = found.edits(Move("scale", (1.0,) * 4)).values()
+    x = dictionary.stats[point].drawn
+    (edit,) = means.edits(Move("scale", (1.0,) * 4)).values()
     d = planted.directions()
     emotion = torch.stack([d[f"emotion:{label}"] for label in sides[0].labels])
     contrast = emotion[0] - emotion[1]
-    centre = found.saes[point].b_dec
+    centre = means.dictionary.saes[point].b_dec
     torch.testing.assert_close((edit(x) - centre) @ contrast, 2 * (x - centre) @ contrast, atol=1e-3, rtol=1e-3)
     background = torch.stack([d[f"background:{i}"] for i in range(3)]).T
     torch.testing.assert_close(edit(x) @ background, x @ background, atol=1e-3, rtol=1e-3)
 
 
-def test_selective_features_are_none_of_the_causal_ones(units: Units, sides: tuple[Questions, Questions]) -> None:
-    supports = support(sides[0], units, [8], 0)[8]
-    causal = strongest(units, supports, 1)
-    found = selective(causal, supports, sides[0], 2)
-    assert not set(found.all) & set(causal.all)
-    for label, features in enumerate(found.of):
-        least = min(supports[one.point][label, one.index] for one in causal.of[label])
+def test_selective_features_are_none_of_the_causal_ones(
+    dictionary: Dictionary, sides: tuple[Questions, Questions]
+) -> None:
+    supports = label_support(sides[0], dictionary, [8], 0)[8]
+    causal = strongest(dictionary, supports, 1)
+    selected = selective(causal, supports, sides[0], 2)
+    assert not set(selected.all) & set(causal.all)
+    for label, features in enumerate(selected.by_label):
+        least = min(supports[one.point][label, one.index] for one in causal.by_label[label])
         assert all(abs(supports[one.point][label, one.index]) <= 0.1 * least for one in features)
 
 

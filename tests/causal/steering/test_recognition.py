@@ -1,11 +1,11 @@
-"""Scores before and after a change equal what is counted by hand, and say why nothing can be tested."""
+"""Scores before and after a change equal counts by hand, and unusable texts give the reason."""
 
 import noisy
 import numpy as np
 import planted
 import pytest
 
-from emomech.causal.steering.recognition import F1, Change, Texts, accuracy, ranks
+from emomech.causal.steering.recognition import F1, Change, Texts, accuracy, rank_within_label
 from emomech.stats.estimates import bootstrap_weights
 
 GOLD = np.array([0, 0, 0, 0, 1, 1, 1, 1])
@@ -50,14 +50,14 @@ def test_part_of_the_texts(change: Change) -> None:
 
 
 def test_the_first_texts_of_a_label_are_the_same_whatever_is_asked_for() -> None:
-    rank = ranks(GOLD, 0)
+    rank = rank_within_label(GOLD, 0)
     assert sorted(rank[:4]) == sorted(rank[4:]) == [0, 1, 2, 3]
-    assert (ranks(GOLD, 0) == rank).all() and (ranks(GOLD, 1) != rank).any()
+    assert (rank_within_label(GOLD, 0) == rank).all() and (rank_within_label(GOLD, 1) != rank).any()
 
 
 def test_sides_are_disjoint_and_balanced() -> None:
     texts = Texts.of(noisy.study(320), 5, 6, 7, 20)
-    clusters = [set(side.clusters) for side in (texts.labelled, texts.tune, texts.report)]
+    clusters = [set(side.clusters) for side in (texts.labelled, texts.tune.questions, texts.report.questions)]
     assert not (clusters[0] & clusters[1] or clusters[0] & clusters[2] or clusters[1] & clusters[2])
     for side, n in ((texts.labelled, 5), (texts.tune, 6), (texts.report, 7)):
         assert np.bincount(side.gold).tolist() == [n] * 4
@@ -73,6 +73,6 @@ def test_sides_are_disjoint_and_balanced() -> None:
     ],
 )
 def test_it_says_why_nothing_can_be_tested(study, reason: str) -> None:
-    found = Texts.of(study, 5, 10, 20, 20).untested()
-    assert found.startswith(reason) if reason and "needed" not in reason else reason in found
-    assert bool(found) == bool(reason)
+    untested = Texts.of(study, 5, 10, 20, 20).untested()
+    assert untested.startswith(reason) if reason and "needed" not in reason else reason in untested
+    assert bool(untested) == bool(reason)

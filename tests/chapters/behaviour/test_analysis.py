@@ -1,4 +1,4 @@
-"""Behaviour of a model that is always right about what no bag of words can tell, and of one that knows nothing."""
+"""Behaviour of a model that is always right on texts whose words do not help, and of a model at chance."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from emomech.data import corpus
 from emomech.stats.tables import checked, number
 
 VERB_OF = dict(zip(planted.CLASSES["emotion"], planted.VERBS["good"], strict=False))
-"""A word for each emotion that tells it to who counts words."""
+"""One word for each emotion, which gives the emotion away to a classifier of word counts."""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_a_model_that_infers_is_right_and_beats_all(right: Behaviour) -> None:
     assert rule.behaviour(right).outcome == "replicates"
 
 
-def test_what_needs_no_inference_is_at_chance(right: Behaviour) -> None:
+def test_baselines_without_inference_are_at_chance(right: Behaviour) -> None:
     assert score(right, "majority") == 0.25
     assert score(right, "bag of words") < 0.35  # a parity of words, which it misses by more than chance
     assert abs(score(right, "random weights") - 0.25) < 0.1
@@ -50,12 +50,12 @@ def test_a_model_that_knows_nothing_is_at_chance(null: Behaviour) -> None:
 
 
 @pytest.mark.parametrize("template", ["{word} . {text}", "{text} {word} ."])
-def test_the_last_sentence_knows_what_stands_in_it_alone(template: str) -> None:
+def test_the_last_sentence_baseline_sees_only_the_last_sentence(template: str) -> None:
     study = planted.study(400, null=True)
     texts = [template.format(word=VERB_OF[e.label], text=e.text) for e in study.corpus.examples]
     examples = [replace(e, text=text, words=()) for e, text in zip(study.corpus.examples, texts, strict=True)]
-    vars(study)["corpus"] = corpus.make("planted", examples, study.corpus.labels)
-    vars(study)["prompts"] = [planted.question(e) for e in examples]
+    study = study.replaced(corpus=corpus.make("planted", examples, study.corpus.labels))
+    study = study.replaced(prompts=[planted.question(e) for e in examples])
     result = behaviour(study, n_resamples=20)
     assert score(result, "bag of words") > 0.9
     if template.startswith("{word}"):
@@ -88,7 +88,7 @@ def test_groups_are_item_types_and_styles() -> None:
     examples = [
         replace(e, item_type=["easy", "hard"][i % 2], style="tale") for i, e in enumerate(study.corpus.examples)
     ]
-    vars(study)["corpus"] = corpus.make("planted", examples, study.corpus.labels)
+    study = study.replaced(corpus=corpus.make("planted", examples, study.corpus.labels))
     table = behaviour(study, n_resamples=20).accuracy.query("predictor == 'model'")
     assert list(zip(table.breakdown, table.group, strict=True)) == [
         ("all", "all texts"),
@@ -99,10 +99,10 @@ def test_groups_are_item_types_and_styles() -> None:
     assert table.n[1:3].sum() == table.n[0]
 
 
-def test_shifted_texts_are_a_breakdown_of_their_own() -> None:
+def test_shifted_texts_are_a_separate_breakdown() -> None:
     study = planted.study(400)
     examples = [replace(e, style="tale", shift="" if i % 4 else "new") for i, e in enumerate(study.corpus.examples)]
-    vars(study)["corpus"] = corpus.make("planted", examples, study.corpus.labels)
+    study = study.replaced(corpus=corpus.make("planted", examples, study.corpus.labels))
     table = behaviour(study, n_resamples=20).accuracy.query("predictor == 'model'").set_index(["breakdown", "group"]).n
     assert table["style", "tale"] == table["distribution", "as in training"] < table["all", "all texts"]
     assert table["distribution"].sum() == table["all", "all texts"]
@@ -111,7 +111,7 @@ def test_shifted_texts_are_a_breakdown_of_their_own() -> None:
 def test_both_of_a_pair_have_to_be_right() -> None:
     study = planted.study(400, null=True)
     examples = [replace(e, item_type="minimal pair", cluster=str(i // 2)) for i, e in enumerate(study.corpus.examples)]
-    vars(study)["corpus"] = corpus.make("planted", examples, study.corpus.labels)
+    study = study.replaced(corpus=corpus.make("planted", examples, study.corpus.labels))
     result = behaviour(study, n_resamples=50)
     both = number(result.measures, "value", measure="both of a minimal pair right")
     assert both.n * 2 == result.confusion.n.sum()
@@ -120,5 +120,7 @@ def test_both_of_a_pair_have_to_be_right() -> None:
 
 
 def test_too_few_texts_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"corpus 'planted': \d+ of its 24 texts are reported on, at least 20"):
+    with pytest.raises(
+        UsageError, match=r"corpus 'planted': \d+ of its 24 texts are on the report split, expected at least 20"
+    ):
         behaviour(planted.study(24))

@@ -1,4 +1,4 @@
-"""The rule on results made by hand: the premise, half of it, its opposite, and texts that cannot speak."""
+"""The rule on results made by hand: the premise holds, holds in part, fails, or cannot be tested."""
 
 import pytest
 from tables import table
@@ -17,7 +17,7 @@ from emomech.stats.tables import checked
 
 
 def behaved(advantage: dict[str, float], conflict: float, n: int = 200) -> Behaviour:
-    """Advantage over each baseline, and balanced accuracy on conflict items; every interval is ± 0.05, chance 0.2."""
+    """Tables with an advantage over each baseline and an accuracy on conflict items; intervals ± 0.05, chance 0.2."""
     accuracy = [
         ("model", "all", "all texts", 0.6, 0.55, 0.65, 0.6, 0.2, n),
         ("model", "item type", "conflict", conflict, conflict - 0.05, conflict + 0.05, 0.6, 0.2, n),
@@ -36,20 +36,24 @@ def behaved(advantage: dict[str, float], conflict: float, n: int = 200) -> Behav
         (
             behaved({"bag of words": 0.2, "majority": 0.3}, conflict=0.2),
             "partly",
-            "It is not above chance on: conflict.",
+            "The model is not above chance on: conflict.",
         ),
-        (behaved({"bag of words": 0.0, "majority": 0.3}, conflict=0.5), "partly", "It does not beat: bag of words."),
+        (
+            behaved({"bag of words": 0.0, "majority": 0.3}, conflict=0.5),
+            "partly",
+            "The model does not beat: bag of words.",
+        ),
         (behaved({"bag of words": -0.2, "majority": 0.3}, conflict=0.2), "does not replicate", "does not beat"),
         (behaved({"bag of words": 0.2}, conflict=0.5, n=12), "cannot be tested here", "Only 12 texts"),
     ],
 )
 def test_behaviour(result: Behaviour, outcome: str, reason: str) -> None:
-    found = behaviour(result)
-    assert found.outcome == outcome
-    assert reason in found.reason
+    verdict = behaviour(result)
+    assert verdict.outcome == outcome
+    assert reason in verdict.reason
 
 
 def test_behaviour_shows_its_estimates() -> None:
-    found = behaviour(behaved({"bag of words": 0.2}, conflict=0.5))
-    assert found.estimate == "balanced accuracy 0.60 [0.55, 0.65]"
-    assert found.control == "less bag of words: 0.20 [0.15, 0.25]"
+    verdict = behaviour(behaved({"bag of words": 0.2}, conflict=0.5))
+    assert verdict.estimate == "balanced accuracy 0.60 [0.55, 0.65]"
+    assert verdict.control == "advantage over bag of words: 0.20 [0.15, 0.25]"

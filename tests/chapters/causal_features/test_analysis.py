@@ -1,4 +1,4 @@
-"""Cards of single features on the planted model: its emotion features are found, told and addressed; none in the null."""
+"""Cards on the planted model: its emotion features are found, described and linked; the null model has none."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,8 @@ import planted
 import pytest
 import torch
 
-from emomech.causal.feature_selection import asked
-from emomech.causal.feature_stats import references
+from emomech.causal.feature_selection import draw_questions
+from emomech.causal.feature_stats import feature_stats
 from emomech.causal.questions import Questions, log_odds
 from emomech.chapters.causal_features.analysis import CAUSAL, MATCHED, CausalFeatures, causal_features
 from emomech.core.hook_points import HookPoint
@@ -25,33 +25,33 @@ def study(null: bool = False) -> Study:
 
 
 @pytest.fixture(scope="module")
-def found() -> CausalFeatures:
+def result() -> CausalFeatures:
     return checked(causal_features(study(), **SIZES))
 
 
 def planted_as(row) -> str:
-    """What the feature of a card was put there for."""
+    """The class that the feature of a card was planted for."""
     return planted.feature_names()[row.feature]
 
 
-def test_the_first_feature_of_each_emotion_is_the_planted_one(found: CausalFeatures) -> None:
-    writing = found.cards[found.cards.writes != ""]
+def test_the_first_feature_of_each_emotion_is_the_planted_one(result: CausalFeatures) -> None:
+    writing = result.cards[result.cards.writes != ""]
     assert set(writing.supports) == set(EMOTIONS)
     for row in writing.itertuples():
         assert planted_as(row) == f"emotion:{row.supports}"
         assert row.writes == row.supports
         assert row.raises.split()[0] == row.supports
-        assert row.auroc > 0.8  # before all is told, another emotion may be the answer
+        assert row.auroc > 0.8  # before the end of the text, another emotion may be the answer
 
 
-def test_those_that_write_no_label_stand_beside_them(found: CausalFeatures) -> None:
-    silent = found.cards[found.cards.writes == ""]
+def test_those_that_write_no_label_stand_beside_them(result: CausalFeatures) -> None:
+    silent = result.cards[result.cards.writes == ""]
     assert len(silent)
     assert not [row for row in silent.itertuples() if planted_as(row).startswith("emotion:")]
 
 
-def test_ablating_the_planted_feature_costs_its_emotion_and_a_matched_one_nothing(found: CausalFeatures) -> None:
-    effects = found.effects.merge(found.cards[["hook_point", "feature", "writes"]], how="left")
+def test_ablating_the_planted_feature_costs_its_emotion_and_a_matched_one_nothing(result: CausalFeatures) -> None:
+    effects = result.effects.merge(result.cards[["hook_point", "feature", "writes"]], how="left")
     writing = effects[effects.own & (effects.condition == CAUSAL) & (effects.writes != "")]
     assert (writing.low > 0).all()
     assert (writing.q <= 0.05).all()
@@ -60,15 +60,15 @@ def test_ablating_the_planted_feature_costs_its_emotion_and_a_matched_one_nothin
     assert matched.loss.abs().max() < writing.loss.min() / 4
 
 
-def test_the_effect_is_that_of_ablation_by_hand(found: CausalFeatures) -> None:
-    """Text by text, by one forward pass each and a hook of the test's own."""
+def test_the_effect_is_that_of_ablation_by_hand(result: CausalFeatures) -> None:
+    """Each text separately, with one forward pass and a hook of the test."""
     made = study()
-    row = found.effects[found.effects.own & (found.effects.condition == CAUSAL)].iloc[0]
-    questions = asked(made, {"discover": 24, "report": 24})
+    row = result.effects[result.effects.own & (result.effects.condition == CAUSAL)].iloc[0]
+    questions = draw_questions(made, {"discover": 24, "report": 24})
     assert not isinstance(questions, str)
     point = next(p for p in made.saes if str(p) == row.hook_point)
     sae = made.saes[point]
-    mean = references(questions["discover"], {point: sae})[point].features[row.feature]
+    mean = feature_stats(questions["discover"], {point: sae})[point].features[row.feature]
 
     def ablated(x: torch.Tensor) -> torch.Tensor:
         moved = x + (mean - sae.encode(x)[..., row.feature])[..., None] * sae.W_dec[row.feature]
@@ -93,16 +93,16 @@ def edited(question: Questions, point: HookPoint, edit: Callable[[torch.Tensor],
     return logits[:, question.label_ids[0]].numpy()
 
 
-def test_texts_are_those_on_which_the_feature_is_highest(found: CausalFeatures) -> None:
-    for _, rows in found.texts.groupby(["hook_point", "feature"]):
+def test_texts_are_those_on_which_the_feature_is_highest(result: CausalFeatures) -> None:
+    for _, rows in result.texts.groupby(["hook_point", "feature"]):
         assert rows["rank"].tolist() == list(range(1, len(rows) + 1))
         assert rows.highest.is_monotonic_decreasing
-    for row in found.texts.itertuples():
+    for row in result.texts.itertuples():
         values = [float(token.split(":")[2]) for token in row.heat.split()]
         assert 0 < max(values) <= 1
 
 
 def test_a_model_at_chance_has_no_cards() -> None:
-    found = checked(causal_features(study(null=True), **SIZES))
-    assert "at chance" in found.setting.untested.iloc[0]
-    assert found.cards.empty and found.effects.empty and found.texts.empty
+    result = checked(causal_features(study(null=True), **SIZES))
+    assert "at chance" in result.setting.untested.iloc[0]
+    assert result.cards.empty and result.effects.empty and result.texts.empty

@@ -1,4 +1,4 @@
-"""Cards of features: marked texts, addresses that figures lead to, and nothing that breaks out of its element."""
+"""Cards of features: marked texts, anchors that figures link to, and escaped text."""
 
 import json
 import re
@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 import vl_convert
+from tables import table
 
 from emomech.book.sphinx import layers as sphinx_layers
 from emomech.chapters.causal_features import analysis, cards, charts
 from emomech.chapters.causal_features.analysis import CAUSAL, MATCHED, CausalFeatures
 from emomech.chapters.causal_features.cards import heat_map
 from emomech.figures.palette import EMOTION_COLOURS, emotion_colours
-from emomech.stats.tables import checked, filled, frame
+from emomech.stats.tables import checked, filled
 
 POINT = "blocks.3.hook_resid_post"
 PLACES = [(POINT, 7, "joy"), (POINT, 9, "anger, fear"), ("blocks.0.hook_resid_pre", 7, "fear")]
@@ -33,10 +34,10 @@ def result() -> CausalFeatures:
     effects.append((POINT, 11, "joy", MATCHED, 0.5, True, 0.0, -0.1, 0.1, 0.9, 20))
     return checked(
         CausalFeatures(
-            setting=frame(analysis.SETTING, [("organism", 0.9, 0.8, 0.95, 1, 20, "")]),
-            cards=frame(analysis.CARDS, cards),
-            effects=frame(analysis.EFFECTS, effects),
-            texts=frame(analysis.TEXTS, texts),
+            setting=table(analysis.SETTING, [("organism", 0.9, 0.8, 0.95, 1, 20, "")]),
+            cards=table(analysis.CARDS, cards),
+            effects=table(analysis.EFFECTS, effects),
+            texts=table(analysis.TEXTS, texts),
         )
     )
 
@@ -44,7 +45,7 @@ def result() -> CausalFeatures:
 @pytest.fixture
 def nothing() -> CausalFeatures:
     row = ("organism", *[float("nan")] * 3, 1, 0, "the model is at chance")
-    return filled(CausalFeatures, setting=frame(analysis.SETTING, [row]))
+    return filled(CausalFeatures, setting=table(analysis.SETTING, [row]))
 
 
 def test_a_text_is_marked_where_the_feature_fires_and_otherwise_whole() -> None:
@@ -65,14 +66,14 @@ def test_every_mark_of_a_figure_leads_to_a_card(result: CausalFeatures) -> None:
     linked = set(re.findall(r'href="#([^"]+)"', cards.index(result).data))
     assert linked == addresses
     for chart in (charts.depths(result.effects), charts.emotions(result.effects)):
-        rows = [row for found in chart.to_dict()["datasets"].values() for row in found if "card" in row]
+        rows = [row for dataset in chart.to_dict()["datasets"].values() for row in dataset if "card" in row]
         assert {row["card"].lstrip("#") for row in rows if row["condition"] == CAUSAL} == addresses
 
 
 def test_the_index_gives_every_hook_point_one_address_that_tells_its_depth(result: CausalFeatures) -> None:
-    cards = result.cards.assign(depth=0.5, hook_point=[POINT, "blocks.3.hook_mlp_out", POINT], feature=[1, 2, 3])
-    found = sphinx_layers.indexed(cards.index(replace(result, cards=cards)).data)
-    assert {(layer.place, layer.depth, layer.n_features) for layer in found} == {
+    moved = result.cards.assign(depth=0.5, hook_point=[POINT, "blocks.3.hook_mlp_out", POINT], feature=[1, 2, 3])
+    links = sphinx_layers.read_links(cards.index(replace(result, cards=moved)).data)
+    assert {(link.anchor, link.depth, link.n_features) for link in links} == {
         ("features-blocks-3-hook-resid-post", 0.5, 2),
         ("features-blocks-3-hook-mlp-out", 0.5, 1),
     }
@@ -105,12 +106,12 @@ def test_a_feature_of_two_emotions_has_one_card_under_the_first(result: CausalFe
 
 
 def test_the_numbers_of_the_prose(result: CausalFeatures) -> None:
-    found = cards.numbers(result)
-    assert found["told"] == ""
-    assert (found["n_features"], found["n_writing"], found["n_several"]) == (3, 1, 1)
-    assert found["cost"] == pytest.approx(2.5)
-    assert found["matched"] == 0.0
-    assert found["silent"] == pytest.approx(3.0)
+    quoted = cards.numbers(result)
+    assert quoted["told"] == ""
+    assert (quoted["n_features"], quoted["n_writing"], quoted["n_several"]) == (3, 1, 1)
+    assert quoted["cost"] == pytest.approx(2.5)
+    assert quoted["matched"] == 0.0
+    assert quoted["silent"] == pytest.approx(3.0)
 
 
 def test_a_page_with_nothing_to_show_says_so(nothing: CausalFeatures) -> None:
@@ -127,8 +128,8 @@ def test_a_feature_is_named_by_block_and_number(place: tuple[str, int], name: st
 
 
 def test_an_emotion_has_its_colour_and_other_labels_have_what_is_left() -> None:
-    found = emotion_colours(["joy", "pride", "fear", "shame"])
-    assert found["joy"] == EMOTION_COLOURS["joy"]
-    assert len(set(found.values())) == 4
+    colours = emotion_colours(["joy", "pride", "fear", "shame"])
+    assert colours["joy"] == EMOTION_COLOURS["joy"]
+    assert len(set(colours.values())) == 4
     many = emotion_colours([f"label{i}" for i in range(12)])
     assert list(many.values())[-1] == "#8c8c8c"

@@ -1,4 +1,4 @@
-"""Concentration on planted models: one emotion weaker and split over many features, none so, and none recognised."""
+"""Concentration on planted models: one weak emotion with many features, no such emotion, and no recognised emotion."""
 
 import copy
 from dataclasses import replace
@@ -33,7 +33,7 @@ SIZES = {"emotion": EMOTION, "rival": RIVAL, "n_texts": 24, "n_top": 4, "n_resam
 
 
 def split(sae: Sae, name: str, copies: int) -> Sae:
-    """Put so many features in the place of one: each fires as it did, and writes its share."""
+    """Replace one feature by `copies` features: each fires as the original did, and writes an equal share."""
     which = planted.feature_names().index(name)
     share = sae.W_dec[which] / copies
     more = copies - 1
@@ -49,7 +49,7 @@ def split(sae: Sae, name: str, copies: int) -> Sae:
 
 
 def study(copies: int = 1, strength: float = 1.0, null: bool = False) -> Study:
-    """Plant an emotion that is split over so many features and whose word the model writes so strongly."""
+    """Plant an emotion with `copies` features whose word the model writes with this strength."""
     made = planted.study(480, null=null)
     lm = made.lm
     if strength != 1:
@@ -58,22 +58,22 @@ def study(copies: int = 1, strength: float = 1.0, null: bool = False) -> Study:
             module.lm_head.weight[planted.VOCABULARY.index(EMOTION)] *= strength
         lm = wrap("weak", module, lm.tokenizer, True)
     saes = {p: split(planted.saes()[p], f"emotion:{EMOTION}", copies) for p in LATE}
-    vars(made).update(lm=lm, saes=saes)
+    made = made.replaced(lm=lm, saes=saes)
     return made
 
 
-def found(**what: object) -> Concentration:
+def measured(**what: object) -> Concentration:
     return checked(concentration(study(**what), **SIZES))  # pyright: ignore[reportArgumentType]
 
 
 @pytest.fixture(scope="module")
 def diffuse() -> Concentration:
-    return found(copies=COPIES, strength=0.5)
+    return measured(copies=COPIES, strength=0.5)
 
 
 @pytest.fixture(scope="module")
 def alike() -> Concentration:
-    return found()
+    return measured()
 
 
 def value(result: Concentration, measure: str, emotion: str, condition: str = ITS, place: str = ONE):
@@ -83,7 +83,7 @@ def value(result: Concentration, measure: str, emotion: str, condition: str = IT
 
 @pytest.mark.parametrize("measure", [EFFECTIVE, HALF, MOST])
 def test_copies_of_a_feature_are_counted(diffuse: Concentration, measure: str) -> None:
-    """By hand: n features that write alike count as n, and half of the effect takes half of them."""
+    """By hand: n features that write equally count as n, and half of the effect takes half of them."""
     share = {EFFECTIVE: 1, HALF: 0.5, MOST: 0.9}[measure]
     assert value(diffuse, measure, EMOTION).value == pytest.approx(COPIES * share, rel=0.05)
     for other in ("joy", "pride", RIVAL):
@@ -140,11 +140,11 @@ def test_curves_begin_small_and_end_at_the_total_effect(diffuse: Concentration) 
 def test_verdicts_tell_them_apart(diffuse: Concentration, alike: Concentration) -> None:
     assert rule.concentration(diffuse).outcome == "replicates"
     assert rule.concentration(alike).outcome == "does not replicate"
-    assert rule.concentration(found(copies=COPIES)).outcome == "partly"
+    assert rule.concentration(measured(copies=COPIES)).outcome == "partly"
 
 
 def test_a_model_at_chance_has_nothing_to_count() -> None:
-    result = found(null=True)
+    result = measured(null=True)
     assert "not above chance" in result.setting.untested[0]
     assert rule.concentration(result).outcome == "cannot be tested here"
 
@@ -165,11 +165,11 @@ def test_texts_that_cannot_speak_are_told(arguments: dict, n: int, reason: str) 
 
 def test_labels_that_begin_alike_cannot_be_told_apart() -> None:
     made = study()
-    vars(made)["answers"] = [" joy", " joy", " fear", " anger"]
+    made = made.replaced(answers=[" joy", " joy", " fear", " anger"])
     result = checked(concentration(made, **SIZES))  # pyright: ignore[reportArgumentType]
     assert "cannot be told apart by one token" in result.setting.untested[0]
 
 
 def test_an_emotion_that_is_never_recognised_is_told() -> None:
-    result = found(strength=0.0)
+    result = measured(strength=0.0)
     assert result.setting.untested[0].startswith(f"the model does not recognise {EMOTION}")

@@ -1,4 +1,4 @@
-"""The rule on results made by hand: weaker and more diffuse, one of the two, the reverse, and controls that show it too."""
+"""The rule on results made by hand: weaker and more diffuse, one of the two, the opposite, and controls with the same difference."""
 
 import pytest
 from tables import table
@@ -36,7 +36,7 @@ def concentrated(
     rival: float = -1.0,
     reach: float = 0.5,
 ) -> Concentration:
-    """Differences of disgust from the others in effective number and total effect, each give or take `reach`."""
+    """Differences of disgust from the others in effective number and total effect, each ± `reach`."""
     setting = [("disgust", "anger", "blocks.6", 0.9, 0.9, 0.85, 0.95, 0.14, 50, 10, untested)]
     if untested:
         empty = {"emotions": EMOTIONS, "contrasts": CONTRASTS, "interference": INTERFERENCE, "confusions": CONFUSIONS}
@@ -45,8 +45,8 @@ def concentrated(
         place = ("one hook point", "disgust")
         differences = [
             (condition, *place, measure, x, x - reach, x + reach, 0.01, 50)
-            for condition, found in (("its features", its), ("matched features", matched))
-            for measure, x in zip((EFFECTIVE, TOTAL), found, strict=True)
+            for condition, differences in (("its features", its), ("matched features", matched))
+            for measure, x in zip((EFFECTIVE, TOTAL), differences, strict=True)
         ]
         everywhere = ("its features", "all hook points", "disgust", EFFECTIVE, 4.0, 3.0, 5.0, 0.01, 50)
         recall = ("its features", "one hook point", "joy", RECALL, -0.2, -0.3, -0.1, 0.01, 50)
@@ -91,21 +91,21 @@ def test_the_rule_needs_its_control() -> None:
     result = concentrated((3.0, -2.0))
     kept = result.contrasts[result.contrasts.condition != "matched features"]
     object.__setattr__(result, "contrasts", kept)
-    with pytest.raises(EmomechError, match="0 rows of the table are so named"):
+    with pytest.raises(EmomechError, match="0 rows of the table have these keys"):
         concentration(result)
 
 
 def test_concentration_says_what_holds_what_not_and_what_is_the_other_way_round() -> None:
-    found = concentration(concentrated((3.0, 2.0)))
-    assert found.reason == (
-        "Disgust is spread over more features, beyond matched features. "
+    verdict = concentration(concentrated((3.0, 2.0)))
+    assert verdict.reason == (
+        "Disgust is spread over more features, by more than matched features. "
         "It does not show that the features of disgust carry less. "
-        "The other way round: its features carry more than the mean of the others. "
+        "The opposite holds: its features carry more than the mean of the others. "
         "Counted over all hook points together, it is spread over more features than the others (4.00 [3.00, 5.00]). "
-        "Of its texts 12% are taken for anger. Without the first features of anger the model is less sure of disgust."
+        "12% of its texts are mistaken for anger. Without the first features of anger the model is less sure of disgust."
     )
-    assert found.estimate.startswith("effective number, disgust less the others: 3.00 [2.50, 3.50]; total effect")
-    assert found.statement.startswith("Disgust is weaker and more diffuse")
+    assert verdict.estimate.startswith("effective number, disgust minus the others: 3.00 [2.50, 3.50]; total effect")
+    assert verdict.statement.startswith("Disgust is weaker and more diffuse")
 
 
 @pytest.mark.parametrize(("change", "word"), [(1.0, "surer"), (0.0, "neither surer nor less sure")])
@@ -126,5 +126,5 @@ def test_emotions_that_stand_out_are_named() -> None:
 
 
 def test_texts_that_cannot_speak_are_told() -> None:
-    found = concentration(concentrated(NONE, untested="the texts have no disgust"))
-    assert found.reason == "The texts have no disgust."
+    verdict = concentration(concentrated(NONE, untested="the texts have no disgust"))
+    assert verdict.reason == "The texts have no disgust."

@@ -1,4 +1,4 @@
-"""Five measures on a model in which it is known at which depth each begins, and on one that is at chance."""
+"""Five measures on a model whose onsets are known, and on a model at chance."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ HALF_WAY = (planted.BANDS["emotion"][0] - 0.5) / planted.N_BLOCKS
 
 def study(null: bool = False, controls: tuple[Study, ...] = ()) -> Study:
     made = planted.study(400, null=null)
-    vars(made)["controls"] = list(controls)
+    made = made.replaced(controls=list(controls))
     return made
 
 
@@ -34,13 +34,13 @@ def clear() -> Depth:
     chance = planted.study(400, seed=2)
     labels = np.random.default_rng(0).permutation([e.label for e in chance.corpus.examples])
     shuffled = [replace(e, label=str(label)) for e, label in zip(chance.corpus.examples, labels, strict=True)]
-    vars(chance)["corpus"] = replace(chance.corpus, name="shuffled", examples=tuple(shuffled))
-    vars(again)["corpus"] = replace(again.corpus, name="again")
+    chance = chance.replaced(corpus=replace(chance.corpus, name="shuffled", examples=tuple(shuffled)))
+    again = again.replaced(corpus=replace(again.corpus, name="again"))
     return checked(depth(study(controls=(again, chance)), **SIZES))
 
 
-def begins(found: Depth, measure: str, where: str = "answer", summary: str = "onset") -> float:
-    return number(found.summaries, "depth", task="emotion", where=where, measure=measure, summary=summary).value
+def begins(result: Depth, measure: str, where: str = "answer", summary: str = "onset") -> float:
+    return number(result.summaries, "depth", task="emotion", where=where, measure=measure, summary=summary).value
 
 
 @pytest.mark.parametrize("measure", ["probe", "best feature", "read-out"])
@@ -49,7 +49,7 @@ def test_what_reads_begins_where_the_emotion_features_begin(clear: Depth, measur
 
 
 def test_what_intervenes_begins_with_what_the_emotion_is_made_from(clear: Depth) -> None:
-    """Role and voice stand at the answer from the embedding on, desirability and entity from the third block."""
+    """Role and voice are at the answer from the embedding on, desirability and entity from the third block."""
     assert begins(clear, "effect of features") == 0
     assert 2 / 6 < begins(clear, "effect of activation") < 3 / 6
 
@@ -87,10 +87,10 @@ def test_measures_differ_as_they_do_by_construction(clear: Depth) -> None:
 
 
 def test_verdicts(clear: Depth) -> None:
-    found = rule.depth(clear)
-    assert found.outcome == "replicates"
-    assert "too: again (7 of 7 pairs)" in found.reason
-    assert "Control tasks that cannot be tested: shuffled" in found.reason
+    verdict = rule.depth(clear)
+    assert verdict.outcome == "replicates"
+    assert "for emotion also differ for: again (7 of 7 pairs)" in verdict.reason
+    assert "Control tasks that cannot be tested: shuffled" in verdict.reason
 
 
 def test_the_same_task_again_is_no_other_task(clear: Depth) -> None:
@@ -101,24 +101,24 @@ def test_the_same_task_again_is_no_other_task(clear: Depth) -> None:
 
 
 def test_a_model_at_chance_is_not_measured() -> None:
-    found = checked(depth(study(null=True), **SIZES))
-    assert "no better than chance" in found.setting.untested[0]
-    assert not len(found.profile) and not len(found.measure_differences)
-    assert rule.depth(found).outcome == "cannot be tested here"
+    result = checked(depth(study(null=True), **SIZES))
+    assert "no better than chance" in result.setting.untested[0]
+    assert not len(result.profile) and not len(result.measure_differences)
+    assert rule.depth(result).outcome == "cannot be tested here"
 
 
-def test_why_nothing_can_be_said_is_said() -> None:
+def test_the_reason_why_a_task_cannot_be_tested() -> None:
     few = depth(study(), **(SIZES | {"n_texts": 20}))
-    assert few.setting.untested[0] == "only 5 texts of each label stand on one side of the split, 8 are needed"
+    assert few.setting.untested[0] == "one side of the split has only 5 texts of each label; 8 are needed"
     shallow = study()
-    vars(shallow)["saes"] = dict(list(planted.saes().items())[:3])
+    shallow = shallow.replaced(saes=dict(list(planted.saes().items())[:3]))
     assert "SAEs at 3 hook points" in depth(shallow, **SIZES).setting.untested[0]
     alike = study()
-    vars(alike)["answers"] = [" joy", " joy .", " fear", " anger"]
+    alike = alike.replaced(answers=[" joy", " joy .", " fear", " anger"])
     assert "begins both with the token" in depth(alike, **SIZES).setting.untested[0]
 
 
-def test_so_few_draws_that_nothing_could_be_found_are_refused() -> None:
+def test_too_few_draws_for_the_correction_are_refused() -> None:
     with pytest.raises(UsageError, match="n_resamples 400: expected at least 800"):
         depth(study(), n_resamples=400)
 
@@ -132,8 +132,8 @@ def test_draws_of_the_auroc_are_those_of_scikit_learn_with_weights() -> None:
     rng = np.random.default_rng(0)
     scores, member = np.round(rng.normal(size=60), 1), rng.random(60) < 0.4
     weights = bootstrap_weights([str(i) for i in range(60)], 5, 0)
-    found = auroc_draws(scores, member, weights)
-    for draw, weight in zip(found, weights, strict=True):
+    draws = auroc_draws(scores, member, weights)
+    for draw, weight in zip(draws, weights, strict=True):
         assert draw == pytest.approx(roc_auc_score(member, scores, sample_weight=weight))
 
 

@@ -1,4 +1,4 @@
-"""Profiles and onsets are drawn with their control and their intervals, of the task that is chosen, and on empty tables."""
+"""Profiles and onsets of the chosen task are drawn with control and intervals; empty tables draw, too."""
 
 import json
 

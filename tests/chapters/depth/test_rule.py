@@ -1,4 +1,4 @@
-"""The rule on results made by hand: measures that differ at the answer, elsewhere, nowhere, and what counts at all."""
+"""The rule on results made by hand: measures that differ at the answer, at the text or nowhere, and which count."""
 
 from dataclasses import replace
 
@@ -29,15 +29,15 @@ def deep(
     control: tuple[float, float] | None = (SAME, SAME),
     untested: str = "",
 ) -> Depth:
-    """p-values of onset and centre for emotion at both places and for a control task; the probe begins earlier."""
+    """Tables with p-values of onset and centre for emotion and for a control task; the probe begins earlier."""
     tested = {"emotion": {"answer": answer, "text": text}}
     if control is not None:
         tested["worth"] = {"answer": control, "text": (SAME, SAME)}
-    places = [(task, where) for task, found in tested.items() for where in found]
+    places = [(task, where) for task, p_values in tested.items() for where in p_values]
     rows = [
         (task, where, summary, *PAIR, -0.3, -0.4, -0.2, p, p, 70)
-        for task, found in tested.items()
-        for where, both in found.items()
+        for task, p_values in tested.items()
+        for where, both in p_values.items()
         for summary, p in zip(("onset", "centre of gravity"), both, strict=True)
     ]
     leads = [(*place, m, 0.8, 0.9, 0.1, 0.5, least_lead, 0.7, 70) for place in places for m in PAIR]
@@ -75,28 +75,32 @@ def test_depth(result: Depth, outcome: str) -> None:
 
 
 def test_without_the_leads_over_the_controls_nothing_counts() -> None:
-    found = deep(answer=(FAR, FAR))
-    assert depth(replace(found, leads=found.leads.iloc[:0])).outcome == "cannot be tested here"
-    only_probe = found.leads[found.leads.measure == "probe"]
-    assert depth(replace(found, leads=only_probe)).outcome == "cannot be tested here"
+    result = deep(answer=(FAR, FAR))
+    assert depth(replace(result, leads=result.leads.iloc[:0])).outcome == "cannot be tested here"
+    only_probe = result.leads[result.leads.measure == "probe"]
+    assert depth(replace(result, leads=only_probe)).outcome == "cannot be tested here"
 
 
 def test_it_says_what_differs_by_how_much_and_with_which_control() -> None:
-    found = depth(deep(answer=(FAR, SAME), control=(FAR, SAME)))
-    assert "At the answer the measures differ for 1 of 1 pairs in onset and for 0 of 1 pairs in centre" in found.reason
-    assert "the onset of probe lies 0.30 of the model's depth before that of read-out." in found.reason
-    assert "do so for these control tasks too: worth (1 of 1 pairs)." in found.reason
-    assert "answer, onset of probe: 0.40 [0.30, 0.50]" in found.estimate
-    assert "answer, probe above both controls: 0.50 [0.30, 0.70]" in found.control
+    verdict = depth(deep(answer=(FAR, SAME), control=(FAR, SAME)))
+    assert (
+        "Of the pairs of measures at the answer, 1 of 1 differ in onset and 0 of 1 differ in centre" in verdict.reason
+    )
+    assert (
+        "the onset of the measure 'probe' lies 0.30 of the model's depth before that of 'read-out'." in verdict.reason
+    )
+    assert "for emotion also differ for: worth (1 of 1 pairs)." in verdict.reason
+    assert "answer, onset of probe: 0.40 [0.30, 0.50]" in verdict.estimate
+    assert "answer, probe above both controls: 0.50 [0.30, 0.70]" in verdict.control
 
 
-def test_it_says_what_of_it_is_not_peculiar_to_emotion() -> None:
-    assert "No two measures differ at the answer both for emotion and for: worth" in of_controls(deep((FAR, FAR)))
+def test_it_says_what_is_not_specific_to_emotion() -> None:
+    assert "No pair of measures differs at the answer both for emotion and for: worth" in of_controls(deep((FAR, FAR)))
     assert "no control task" in of_controls(deep(control=None))
     assert "does not replicate" in depth(deep(control=(FAR, FAR))).outcome
 
 
-def test_the_order_of_the_onsets_is_told() -> None:
+def test_the_order_of_the_onsets() -> None:
     assert order(deep(), "answer") == "probe (0.40), read-out (0.70)"
     assert order(deep(least_lead=0), "answer") == "no measure exceeds both controls"
 

@@ -9,7 +9,6 @@ from emomech.chapters.early_layers.analysis import (
     AVERAGE,
     CONTRASTS,
     EARLY_LESS,
-    EMOTION,
     LANGUAGE,
     LOSSES,
     REFERENCE,
@@ -18,6 +17,7 @@ from emomech.chapters.early_layers.analysis import (
     EarlyLayers,
 )
 from emomech.chapters.early_layers.rule import early_layers, skipping_in_words
+from emomech.chapters.tasks import EMOTION
 from emomech.core.errors import EmomechError
 from emomech.stats.tables import checked, schemas
 
@@ -25,7 +25,7 @@ from emomech.stats.tables import checked, schemas
 def edited(
     loss: float, less: tuple[float, float], *, rise: float = 0.01, control: float | None = 0.0, untested: str = ""
 ) -> EarlyLayers:
-    """Loss of the early third ± 0.005, less that of the others ± 0.02, and the emotion's less a control task's."""
+    """Tables with the loss of the early third, its difference from the others, and that from a control task."""
     edit = ("early", AVERAGE, REFERENCE, "noise")
     skips = [
         ("late", "skipping", float("nan"), dose, EMOTION, 0.2, x, x - 0.1, x + 0.1, 200)
@@ -76,24 +76,24 @@ def test_a_verdict_needs_the_other_thirds(missing: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("control", "said"),
+    ("control", "sentence"),
     [
-        (0.0, "For worth the cost is not told apart from that"),
-        (0.1, "The emotion loses more than worth."),
-        (-0.1, "The emotion loses less than worth."),
-        (None, "No other task could be asked of this model"),
+        (0.0, "For worth the cost does not differ clearly from that for emotion"),
+        (0.1, "The emotion task loses more than the control task worth."),
+        (-0.1, "The emotion task loses less than the control task worth."),
+        (None, "This model has no control task that can be tested"),
     ],
 )
-def test_the_control_task_is_part_of_the_reason(control: float | None, said: str) -> None:
-    assert said in early_layers(edited(0.01, (-0.1, -0.1), control=control)).reason
+def test_the_control_task_is_part_of_the_reason(control: float | None, sentence: str) -> None:
+    assert sentence in early_layers(edited(0.01, (-0.1, -0.1), control=control)).reason
 
 
 def test_the_reason_says_how_it_compares() -> None:
-    found = early_layers(edited(0.1, (-0.1, 0.1)))
-    assert found.outcome == "does not replicate"
-    assert "It costs less than editing the middle third. It costs more than editing the late third." in found.reason
-    assert "points of accuracy lost by editing the early third: 10.00 [9.50, 10.50]" in found.estimate
-    assert found.control == "early less middle: −10.00 [−12.00, −8.00]; early less late: 10.00 [8.00, 12.00]"
+    verdict = early_layers(edited(0.1, (-0.1, 0.1)))
+    assert verdict.outcome == "does not replicate"
+    assert "It costs less than editing the middle third. It costs more than editing the late third." in verdict.reason
+    assert "points of accuracy lost by editing the early third: 10.00 [9.50, 10.50]" in verdict.estimate
+    assert verdict.control == "early less middle: −10.00 [−12.00, −8.00]; early less late: 10.00 [8.00, 12.00]"
 
 
 def test_the_block_that_is_needed_most_is_named() -> None:

@@ -1,4 +1,4 @@
-"""Edits of weights: what each does to a matrix, that doses come to the change asked for, and what is left alone."""
+"""Edits of weights: what each does to a matrix, doses that reach the intended change, and weights that stay unchanged."""
 
 import numpy as np
 import planted

@@ -1,4 +1,4 @@
-"""Fidelity on a model in which one SAE feature stands for each class, in known layers, and on one in which none does."""
+"""Fidelity on a model with one SAE feature for each class, in known layers, and on a model without any."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def null() -> Fidelity:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_feature_tells_its_class_in_its_layers_and_nowhere_else(clear: Fidelity, family: str) -> None:
+def test_a_feature_detects_its_class_in_its_layers_only(clear: Fidelity, family: str) -> None:
     rows = clear.detection.query("reader == @FEATURES and family == @family")
     band = [index / planted.N_BLOCKS for index in planted.BANDS[FAMILIES[family]]]
     inside = np.isclose(np.subtract.outer(rows.depth.to_numpy(), band), 0).any(1)
@@ -42,7 +42,7 @@ def test_the_layer_that_is_chosen_is_one_of_the_band(clear: Fidelity) -> None:
         assert np.isclose(band, row.depth).any()
 
 
-def test_features_and_probe_tell_what_an_untrained_network_does_not(clear: Fidelity) -> None:
+def test_features_and_probe_exceed_an_untrained_network(clear: Fidelity) -> None:
     median = clear.best.groupby("reader").auroc.median()
     assert median[FEATURES] > 0.97
     assert median["linear probe"] > 0.9
@@ -55,17 +55,17 @@ def test_a_family_of_two_values_has_one_row(clear: Fidelity) -> None:
 
 
 def test_where_no_feature_stands_for_anything_none_is_found(null: Fidelity) -> None:
-    found = null.best[null.best.reader == FEATURES]
-    assert found.auroc.median() < 0.6
-    assert ((found.low <= 0.5) & (found.high >= 0.5)).mean() >= 0.7
+    best = null.best[null.best.reader == FEATURES]
+    assert best.auroc.median() < 0.6
+    assert ((best.low <= 0.5) & (best.high >= 0.5)).mean() >= 0.7
     assert (null.advantage.low > 0).mean() < 0.2
 
 
 def test_verdicts_tell_them_apart(clear: Fidelity, null: Fidelity) -> None:
     assert rule.fidelity(null).outcome in ("does not replicate", "partly")
-    found = rule.fidelity(clear)
-    assert found.outcome in ("partly", "does not replicate")  # features are axes here, and so dimensions do as well
-    assert "linear probe" in found.control
+    verdict = rule.fidelity(clear)
+    assert verdict.outcome in ("partly", "does not replicate")  # features are axes here, and so dimensions do as well
+    assert "linear probe" in verdict.control
 
 
 def test_leads_are_differences_of_what_is_shown(clear: Fidelity) -> None:
@@ -90,10 +90,10 @@ def test_the_seed_decides_everything() -> None:
 def test_texts_without_annotation_speak_of_the_emotion_alone() -> None:
     study = planted.study(480)
     bare = [replace(example, words=(), answer_tags={}) for example in study.corpus.examples]
-    vars(study)["corpus"] = corpus.make("mine", bare, study.corpus.labels)
+    study = study.replaced(corpus=corpus.make("mine", bare, study.corpus.labels))
     assert set(checked(fidelity(study, n_resamples=20)).best.family) == {"emotion"}
 
 
 def test_too_few_texts_are_refused() -> None:
-    with pytest.raises(UsageError, match="of none of its label families do two values have 20 texts"):
+    with pytest.raises(UsageError, match="no label family has two values with 20 texts or more on both"):
         fidelity(planted.study(48), n_resamples=20)

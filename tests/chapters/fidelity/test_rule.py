@@ -1,18 +1,18 @@
-"""The rule on results made by hand: a lead for most values, for some, for none, and over some controls only."""
+"""The rule on results made by hand: an advantage for most values, some, none, and over some baselines only."""
 
 import pytest
 from tables import table
 
 from emomech.chapters.fidelity.analysis import ADVANTAGE, BEST, DETECTION, QUALITY, Fidelity
-from emomech.chapters.fidelity.rule import NO_SAE, fidelity
+from emomech.chapters.fidelity.rule import BASELINES, fidelity
 from emomech.stats.tables import checked
 
 
-def told(leads: dict[str, float]) -> Fidelity:
-    """Lead of the SAE's features over all that needs none, per value, each ± 0.05."""
-    readers = ("SAE features", *NO_SAE, "linear probe")
+def tables_with(leads: dict[str, float]) -> Fidelity:
+    """Tables with the advantage of SAE features over every baseline, per value, each ± 0.05."""
+    readers = ("SAE features", *BASELINES, "linear probe")
     best = [(r, "emotion", v, "blocks.0", 0.5, 0.8, 0.7, 0.9, 0.6, 40) for r in readers for v in leads]
-    gains = [(r, "emotion", v, x, x - 0.05, x + 0.05, 40) for r in NO_SAE for v, x in leads.items()]
+    gains = [(r, "emotion", v, x, x - 0.05, x + 0.05, 40) for r in BASELINES for v, x in leads.items()]
     gains += [("linear probe", "emotion", v, -0.2, -0.25, -0.15, 40) for v in leads]
     empty = {"detection": DETECTION, "quality": QUALITY}
     tables = {name: table(schema) for name, schema in empty.items()}
@@ -28,13 +28,13 @@ def told(leads: dict[str, float]) -> Fidelity:
     ],
 )
 def test_fidelity(leads: dict[str, float], outcome: str) -> None:
-    assert fidelity(told(leads)).outcome == outcome
+    assert fidelity(tables_with(leads)).outcome == outcome
 
 
 def test_fidelity_needs_a_lead_over_every_control() -> None:
-    result = told({"joy": 0.2, "fear": 0.2})
+    result = tables_with({"joy": 0.2, "fear": 0.2})
     worse = result.advantage.baseline == "random weights"
     result.advantage.loc[worse, ["difference", "low", "high"]] = 0.0
-    found = fidelity(result)
-    assert found.outcome == "does not replicate"
-    assert found.reason.endswith("for 0 of 2 values. For 2 no feature reaches an AUROC of 0.9.")
+    verdict = fidelity(result)
+    assert verdict.outcome == "does not replicate"
+    assert verdict.reason.endswith("for 0 of 2 values. For 2 values no feature reaches an AUROC of 0.9.")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emomech.chapters.flow.reads import MIN_CLASS, MIN_READS, STAGES, readings, stage_of
+from emomech.chapters.flow.reads import MIN_CLASS, MIN_READS, STAGES, choose_reads, stage_of
 from emomech.data.corpus import Example, Word
 from emomech.models.tokens import TokenizedText
 
@@ -19,7 +19,7 @@ QUESTION = TokenizedText(ids=(0, 1, 2, 3), spans=((0, 0), (0, 2), (2, 5), (5, 6)
 
 
 def read(examples: list[Example], seed: int = 0) -> tuple[dict, dict]:
-    tested, untested = readings(examples, [QUESTION] * len(examples), seed)
+    tested, untested = choose_reads(examples, [QUESTION] * len(examples), seed)
     return {(r.where, r.family): r for r in tested}, {(u.where, u.family): u.reason for u in untested}
 
 

@@ -1,4 +1,4 @@
-"""The rule on results made by hand: the order, half of it, its opposite, and texts that cannot speak."""
+"""The rule on results made by hand: the order, half of it, its opposite, and texts without annotation."""
 
 import pytest
 from tables import table
@@ -30,10 +30,10 @@ def flowed(
     best: str = "K=3",
     treebank: str = "mine",
 ) -> Flow:
-    """Differences at both places and in the control, each ± 0.05; `best` has the least held-out error."""
-    found = [("trained", "words", words), ("trained", "answer", answer)]
-    found += [("random weights", where, control) for where in ("words", "answer")]
-    rows = [(c, w, name, x, x - 0.05, x + 0.05, 300) for c, w, group in found for name, x in group.items()]
+    """Tables with differences at both places and in the control, each ± 0.05; `best` has the smallest error."""
+    groups = [("trained", "words", words), ("trained", "answer", answer)]
+    groups += [("random weights", where, control) for where in ("words", "answer")]
+    rows = [(c, w, name, x, x - 0.05, x + 0.05, 300) for c, w, group in groups for name, x in group.items()]
     forms = ("K=1", "K=2", "K=3", "ramp")
     phases = [("trained", w, form, 0.1 if form == best else 0.5, "") for w in ("words", "answer") for form in forms]
     families = [("words", "role", "syntax", 0, "", "the texts have no such annotation")]
@@ -71,14 +71,14 @@ def test_flow(result: Flow, outcome: str) -> None:
 
 
 def test_flow_says_where_the_order_holds_and_how_many_phases_there_are() -> None:
-    found = flow(flowed(UP, DOWN, best="ramp"))
-    assert found.reason == (
-        "The three follow one another, beyond the control, at the words. "
-        "The three do not follow one another, beyond the control, at the answer. "
-        "Held-out texts are best predicted by a straight ramp at the words and at the answer."
+    verdict = flow(flowed(UP, DOWN, best="ramp"))
+    assert verdict.reason == (
+        "Syntax, semantics and emotion follow one another in depth, by more than in the control, at the words. "
+        "Syntax, semantics and emotion do not follow one another by more than in the control at the answer. "
+        "The profile of held-out texts is best predicted by a straight ramp at the words and at the answer."
     )
     assert "Emotion lies deeper than syntax at the words." in flow(flowed(LAST, DOWN)).reason
-    assert "words, semantics − syntax: 0.20 [0.15, 0.25]" in found.estimate
+    assert "words, semantics − syntax: 0.20 [0.15, 0.25]" in verdict.estimate
 
 
 def test_a_control_without_selective_features_does_not_count_against_the_claim() -> None:
@@ -88,18 +88,18 @@ def test_a_control_without_selective_features_does_not_count_against_the_claim()
 
 def test_a_stage_without_a_centre_has_no_place_in_the_order() -> None:
     absent = UP | dict.fromkeys(("emotion − semantics", "emotion − syntax"), float("nan"))
-    found = flow(flowed(absent, absent))
-    assert found.outcome == "does not replicate"
-    assert "One of the three shows no more features than chance" in found.reason
-    assert "emotion − semantics: undefined" in found.estimate
+    verdict = flow(flowed(absent, absent))
+    assert verdict.outcome == "does not replicate"
+    assert "One of the three stages has no more selective features than chance" in verdict.reason
+    assert "emotion − semantics: undefined" in verdict.estimate
 
 
 def test_flow_says_what_is_not_annotated() -> None:
-    found = flow(flowed({}, {}))
-    assert "Not all stages can be read: role (the texts have no such annotation)." in found.reason
+    verdict = flow(flowed({}, {}))
+    assert "Some label families cannot be read: role (the texts have no such annotation)." in verdict.reason
 
 
 def test_flow_says_when_the_stages_are_read_on_different_texts() -> None:
-    told = "read on different texts (syntax and semantics on news; emotion on mine)"
-    assert told in flow(flowed(UP, UP, treebank="news")).reason
+    expected = "read on different texts (syntax and semantics on news; emotion on mine)"
+    assert expected in flow(flowed(UP, UP, treebank="news")).reason
     assert "different texts" not in flow(flowed(UP, UP)).reason

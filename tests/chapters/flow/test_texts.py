@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import planted
 import pytest
+import tiny
 
 from emomech.book import runner
 from emomech.chapters.flow import rule
 from emomech.chapters.flow.analysis import Flow, flow
-from emomech.chapters.flow.texts import LabelledTexts
+from emomech.chapters.flow.texts import LabelledTexts, readable
 from emomech.data import corpus
 from emomech.data.annotation.gold import Gold
 from emomech.data.corpus import Example, Word
@@ -35,7 +36,9 @@ def study(n_sentences: int = N) -> Study:
     sentences = [
         replace(e, label="", answer_tags={}, cluster=f"s{i}") for i, e in enumerate(planted.examples(n_sentences, 1))
     ]
-    vars(made).update(corpus=corpus.make("mine", told, made.corpus.labels), gold=Gold("news", tuple(sentences), False))
+    made = made.replaced(
+        corpus=corpus.make("mine", told, made.corpus.labels), gold=Gold("news", tuple(sentences), False)
+    )
     return made
 
 
@@ -69,8 +72,15 @@ def test_without_a_treebank_all_is_read_on_the_corpus() -> None:
 def test_sentences_too_long_for_the_model_are_left_out() -> None:
     one = study(10)
     long = Example("so " * planted.CONTEXT, "", cluster="long")
-    vars(one)["gold"] = replace(one.gold, examples=(long, *one.gold.examples))
+    one = one.replaced(gold=replace(one.gold, examples=(long, *one.gold.examples)))
     assert LabelledTexts.of(one).numbers["role"] == range(N, N + 10)
+
+
+def test_texts_without_tokens_or_longer_than_the_context_are_not_readable() -> None:
+    lm = tiny.language_model("gpt2")
+    short, long, empty = (Example(text, "") for text in ("So", "So " * tiny.CONTEXT, ""))
+    assert readable(lm, [short, long, empty]) == [short]
+    assert readable(lm, []) == []
 
 
 @pytest.mark.parametrize("stage", ["syntax", "semantics", "emotion"])
@@ -94,10 +104,13 @@ def test_at_the_answer_there_is_emotion_alone(found: Flow) -> None:
 
 
 def test_the_order_is_there_and_yet_the_claim_replicates_partly_at_most(found: Flow) -> None:
-    ruled = rule.flow(found)
-    assert ruled.outcome == "partly"
-    assert "The three follow one another, beyond the control, at the words." in ruled.reason
-    assert "read on different texts (syntax and semantics on news; emotion on mine)" in ruled.reason
+    verdict = rule.flow(found)
+    assert verdict.outcome == "partly"
+    assert (
+        "Syntax, semantics and emotion follow one another in depth, by more than in the control, at the words."
+        in verdict.reason
+    )
+    assert "read on different texts (syntax and semantics on news; emotion on mine)" in verdict.reason
 
 
 def test_a_treebank_without_a_stage_cannot_speak() -> None:
@@ -105,15 +118,15 @@ def test_a_treebank_without_a_stage_cannot_speak() -> None:
     bare = [
         replace(e, words=tuple(replace(w, tags={"role": w.tags["role"]}) for w in e.words)) for e in one.gold.examples
     ]
-    vars(one)["gold"] = replace(one.gold, examples=tuple(bare))
-    ruled = rule.flow(flow(one, n_permutations=20, n_resamples=20))
-    assert ruled.outcome == "cannot be tested here"
-    assert "semantic role" in ruled.reason
+    one = one.replaced(gold=replace(one.gold, examples=tuple(bare)))
+    verdict = rule.flow(flow(one, n_permutations=20, n_resamples=20))
+    assert verdict.outcome == "cannot be tested here"
+    assert "semantic role" in verdict.reason
 
 
 @pytest.fixture
 def real(shared_data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Name a real model, SAEs trained for it in a moment, and texts with emotions; no treebank yet."""
+    """A real model, SAEs that train in seconds, and texts with emotions; no treebank."""
     monkeypatch.setenv("EMOMECH_RUNS", str(tmp_path / "runs"))
     labels = (shared_data("goemotions_ekman") / "labels.txt").read_text().split()
     with (shared_data("goemotions_ekman") / "dev.tsv").open(newline="") as file:
@@ -124,7 +137,7 @@ def real(shared_data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest
     named = {"model": model, "corpus": str(tmp_path / "texts.csv")}
     lm = Study(StudySpec(sae=None, **named)).lm
     recipe = SaeRecipe(d_sae=96, k=24, n_tokens=40_000, pool=20_000)
-    train_saes(lm, list(table.text), default_points(lm)[::3], tmp_path / "saes", recipe)
+    train_saes(lm, list(table.text), default_points(lm)[::3], recipe, out=tmp_path / "saes")
     return named | {"sae": str(tmp_path / "saes")}
 
 

@@ -1,4 +1,4 @@
-"""The page of the embedded model, from records made by hand: every table says what was written down or drawn."""
+"""The page of the embedded model, from records made by hand: every table shows what was recorded or drawn."""
 
 import json
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from emomech.data.grammar.vignettes import CONFLICT, ITEM_TYPES, PAIR, SHIFTS, S
 from emomech.organism import evaluate, learning_curve, records
 from emomech.organism.evaluate import ACCURACY, BAG, GATED
 from emomech.stats.tables import checked
+from emomech.study.identity import declared_states
 from emomech.study.run import Run
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
@@ -163,7 +164,7 @@ def test_a_sweep_of_other_columns_is_refused(weights: Path) -> None:
 
 
 def test_a_model_that_is_no_organism_is_refused(weights: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"model 'gpt2-small': is no embedded model.*Those that have: "):
+    with pytest.raises(UsageError, match=r"model 'gpt2-small': is not an embedded model.*Models with a record: "):
         organism(Study(StudySpec(model="gpt2-small", sae=None)))
     bare = tmp_path / "bare" / "model"
     bare.mkdir(parents=True)
@@ -190,12 +191,14 @@ def test_texts_of_another_corpus_are_refused(weights: Path, tmp_path: Path) -> N
 
 def test_a_result_is_made_anew_when_an_organism_is(weights: Path) -> None:
     spec, before = StudySpec(model=str(weights / "default" / "model"), sae=None, limit=12), records.state()
+    stale = Run(organism, spec)
+    assert declared_states(organism) == {"state": before} and stale.key
     write(weights / "seed1")
-    assert records.state() != before
-    assert Run(organism, spec, {"state": before}).key != Run(organism, spec, {"state": records.state()}).key
-    with pytest.raises(UsageError, match="is not that of the records that are there"):
-        organism(Study(spec), state=before)
-    assert len(organism(Study(spec), state=records.state()).organisms) == 2
+    assert declared_states(organism) == {"state": records.state()} != {"state": before}
+    assert Run(organism, spec).key != stale.key
+    with pytest.raises(UsageError, match="state .* has changed to"):
+        stale.result()
+    assert len(organism(Study(spec)).organisms) == 2
 
 
 def test_the_sample_is_what_studies_read(drawn: list[Any]) -> None:

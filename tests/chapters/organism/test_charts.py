@@ -69,7 +69,7 @@ def test_a_chart_is_valid_and_says_what_it_shows(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(DRAWN) - {"no sweep"}))
-def test_a_chart_tells_its_figures_to_who_points_at_it(name: str) -> None:
+def test_a_chart_has_a_tooltip(name: str) -> None:
     assert "tooltip" in json.dumps(DRAWN[name].to_dict())
 
 
@@ -93,29 +93,29 @@ def test_accuracy_is_over_all_answers_of_a_kind_and_of_all_styles() -> None:
     assert ("worth of an event", "") in together
 
 
-def test_what_guessing_gives_is_drawn() -> None:
-    guessed = [row["at"] for row in rows(DRAWN["learning"]) if "guess" in row]
-    assert guessed == pytest.approx([1 / 7, 1 / 2])
+def test_the_accuracy_of_guessing_is_drawn() -> None:
+    levels = [row["at"] for row in rows(DRAWN["learning"]) if "guess" in row]
+    assert levels == pytest.approx([1 / 7, 1 / 2])
 
 
 def test_phases_begin_where_they_did_and_those_before_the_curve_are_left_out() -> None:
     late = LEARNING[LEARNING.step == 2]
-    begun = {row["phase"]: row["tokens"] for row in rows(learning_charts.styles(LEARNING, PHASES)) if "solved" in row}
-    assert begun == {"grammar": 1000.0}
+    starts = {row["phase"]: row["tokens"] for row in rows(learning_charts.styles(LEARNING, PHASES)) if "solved" in row}
+    assert starts == {"grammar": 1000.0}
     after = [row["phase"] for row in rows(learning_charts.styles(late, PHASES)) if "solved" in row]
     assert after == []
 
 
 def test_a_column_of_gates_is_met_if_all_are() -> None:
-    found = {row["gate"]: row for row in rows(DRAWN["gates"])}
-    assert found["recall / ≥ 0.6"]["outcome"] == "missed"
-    assert found["recall / ≥ 0.6"]["missed"] == "fear 0.50"
-    assert found[f"balanced accuracy / {PAIR} ≥ 0.85"]["outcome"] == "met"
-    assert f"balanced accuracy / {CONFLICT}, story ≥ 0.9" in found
+    columns = {row["gate"]: row for row in rows(DRAWN["gates"])}
+    assert columns["recall / ≥ 0.6"]["outcome"] == "missed"
+    assert columns["recall / ≥ 0.6"]["missed"] == "fear 0.50"
+    assert columns[f"balanced accuracy / {PAIR} ≥ 0.85"]["outcome"] == "met"
+    assert f"balanced accuracy / {CONFLICT}, story ≥ 0.9" in columns
 
 
 def test_chance_is_drawn_for_stability_alone() -> None:
-    chance = [row for row in rows(DRAWN["sweep"]) if row["of"] == charts.CHANCE]
+    chance = [row for row in rows(DRAWN["sweep"]) if row["directions"] == charts.CHANCE]
     assert {(row["measure"], row["value"]) for row in chance} == {("features another seed finds", 0.02)}
 
 

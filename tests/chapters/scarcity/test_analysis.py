@@ -1,7 +1,8 @@
-"""Scarcity on planted models: an emotion that is split where it is scarce, or not, and models that are not there."""
+"""Scarcity on planted models: an emotion that is split into several features if scarce, or not; missing models."""
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import planted
@@ -9,11 +10,14 @@ import pytest
 
 from emomech.causal.concentration import EFFECTIVE, RECALL, TOTAL
 from emomech.chapters.scarcity import analysis, rule
-from emomech.chapters.scarcity.analysis import LESS, OTHERS, SCARCE, Opened, Scarcity, difference_over_seeds, scarcity
+from emomech.chapters.scarcity.analysis import LESS, OTHERS, SCARCE, Scarcity, difference_over_seeds, scarcity
+from emomech.chapters.scarcity.embedded_models import OpenedModel
 from emomech.core.errors import UsageError
 from emomech.organism import records
 from emomech.saes.sae import Sae
 from emomech.stats.tables import checked, number
+from emomech.study.identity import declared_states
+from emomech.study.run import Run
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
 
@@ -23,7 +27,7 @@ SIZES = {"models": NAMES, "emotion": EMOTION, "n_texts": 16, "n_resamples": 60}
 
 
 def split(sae: Sae, emotion: str, copies: int) -> Sae:
-    """Put so many features in the place of one: each fires as it did, and writes its share."""
+    """Replace one feature by several copies: each fires as the original did, and writes an equal part."""
     import torch
 
     which, more = planted.feature_names().index(f"emotion:{emotion}"), copies - 1
@@ -36,24 +40,24 @@ def split(sae: Sae, emotion: str, copies: int) -> Sae:
 
 
 def opener(own: int, other: int, null: bool = False):
-    """Open planted models in which the scarce emotion is split into so many features, two seeds each."""
+    """Open planted models in which the scarce emotion has `own` or `other` features, two seeds each."""
 
-    def opened(study: Study, name: str) -> Opened:
+    def opened(study: Study, name: str) -> OpenedModel:
         condition, _, seed = name.partition("-seed")
         if condition not in ("rare", "usual", "rival"):
             raise UsageError(f"{name!r}: its files are not there. Make them: emomech organism train --preset {name}")
         made = planted.study(480, null=null)
         emotion, copies = {"rare": (EMOTION, own), "rival": (RIVAL, other), "usual": (EMOTION, 1)}[condition]
-        vars(made)["saes"] = {p: split(planted.saes()[p], emotion, copies) for p in planted.POINTS[-2:]}
+        made = made.replaced(saes={p: split(planted.saes()[p], emotion, copies) for p in planted.POINTS[-2:]})
         shares = dict.fromkeys(planted.CLASSES["emotion"], 0.25)
         scarce = {} if condition == "usual" else {emotion: 0.02}
-        return Opened(name, shares | scarce, int(seed or 0), made)
+        return OpenedModel(name, shares | scarce, int(seed or 0), made)
 
     return opened
 
 
-def found(monkeypatch: pytest.MonkeyPatch, own: int, other: int, **changed: object) -> Scarcity:
-    monkeypatch.setattr(analysis, "opened", opener(own, other, bool(changed.pop("null", False))))
+def measured(monkeypatch: pytest.MonkeyPatch, own: int, other: int, **changed: object) -> Scarcity:
+    monkeypatch.setattr(analysis, "open_model", opener(own, other, bool(changed.pop("null", False))))
     arguments: Mapping[str, object] = SIZES | changed
     return checked(scarcity(Study(StudySpec(sae=None)), **arguments))  # pyright: ignore[reportArgumentType]
 
@@ -62,8 +66,8 @@ def change(result: Scarcity, emotion: str, who: str, measure: str = EFFECTIVE):
     return number(result.contrasts, "difference", emotion=emotion, share=0.02, who=who, measure=measure)
 
 
-def test_what_scarcity_does_is_found_and_tells_the_emotion_from_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = found(monkeypatch, own=6, other=4)
+def test_the_effect_of_scarcity_is_measured_and_separated_from_the_emotion(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = measured(monkeypatch, own=6, other=4)
     assert change(result, EMOTION, SCARCE).value == pytest.approx(5, abs=0.1)
     assert change(result, RIVAL, SCARCE).value == pytest.approx(3, abs=0.1)
     for emotion in (EMOTION, RIVAL):
@@ -77,11 +81,11 @@ def test_what_scarcity_does_is_found_and_tells_the_emotion_from_its_share(monkey
 
 
 def test_an_emotion_that_is_diffuse_by_itself_is_told_from_scarcity(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert rule.scarcity(found(monkeypatch, own=6, other=1)).outcome == "partly"
+    assert rule.scarcity(measured(monkeypatch, own=6, other=1)).outcome == "partly"
 
 
 def test_models_that_are_alike_show_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = found(monkeypatch, own=1, other=1)
+    result = measured(monkeypatch, own=1, other=1)
     assert rule.scarcity(result).outcome == "does not replicate"
 
 
@@ -89,21 +93,21 @@ def test_models_that_are_alike_show_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     "changed", [{"models": "gone,rare,rare-seed1,usual"}, {"models": "rare,rare-seed1,rival"}, {"null": True}]
 )
 def test_without_two_models_each_it_cannot_be_tested(monkeypatch: pytest.MonkeyPatch, changed: dict) -> None:
-    result = found(monkeypatch, own=6, other=4, **changed)
-    assert "there are not 2 models each" in result.setting.untested[0]
+    result = measured(monkeypatch, own=6, other=4, **changed)
+    assert f"2 models with scarce {EMOTION} and 2 with frequent {EMOTION} are needed" in result.setting.untested[0]
     assert rule.scarcity(result).outcome == "cannot be tested here"
     assert result.contrasts.emotion.eq(EMOTION).sum() == 0
 
 
 def test_a_model_that_is_missing_is_named_with_what_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = found(monkeypatch, own=6, other=4, models=f"gone,{NAMES}")
+    result = measured(monkeypatch, own=6, other=4, models=f"gone,{NAMES}")
     row = result.models.iloc[0]
     assert row.model == "gone" and "emomech organism train --preset gone" in row.untested
     assert result.setting.untested[0] == "" and result.setting.n_models[0] == 6
 
 
 def test_differences_are_of_means_over_seeds() -> None:
-    """By hand; and seeds that differ widen the interval though no text does."""
+    """The mean equals that by hand, and different seeds widen the interval even if the texts agree."""
     flat = [np.full(400, x) for x in (3.0, 5.0, 7.0)], [np.full(400, x) for x in (1.0, 1.0)]
     draws = difference_over_seeds(flat, 0)
     assert draws[0] == 4
@@ -116,10 +120,15 @@ def test_shares_are_read_from_the_record_and_add_up() -> None:
     shares, seed = records.shares("organism")
     assert seed == 0 and sum(shares.values()) == pytest.approx(1)
     assert list(shares.values()) == pytest.approx([1 / 7] * 7)
-    with pytest.raises(UsageError, match="no embedded model"):
+    with pytest.raises(UsageError, match="is not an embedded model"):
         records.shares("gpt2-small")
 
 
-def test_the_state_of_other_records_is_refused() -> None:
-    with pytest.raises(UsageError, match="is not that of the records"):
-        scarcity(Study(StudySpec(sae=None)), state="other")
+def test_a_run_follows_the_records(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EMOMECH_RUNS", str(tmp_path / "runs"))  # the book may have kept this very run
+    run = Run(scarcity, StudySpec(sae=None))
+    assert declared_states(scarcity) == {"state": records.state()} and run.key
+    monkeypatch.setattr(records, "WEIGHTS", tmp_path)
+    assert Run(scarcity, StudySpec(sae=None)).key != run.key
+    with pytest.raises(UsageError, match="state .* has changed to"):
+        run.result()

@@ -1,4 +1,4 @@
-"""The rule on results made by hand: scarcity, the emotion itself, neither, and models that are not there."""
+"""The rule on results made by hand: scarcity, the emotion itself, neither, and missing models."""
 
 import pytest
 from tables import table
@@ -11,7 +11,7 @@ from emomech.stats.tables import checked
 
 
 def scarce(own: float, other: float | None, rest: float = 0.0, untested: str = "") -> Scarcity:
-    """Change of the effective number where disgust, or anger in its place, is scarce, and of the rest, give or take 1."""
+    """Tables with the change of the effective number for scarce disgust, for scarce anger, and for the others; ± 1."""
     made = {("disgust", 0.02): own, ("disgust", 0.05): -9.0} | ({("anger", 0.02): other} if other is not None else {})
     rows = [
         (emotion, share, who, measure, 0.18, x, x - 1, x + 1, 3)
@@ -49,23 +49,23 @@ def test_scarcity(result: Scarcity, outcome: str) -> None:
 def test_the_rule_needs_its_controls(who: str) -> None:
     result = scarce(3.0, 3.0)
     object.__setattr__(result, "contrasts", result.contrasts[result.contrasts.who != who])
-    with pytest.raises(EmomechError, match="0 rows of the table are so named"):
+    with pytest.raises(EmomechError, match="0 rows of the table have these keys"):
         scarcity(result)
 
 
 def test_it_says_what_scarcity_does_to_each() -> None:
-    found = scarcity(scarce(3.0, 0.0))
-    assert found.reason == (
-        "Where disgust is scarce, it is spread over more features than where it is frequent. "
-        "Where anger is scarce, it is spread over neither more nor fewer features than where it is frequent. "
-        "That is not more than in the emotions that are not scarce. Few seeds stand behind each interval."
+    verdict = scarcity(scarce(3.0, 0.0))
+    assert verdict.reason == (
+        "If disgust is scarce, it is spread over more features than if it is frequent. "
+        "If anger is scarce, it is spread over neither more nor fewer features than if it is frequent. "
+        "This change is not larger than that of the emotions that are not scarce. Each interval comes from few seeds."
     )
-    assert "it may be the emotion itself" in scarcity(scarce(3.0, None)).reason
-    assert found.estimate == "effective number of disgust, scarce less frequent: 3.00 [2.00, 4.00]"
+    assert "the cause may be the emotion itself" in scarcity(scarce(3.0, None)).reason
+    assert verdict.estimate == "effective number of features of disgust, scarce minus frequent: 3.00 [2.00, 4.00]"
 
 
-def test_what_is_not_there_is_told() -> None:
+def test_missing_models_are_counted() -> None:
     result = scarce(3.0, 3.0, untested="there are not 2 models: make them")
     assert scarcity(result).reason == "There are not 2 models: make them"
-    assert measured(result) == "0 of 1 models are measured. 1 are not measured; the table says why."
+    assert measured(result) == "0 of 1 models are measured. 1 are not measured; the table gives the reason."
     assert measured(scarce(3.0, 3.0)) == "1 of 1 models are measured."

@@ -1,4 +1,4 @@
-"""Sharing on a model with one feature for each emotion, with features of two added, and on one without any."""
+"""Sharing on a model with one feature for each emotion, with added features of two emotions, and with none."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from emomech.chapters.sharing import rule
-from emomech.chapters.sharing.analysis import ALL, SHARED, Sharing, sharing
+from emomech.chapters.sharing.analysis import SHARED, Sharing, sharing
+from emomech.chapters.sharing.relations import ALL
 from emomech.core.hook_points import HookPoint
 from emomech.saes.sae import Sae
 from emomech.stats.tables import checked, number
@@ -24,12 +25,12 @@ N_PAIRS = 12
 
 def few(study: Study, saes: Mapping[HookPoint, Sae] | None = None) -> Study:
     """Take three of the hook points."""
-    vars(study)["saes"] = saes or {point: planted.saes()[point] for point in POINTS}
+    study = study.replaced(saes=saes or {point: planted.saes()[point] for point in POINTS})
     return study
 
 
-def pooled(sae: Sae) -> Sae:
-    """Give an SAE features that stand for two emotions, and let nothing that it writes be a label word."""
+def with_pairs(sae: Sae) -> Sae:
+    """Give an SAE features of two emotions, and let it write no label word."""
     d = planted.directions()
     read = [d[f"emotion:{a}"] + d[f"emotion:{b}"] for a, b in PAIRS for _ in range(N_PAIRS)]
     n = len(read)
@@ -50,7 +51,7 @@ def specific() -> Sharing:
 
 @pytest.fixture(scope="module")
 def pool() -> Sharing:
-    saes = {point: pooled(planted.saes()[point]) for point in POINTS}
+    saes = {point: with_pairs(planted.saes()[point]) for point in POINTS}
     return checked(sharing(few(planted.study(480), saes), **SIZES))
 
 
@@ -60,8 +61,8 @@ def null() -> Sharing:
 
 
 def trained(table: pd.DataFrame, evidence: str = "selective") -> pd.DataFrame:
-    found = table[(table.evidence == evidence) & (table.condition == "trained")]
-    return found[found.features == ALL] if "features" in found else found
+    rows = table[(table.evidence == evidence) & (table.condition == "trained")]
+    return rows[rows.features == ALL] if "features" in rows else rows
 
 
 def test_one_feature_each_is_a_set_and_no_pool(specific: Sharing) -> None:
@@ -69,7 +70,7 @@ def test_one_feature_each_is_a_set_and_no_pool(specific: Sharing) -> None:
     assert trained(specific.numbers).set_index("emotions").n.to_dict() == {1: 4, 2: 0, 3: 0, 4: 0}
     verdict = rule.sharing(specific)
     assert verdict.outcome == "partly"
-    assert "4 of 4 emotions have features of their own beyond the controls" in verdict.reason
+    assert "4 of 4 emotions have more specific features than in both controls" in verdict.reason
 
 
 def test_what_is_specific_here_writes_the_label_words(specific: Sharing) -> None:
@@ -81,8 +82,8 @@ def test_what_is_specific_here_writes_the_label_words(specific: Sharing) -> None
 
 
 def test_features_of_two_are_a_pool_beyond_independent_assignment(pool: Sharing) -> None:
-    found = number(pool.sharing, "excess", evidence="selective", condition="trained", features=ALL)
-    assert found.low > 0
+    excess = number(pool.sharing, "excess", evidence="selective", condition="trained", features=ALL)
+    assert excess.low > 0
     assert trained(pool.numbers).set_index("emotions").n[2] == 2 * N_PAIRS
     assert rule.sharing(pool).outcome == "replicates"
 
@@ -109,7 +110,7 @@ def test_controls_show_neither(pool: Sharing) -> None:
         assert lead.low > 0
 
 
-def test_names_that_the_circumplex_lacks_are_said_to_be_untestable(pool: Sharing) -> None:
+def test_emotions_outside_the_circumplex_are_untested(pool: Sharing) -> None:
     assert set(pool.axes.untested) == {"the circumplex does not have these labels"}
     assert pool.valence_pairs.empty
 
@@ -118,16 +119,16 @@ def test_shared_features_that_stand_for_valence_follow_it(monkeypatch: pytest.Mo
     places = {"joy": "pleasant", "pride": "pleasant", "fear": "unpleasant", "anger": "unpleasant"}
     monkeypatch.setattr("emomech.chapters.sharing.circumplex.VALENCE", places)
     monkeypatch.setattr("emomech.chapters.sharing.circumplex._AXES", {"valence": places})
-    saes = {HookPoint(5): pooled(planted.saes()[HookPoint(5)])}
-    found = sharing(few(planted.study(480), saes), **SIZES)
-    rows = trained(found.axes).set_index("axis")
+    saes = {HookPoint(5): with_pairs(planted.saes()[HookPoint(5)])}
+    result = sharing(few(planted.study(480), saes), **SIZES)
+    rows = trained(result.axes).set_index("axis")
     assert rows.fit["valence"] > 0.9
     assert rows.p["valence"] == pytest.approx(rows.least_p["valence"]) == pytest.approx(1 / 3)
-    contrast = trained(found.valence_pairs).set_index("pairs")
+    contrast = trained(result.valence_pairs).set_index("pairs")
     assert contrast.low["same less different"] > 0
 
 
-def test_a_model_at_chance_is_not_spoken_of(null: Sharing) -> None:
+def test_a_model_at_chance_cannot_be_tested(null: Sharing) -> None:
     assert null.numbers.empty
     verdict = rule.sharing(null)
     assert verdict.outcome == "cannot be tested here"

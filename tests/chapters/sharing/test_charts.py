@@ -7,7 +7,8 @@ import vl_convert
 from tables import table
 
 from emomech.chapters.sharing import charts
-from emomech.chapters.sharing.analysis import ALL, AXES, DEPTHS, NUMBERS, PAIRS, SILENT, SPECIFIC
+from emomech.chapters.sharing.analysis import DEPTHS, NUMBERS, SPECIFIC
+from emomech.chapters.sharing.relations import ALL, AXES, PAIRS, SILENT
 from emomech.figures.palette import CONDITION_COLOURS, SHARING_COLOURS
 
 CONDITIONS = list(CONDITION_COLOURS)

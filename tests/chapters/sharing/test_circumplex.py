@@ -1,4 +1,4 @@
-"""Profiles that follow an axis, that do not, and how many orders of the names there are."""
+"""Profiles that follow an axis, profiles that do not, and the number of orders of the names."""
 
 import numpy as np
 import pytest

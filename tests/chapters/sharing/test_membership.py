@@ -1,4 +1,4 @@
-"""Belonging on a model whose features are known: who is found, by each kind of evidence, and what chance gives."""
+"""Membership on a model whose features are known, by each kind of evidence, and under independent assignment."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,25 +7,23 @@ import numpy as np
 import planted
 import pytest
 import torch
-from scipy.stats import ttest_1samp
 
 from emomech.causal.questions import Questions
 from emomech.chapters.sharing.controls import conditions, one_per_cluster
 from emomech.chapters.sharing.independence import Counts
 from emomech.chapters.sharing.membership import (
-    Belonging,
-    Side,
-    how_many,
-    in_common,
-    label_writing,
+    AnswerSample,
+    Membership,
+    common_counts,
+    counts_by_number,
     selective,
-    specific,
+    specific_counts,
     stepwise,
     supporting,
+    writes_label,
 )
 from emomech.core.hook_points import HookPoint
 from emomech.saes.sae import Sae
-from emomech.stats.testing import mean_and_t
 
 LAST, EARLY = HookPoint(5), HookPoint(1)
 NAMES = planted.feature_names()
@@ -33,7 +31,7 @@ OWN = [NAMES.index(f"emotion:{label}") for label in planted.CLASSES["emotion"]]
 
 
 def with_pairs(sae: Sae) -> Sae:
-    """Add features that stand for two emotions, joy or pride and fear or anger, and that write nothing."""
+    """Add features of two emotions, joy or pride and fear or anger, that write nothing."""
     d = planted.directions()
     read = [d[f"emotion:{a}"] + d[f"emotion:{b}"] for a, b in (("joy", "pride"), ("fear", "anger"))]
     W_enc = torch.cat([sae.W_enc, torch.stack(read, 1)], 1)
@@ -48,54 +46,56 @@ def saes() -> Mapping[HookPoint, Sae]:
 
 
 @pytest.fixture(scope="module")
-def sides(saes: Mapping[HookPoint, Sae]) -> tuple[Side, Side]:
+def sides(saes: Mapping[HookPoint, Sae]) -> tuple[AnswerSample, AnswerSample]:
     study = planted.study(480)
     asked = [Questions.of(study, one_per_cluster(study, split, 40)) for split in ("discover", "report")]
-    return Side.of(asked[0], saes, 20, 0), Side.of(asked[1], saes, 20, 1)
+    return AnswerSample.of(asked[0], saes, 20, 0), AnswerSample.of(asked[1], saes, 20, 1)
 
 
 @pytest.fixture(scope="module")
-def told(saes: Mapping[HookPoint, Sae], sides: tuple[Side, Side]) -> dict[HookPoint, Belonging]:
+def memberships(saes: Mapping[HookPoint, Sae], sides: tuple[AnswerSample, AnswerSample]) -> dict[HookPoint, Membership]:
     return selective(saes, *sides, 40, 0)
 
 
-def members(one: Belonging, feature: int) -> list[bool]:
-    return one.member[0, list(one.feature).index(feature)].tolist()
+def members(membership: Membership, feature: int) -> list[bool]:
+    return membership.member[0, list(membership.feature).index(feature)].tolist()
 
 
-def test_each_emotion_has_its_feature_and_each_pair_its_own(told: dict[HookPoint, Belonging]) -> None:
-    assert [members(told[LAST], i) for i in OWN] == np.eye(4, dtype=bool).tolist()
-    assert members(told[LAST], len(NAMES)) == [True, True, False, False]
-    assert members(told[LAST], len(NAMES) + 1) == [False, False, True, True]
-    assert how_many(told[LAST].member)[0].tolist()[1:] == [4, 2, 0, 0]
-    assert not told[EARLY].member[0].any()
+def test_each_emotion_has_its_feature_and_each_pair_its_own(memberships: dict[HookPoint, Membership]) -> None:
+    assert [members(memberships[LAST], i) for i in OWN] == np.eye(4, dtype=bool).tolist()
+    assert members(memberships[LAST], len(NAMES)) == [True, True, False, False]
+    assert members(memberships[LAST], len(NAMES) + 1) == [False, False, True, True]
+    assert counts_by_number(memberships[LAST].member)[0].tolist()[1:] == [4, 2, 0, 0]
+    assert not memberships[EARLY].member[0].any()
 
 
 def test_a_profile_is_the_mean_activation_on_each_emotions_texts(
-    told: dict[HookPoint, Belonging], saes: Mapping[HookPoint, Sae], sides: tuple[Side, Side]
+    memberships: dict[HookPoint, Membership], saes: Mapping[HookPoint, Sae], sides: tuple[AnswerSample, AnswerSample]
 ) -> None:
     again = sides[1]
     values = saes[LAST].encode(again.activations[LAST])[:, OWN[0]].numpy()
     expected = [values[again.questions.gold == label].mean() for label in range(4)]
-    found = told[LAST].profile[list(told[LAST].feature).index(OWN[0])]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    profile = memberships[LAST].profile[list(memberships[LAST].feature).index(OWN[0])]
+    np.testing.assert_allclose(profile, expected, rtol=1e-5)
 
 
-def test_shuffled_labels_have_no_features(saes: Mapping[HookPoint, Sae], sides: tuple[Side, Side]) -> None:
-    shuffled = (sides[0].with_labels_shuffled(7), sides[1].with_labels_shuffled(8))
+def test_shuffled_labels_have_no_features(
+    saes: Mapping[HookPoint, Sae], sides: tuple[AnswerSample, AnswerSample]
+) -> None:
+    shuffled = (sides[0].with_permuted_labels(7), sides[1].with_permuted_labels(8))
     assert not selective(saes, *shuffled, 40, 0)[LAST].member[0].any()
     assert not supporting(saes, *shuffled)[LAST].member[0].any()
 
 
 def test_what_writes_the_emotion_supports_it_and_what_writes_nothing_supports_none(
-    saes: Mapping[HookPoint, Sae], sides: tuple[Side, Side]
+    saes: Mapping[HookPoint, Sae], sides: tuple[AnswerSample, AnswerSample]
 ) -> None:
-    found = supporting(saes, *sides)[LAST]
-    assert [members(found, i) for i in OWN] == np.eye(4, dtype=bool).tolist()
-    assert not any(members(found, len(NAMES)))
+    supported = supporting(saes, *sides)[LAST]
+    assert [members(supported, i) for i in OWN] == np.eye(4, dtype=bool).tolist()
+    assert not any(members(supported, len(NAMES)))
 
 
-def test_a_second_emotion_shows_when_the_first_is_put_aside(sides: tuple[Side, Side]) -> None:
+def test_a_second_emotion_shows_when_the_first_is_put_aside(sides: tuple[AnswerSample, AnswerSample]) -> None:
     d = planted.directions()
     sae = planted.saes()[LAST]
     faint = sae.W_enc.clone()
@@ -109,8 +109,8 @@ def test_a_second_emotion_shows_when_the_first_is_put_aside(sides: tuple[Side, S
     assert members(both[LAST], OWN[2]) == [False, False, True, False]
 
 
-def _dimmed(side: Side) -> torch.Tensor:
-    """Leave pride in a third of its texts alone, so that joy overshadows it."""
+def _dimmed(side: AnswerSample) -> torch.Tensor:
+    """Keep pride in only a third of its texts, so that joy overshadows it."""
     x = side.activations[LAST].clone()
     prides = np.flatnonzero(side.questions.gold == 1)
     x[prides[len(prides) * 2 // 5 :]] -= 4 * planted.directions()["emotion:pride"]
@@ -118,43 +118,37 @@ def _dimmed(side: Side) -> torch.Tensor:
 
 
 def test_words_are_written_by_the_directions_that_the_unembedding_reads(
-    told: dict[HookPoint, Belonging], saes: Mapping[HookPoint, Sae], sides: tuple[Side, Side]
+    memberships: dict[HookPoint, Membership], saes: Mapping[HookPoint, Sae], sides: tuple[AnswerSample, AnswerSample]
 ) -> None:
-    wrote = label_writing(sides[0].questions, saes[LAST], told[LAST])
-    assert told[LAST].feature[wrote].tolist() == sorted(OWN)
+    wrote = writes_label(sides[0].questions, saes[LAST], memberships[LAST])
+    assert memberships[LAST].feature[wrote].tolist() == sorted(OWN)
 
 
-def test_t_is_students() -> None:
-    rng = np.random.default_rng(0)
-    effect, gold = rng.normal(0.3, 1, (60, 3)), np.repeat([0, 1], 30)
-    mean, t = mean_and_t(effect, gold, np.ones((1, 60)))
-    np.testing.assert_allclose(mean[0, 1], effect[30:].mean(0))
-    np.testing.assert_allclose(t[0, 1], np.asarray(ttest_1samp(effect[30:], 0).statistic))
-
-
-def made(member: np.ndarray, rate: np.ndarray | None = None) -> Belonging:
-    """Features with given emotions, in three resamples that are all alike."""
+def made(member: np.ndarray, rate: np.ndarray | None = None) -> Membership:
+    """Features with given emotions, in three equal resamples."""
     n = len(member)
-    return Belonging(np.arange(n), np.ones(n) if rate is None else rate, np.stack([member] * 3), np.zeros(member.shape))
+    return Membership(
+        np.arange(n), np.ones(n) if rate is None else rate, np.stack([member] * 3), np.zeros(member.shape)
+    )
 
 
 def test_counts_agree_with_counting_by_hand() -> None:
     member = np.random.default_rng(1).random((1, 40, 3)) < 0.4
     by_hand = [sum(sum(row) == k for row in member[0].tolist()) for k in range(4)]
-    assert how_many(member)[0].tolist() == by_hand
+    assert counts_by_number(member)[0].tolist() == by_hand
     alone = [sum(row[e] and sum(row) == 1 for row in member[0].tolist()) for e in range(3)]
-    assert specific(member)[0].tolist() == alone
-    assert in_common(member)[0, 0, 2] == sum(row[0] and row[2] for row in member[0].tolist())
+    assert specific_counts(member)[0].tolist() == alone
+    assert common_counts(member)[0, 0, 2] == sum(row[0] and row[2] for row in member[0].tolist())
 
 
 def test_independent_assignment_keeps_each_emotions_number_in_every_bin() -> None:
     rng = np.random.default_rng(2)
-    one = made(rng.random((50, 4)) < 0.3, rng.random(50))
-    drawn = one.independent(30, 0)
+    membership = made(rng.random((50, 4)) < 0.3, rng.random(50))
+    drawn = membership.independent(30, 0)
     assert drawn.shape == (32, 50, 4)
-    for same in np.array_split(np.argsort(one.rate), 5):  # no two fire alike
-        assert (drawn[:, same].sum(1) == one.member[0, same].sum(0)).all()
-    assert (drawn != one.member[0]).any()
+    for same in np.array_split(np.argsort(membership.rate), 5):  # no two fire alike
+        assert (drawn[:, same].sum(1) == membership.member[0, same].sum(0)).all()
+    assert (drawn != membership.member[0]).any()
 
 
 def test_what_independent_assignment_shares_is_what_probability_says() -> None:
@@ -176,17 +170,17 @@ def test_an_excess_is_found_where_there_is_one_and_not_where_there_is_none() -> 
 
 
 def test_the_controls_keep_the_dictionaries_size_and_sparsity(
-    saes: Mapping[HookPoint, Sae], sides: tuple[Side, Side]
+    saes: Mapping[HookPoint, Sae], sides: tuple[AnswerSample, AnswerSample]
 ) -> None:
     study = planted.study(480)
-    vars(study)["saes"] = saes
-    found = conditions(study, sides)
-    random, read = found["random dictionary"]
+    study = study.replaced(saes=saes)
+    by_condition = conditions(study, sides)
+    random, read = by_condition["random dictionary"]
     assert random[LAST].d_sae == saes[LAST].d_sae
     l0 = (saes[LAST].encode(sides[0].activations[LAST]) > 0).sum(-1).float().mean()
     assert random[LAST].k == round(float(l0))
     assert read == sides
-    assert found["shuffled labels"][0] is saes
-    other = found["random weights"][1][0]
+    assert by_condition["shuffled labels"][0] is saes
+    other = by_condition["random weights"][1][0]
     assert not torch.equal(other.activations[LAST], sides[0].activations[LAST])
     assert np.array_equal(other.questions.gold, sides[0].questions.gold)

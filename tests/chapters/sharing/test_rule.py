@@ -1,11 +1,12 @@
-"""The rule on results made by hand: pool and sets, one of them, neither, only words, and a model at chance."""
+"""The rule on results made by hand: pool and sets, one of them, neither, only label words, and a model at chance."""
 
 from dataclasses import replace
 
 import pytest
 from tables import table
 
-from emomech.chapters.sharing.analysis import ADVANTAGE, ALL, AXES, SETTING, SHARED, SHARING, SILENT, SPECIFIC, Sharing
+from emomech.chapters.sharing.analysis import ADVANTAGE, SETTING, SHARED, SHARING, SPECIFIC, Sharing
+from emomech.chapters.sharing.relations import ALL, AXES, SILENT
 from emomech.chapters.sharing.rule import axes_in_words, sharing
 from emomech.core.errors import EmomechError
 from emomech.stats.tables import checked, schemas
@@ -17,7 +18,7 @@ CONTROLS = ("shuffled labels", "random dictionary", "random weights")
 def shared(
     pool: float, own: int, *, silent: tuple[float, int] | None = None, control: float = 0.0, untested: str = ""
 ) -> Sharing:
-    """An excess ± 0.01 and so many emotions with features of their own, of all features and of `silent` ones."""
+    """Tables with an excess ± 0.01 and `own` emotions with specific features; `silent` holds both for silent features."""
     rows: dict[str, list[tuple]] = {"sharing": [], "specific": [], "advantage": []}
     for evidence in ("selective", "stepwise", "supporting"):
         for features, (excess, n) in {ALL: (pool, own), SILENT: silent or (pool, own)}.items():
@@ -80,28 +81,28 @@ def test_features_of_one_emotion_have_to_exceed_both_controls() -> None:
 
 
 def test_the_reason_says_what_each_kind_of_evidence_shows() -> None:
-    found = sharing(shared(-0.05, 3, silent=(0.0, 2)))
-    assert found.reason.startswith(
-        "By what features tell, fewer features are shared than under independent assignment, and 3 of 4 emotions have "
-        "features of their own beyond the controls. Without those that write a label word, no more features are shared"
+    verdict = sharing(shared(-0.05, 3, silent=(0.0, 2)))
+    assert verdict.reason.startswith(
+        "Among the features that are selective for emotions, fewer features are shared than under independent "
+        "assignment, and 3 of 4 emotions have more specific features than in both controls. "
+        "Without those that write a label word, no more features are shared"
     )
-    assert "telling −5.00 [−6.00, −4.00]" in found.estimate
+    assert "selective −5.00 [−6.00, −4.00]" in verdict.estimate
 
 
 def test_why_it_cannot_be_tested_is_said() -> None:
     assert sharing(shared(0.05, 4, untested="too few texts")).reason == "Too few texts."
 
 
-def test_axes_are_told_one_by_one() -> None:
-    told = axes_in_words(shared(0.05, 4))
-    assert told == (
-        "Features that emotions share follow valence better than other orders of the names do; "
-        "do not follow arousal better than other orders of the names do."
+def test_the_sentence_names_each_axis() -> None:
+    assert axes_in_words(shared(0.05, 4)) == (
+        "Features shared by several emotions follow valence better than with exchanged emotion names; "
+        "do not follow arousal better than with exchanged emotion names."
     )
 
 
 def test_random_directions_are_compared_with() -> None:
     assert sharing(shared(0.05, 3)).reason.endswith(
-        "Random directions in the same model share less, counted so; for 3 of 4 emotions they have fewer features of "
-        "their own than the SAEs, for 0 more."
+        "With random directions in place of the SAEs, the pool is smaller than that of the SAEs; there are fewer "
+        "specific features for 3 of 4 emotions and more for 0."
     )

@@ -1,4 +1,4 @@
-"""Steering where it is known to help, where only a prior is wrong, where there is no room, and where nothing is inferred."""
+"""Steering that is known to help, a wrong prior only, no room for a gain, and a model that infers nothing."""
 
 from dataclasses import replace
 
@@ -11,7 +11,8 @@ import pytest
 from emomech.causal.steering.experiment import BIAS, FEATURES, MATCHED, RAW
 from emomech.causal.steering.recognition import ACCURACY
 from emomech.chapters.steering import rule
-from emomech.chapters.steering.analysis import LANGUAGE_MODELLING, NONE, RECOGNITION, Steering, steering
+from emomech.chapters.steering.analysis import LANGUAGE_MODELLING, RECOGNITION, Steering, steering
+from emomech.chapters.steering.rows import NONE
 from emomech.data import corpus
 from emomech.stats.tables import checked, number
 from emomech.study.study import Study
@@ -26,7 +27,7 @@ def helped() -> Steering:
         replace(e, item_type="even" if i % 2 else "odd", style="story", shift="new" if i % 3 == 0 else "")
         for i, e in enumerate(study.corpus.examples)
     ]
-    vars(study)["corpus"] = corpus.make("noisy", kinds, study.corpus.labels)
+    study = study.replaced(corpus=corpus.make("noisy", kinds, study.corpus.labels))
     return checked(steering(study, **SMALL))
 
 
@@ -128,7 +129,7 @@ def test_where_nothing_can_be_shown_it_says_why(study: Study, why: str) -> None:
 
 def test_labels_that_begin_alike_cannot_be_told_apart() -> None:
     study = noisy.study(320)
-    vars(study)["answers"] = [" joy", " joy", " fear", " anger"]
+    study = study.replaced(answers=[" joy", " joy", " fear", " anger"])
     assert rule.steering(steering(study, **SMALL)).outcome == "cannot be tested here"
 
 

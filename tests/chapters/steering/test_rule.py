@@ -1,4 +1,4 @@
-"""The rules on results made by hand: a gain that beats all, one that beats some, none, and texts that cannot speak."""
+"""The rules on results made by hand: a gain that beats all baselines, some, or none, and texts that cannot be tested."""
 
 from dataclasses import replace
 
@@ -13,11 +13,11 @@ from emomech.chapters.steering.analysis import (
     LANGUAGE,
     LANGUAGE_MODELLING,
     METHODS,
-    NONE,
     RECOGNITION,
     SETTING,
     Steering,
 )
+from emomech.chapters.steering.rows import NONE
 from emomech.chapters.steering.rule import language, steering
 from emomech.core.errors import EmomechError
 from emomech.stats.tables import checked, schemas
@@ -90,9 +90,9 @@ def test_language(loss: float, outcome: str) -> None:
 
 def test_language_cannot_be_tested_without_a_dose_or_a_recognition_to_steer() -> None:
     for result in (steered(ALL, no_dose="no dose was chosen"), steered({}, untested="no dose was chosen")):
-        found = language(result)
-        assert found.outcome == "cannot be tested here"
-        assert "no dose was chosen" in found.reason
+        verdict = language(result)
+        assert verdict.outcome == "cannot be tested here"
+        assert "no dose was chosen" in verdict.reason
 
 
 def test_language_needs_the_random_features_beside_it() -> None:

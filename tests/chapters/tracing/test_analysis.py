@@ -1,4 +1,4 @@
-"""Tracing on a model in which it is known which features carry the emotion, and on one in which none does."""
+"""Tracing on a model whose emotion features are known, and on a model without any."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ import planted
 import pytest
 import torch
 
-from emomech.causal.ablation import Asked, ranked
-from emomech.causal.dictionary import Parts
-from emomech.causal.logit_attribution import written_labels
+from emomech.causal.ablation import rank_features
+from emomech.causal.dictionary import Dictionary
 from emomech.causal.questions import Questions, balanced
+from emomech.causal.sample import Sample
 from emomech.chapters.tracing import rule
 from emomech.chapters.tracing.analysis import EVERYWHERE, JOINT, KEPT_SIZE, SIZE, Tracing, tracing
 from emomech.chapters.tracing.curves import ALL_TEXTS, FEATURES, MATCHED, SILENT, UNTRAINED
@@ -75,7 +75,7 @@ def test_what_is_kept_grows_from_none_to_all(clear: Tracing) -> None:
     assert kept.loc[1] == pytest.approx(0, abs=0.01)
     assert kept.iloc[-1] == pytest.approx(1, abs=1e-4)
     without_error = clear.curves.query("edit == 'kept alone, error at its mean' and measure == 'share'").value
-    assert without_error.max() < 0.01  # early on the meaning stands where no feature reads it
+    assert without_error.max() < 0.01  # in early layers, no feature reads the meaning
 
 
 def test_controls_cost_less_and_dimensions_as_much_since_features_are_dimensions(clear: Tracing) -> None:
@@ -88,7 +88,7 @@ def test_controls_cost_less_and_dimensions_as_much_since_features_are_dimensions
 def test_nodes(clear: Tracing) -> None:
     loss = clear.nodes.set_index(["node", "hook_point"]).loss
     points = [str(point) for point in planted.POINTS]
-    assert loss["SAE error"][points[3:]].abs().max() < 1e-3  # all that is left in late layers, the SAEs read
+    assert loss["SAE error"][points[3:]].abs().max() < 1e-3  # in late layers, the SAEs read everything that is left
     assert loss["SAE error"][points[0]] == pytest.approx(JOINT_LOSS, abs=0.05)
     assert loss["all features"][points].min() > 7.9 and loss["whole activation"][[*points, EVERYWHERE]].min() > 7.9
 
@@ -100,25 +100,20 @@ def test_screen_and_ablation_agree(clear: Tracing) -> None:
     assert (clear.layers.expected == 0.05 * clear.layers.n).all()
 
 
-def test_only_features_of_an_emotion_write_labels(clear: Tracing) -> None:
-    questions = Questions.of(planted.study(160), range(8))
-    every = [FeatureId(planted.POINTS[-1], i) for i in range(len(NAMES))]
-    assert written_labels(questions, planted.saes(), every) == [
-        name.split(":")[1] if name.startswith("emotion") else "" for name in NAMES
-    ]
+def test_some_of_the_first_write_no_label(clear: Tracing) -> None:
     assert (clear.first.writes == "").sum() >= 8
 
 
 @pytest.mark.parametrize("layer", [1, 3, 5])
 def test_an_exact_effect_is_that_of_a_hook_on_one_text(layer: int) -> None:
-    """An independent way: a plain forward hook, each text alone, without padding or masks."""
+    """Independent computation: a plain forward hook on each text, without padding or masks."""
     study = planted.study(160)
     questions = Questions.of(study, balanced(study, "report", 2))
-    parts = Parts.of(questions, planted.saes())
+    dictionary = Dictionary.of(questions, planted.saes())
     point, features = HookPoint(layer), [0, 4, 8, 10, 11]
-    asked = Asked.of(questions)
-    found = asked.losses([parts.ablate([FeatureId(point, i) for i in features])])[0]
-    mean = parts.usual[point].features
+    sample = Sample.of(questions, 0, 0).replayed()
+    losses = sample.losses([dictionary.ablate([FeatureId(point, i) for i in features])])[0]
+    mean = dictionary.stats[point].features
 
     def hook(_, __, output):
         for i in features:
@@ -137,40 +132,40 @@ def test_an_exact_effect_is_that_of_a_hook_on_one_text(layer: int) -> None:
     handle = study.lm.blocks[layer].register_forward_hook(hook)
     after = [odds(row) for row in range(len(questions))]
     handle.remove()
-    assert found == pytest.approx(np.subtract(before, after), abs=1e-4)
-    assert np.abs(found).max() > 1
+    assert losses == pytest.approx(np.subtract(before, after), abs=1e-4)
+    assert np.abs(losses).max() > 1
 
 
 def test_dimensions_are_screened_as_their_two_signs_together() -> None:
     questions = Questions.of(planted.study(160), range(40))
-    dimensions = Parts.dimensions(questions, planted.POINTS)
-    found = ranked(questions, dimensions)
-    by_name = dict(zip(found.parts, found.loss, strict=True))
-    features = ranked(questions, Parts.of(questions, planted.saes()))
+    dimensions = Dictionary.dimensions(questions, planted.POINTS)
+    ranking = rank_features(questions, dimensions)
+    by_name = dict(zip(ranking.features, ranking.loss, strict=True))
+    of_saes = rank_features(questions, Dictionary.of(questions, planted.saes()))
     last = planted.POINTS[-1]
     for i, name in enumerate(NAMES):
         if name.startswith("emotion"):
             axis = FeatureId(last, int(planted.directions()[name].argmax()))
-            own = features.loss[features.parts.index(FeatureId(last, i))]
+            own = of_saes.loss[of_saes.features.index(FeatureId(last, i))]
             assert by_name[axis] == pytest.approx(own, abs=1e-3)
 
 
 def test_phases_hold_all_of_the_first_and_their_effect() -> None:
     study = planted.study(480)
-    found = checked(phases(study, k=16, starts=[0.0, 0.5, 0.83], **FEW)).phases
-    ours = found[found.condition == FEATURES]
+    table = checked(phases(study, k=16, starts=[0.0, 0.5, 0.83], **FEW)).phases
+    ours = table[table.condition == FEATURES]
     assert ours.n_first.sum() == 16 and ours.expected.sum() == pytest.approx(16)
     assert (ours.loss[ours.n_first > 2] > 2).all() and (ours.loss[ours.n_first == 0] == 0).all()
-    control = found[found.condition == MATCHED]
+    control = table[table.condition == MATCHED]
     assert control.loss.sum() < ours.loss.sum() / 2
     assert len(phases(study, k=4, **FEW).phases) == 6  # thirds
     assert list(phases(study, k=0).phases.columns) == list(PHASES.columns)
 
 
 def test_the_verdict_is_partly_where_dimensions_do_as_well(clear: Tracing) -> None:
-    found = rule.tracing(clear)
-    assert found.outcome == "partly"
-    assert "does not cost less: residual dimensions." in found.reason
+    verdict = rule.tracing(clear)
+    assert verdict.outcome == "partly"
+    assert "does not cost less: residual dimensions." in verdict.reason
 
 
 def test_the_seed_decides_everything(clear: Tracing) -> None:
@@ -180,14 +175,14 @@ def test_the_seed_decides_everything(clear: Tracing) -> None:
 
 
 def test_a_model_at_chance_is_not_tested() -> None:
-    found = checked(tracing(planted.study(480, null=True), **FEW))
-    assert "at chance" in found.setting.untested.iloc[0] and found.curves.empty
-    assert rule.tracing(found).outcome == "cannot be tested here"
+    result = checked(tracing(planted.study(480, null=True), **FEW))
+    assert "at chance" in result.setting.untested.iloc[0] and result.curves.empty
+    assert rule.tracing(result).outcome == "cannot be tested here"
 
 
 def test_labels_that_begin_alike_and_too_few_texts_are_not_tested() -> None:
     study = planted.study(160)
-    vars(study)["answers"] = [" joy", " joy .", " fear", " anger"]
+    study = study.replaced(answers=[" joy", " joy .", " fear", " anger"])
     assert "begins both with the token" in tracing(study).setting.untested.iloc[0]
     assert "fewer than 5 texts" in tracing(planted.study(32)).setting.untested.iloc[0]
 
@@ -195,15 +190,16 @@ def test_labels_that_begin_alike_and_too_few_texts_are_not_tested() -> None:
 def test_where_nothing_is_carried_no_more_is_found_than_by_chance() -> None:
     """The random openings decide what fires, so that no feature helps the gold label; the null is tested below the gate."""
     study = planted.study(480, null=True)
-    chooses, questions = (Questions.of(study, balanced(study, split, 15)) for split in ("discover", "report"))
-    parts = Parts.of(chooses, planted.saes())
-    found = single_effects(Asked.of(questions), parts, ranked(chooses, parts), 4, seed=0)
-    summary = by_layer(found, questions.clusters)[0]
+    discover, questions = (Questions.of(study, balanced(study, split, 15)) for split in ("discover", "report"))
+    dictionary = Dictionary.of(discover, planted.saes())
+    sample, ranking = Sample.of(questions, 0, 0).replayed(), rank_features(discover, dictionary)
+    effects = single_effects(sample, dictionary, ranking, 4, seed=0)
+    summary = by_layer(effects, questions.clusters)[0]
     assert summary.kind == "screened" and summary.n_needed <= 0.05 * summary.n
 
 
 def test_texts_without_annotation_can_be_traced() -> None:
     study = planted.study(240)
     bare = [replace(example, words=(), answer_tags={}) for example in study.corpus.examples]
-    vars(study)["corpus"] = corpus.make("mine", bare, study.corpus.labels)
+    study = study.replaced(corpus=corpus.make("mine", bare, study.corpus.labels))
     assert not tracing(study, n_discover=8, n_report=6, n_single=1, n_resamples=20).setting.untested.iloc[0]

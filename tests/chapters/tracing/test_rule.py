@@ -1,4 +1,4 @@
-"""The rule on results made by hand: few and needed, many, no better than others, and texts that cannot speak."""
+"""The rule on results made by hand: few needed features, many, no better than baselines, and texts that cannot be tested."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ def traced(leads: Mapping[str, float] = MappingProxyType({}), untested: str = ""
     setting = [("planted", *([np.nan] * 8 if untested else [0.9, 0.8, 1.0, 0.25, 5.0, 1000, 80, 40]), untested)]
     if untested:
         return checked(Tracing(**empty | {"setting": table(analysis.SETTING, setting)}))
-    found = HEADLINE | {name.replace("_", " "): value for name, value in headline.items()}
-    rows = [(t, m, x, 0.8 * x, 1.2 * x, 40) for t in ("all texts", "recognised texts") for m, x in found.items()]
+    values = HEADLINE | {name.replace("_", " "): value for name, value in headline.items()}
+    rows = [(t, m, x, 0.8 * x, 1.2 * x, 40) for t in ("all texts", "recognised texts") for m, x in values.items()]
     gaps = {name: leads.get(name, 2.0) for name in BASELINES}
     beside = [
         (texts, name, 16, 6.0, 6.0 - gap, gap, gap - 0.5, gap + 0.5, 40)
@@ -70,14 +70,14 @@ def test_tracing(result: Tracing, outcome: str) -> None:
 
 
 def test_tracing_says_what_decides_it() -> None:
-    found = tracing(traced({"residual dimensions": 0.2}, **MANY))
-    assert found.reason == (
+    verdict = tracing(traced({"residual dimensions": 0.2}, **MANY))
+    assert verdict.reason == (
         "Without 16 of 1,000 features 80 % of the joint effect of all is lost, which is not few: the interval's upper end "
-        "is above 5 % of them. To ablate as many of these does not cost less: residual dimensions. "
-        "To keep as much when all others are ablated takes 900 of 1,000."
+        "is above 5 % of them. Ablating as many of these does not cost less: residual dimensions. "
+        "Keeping 80 % of the joint effect when all others are ablated takes 900 of 1,000."
     )
-    assert "features to 80 % of the joint effect: 16 [13, 19]" in found.estimate
-    assert "beyond residual dimensions: 0.20 [−0.30, 0.70]" in found.control
+    assert "features to 80 % of the joint effect: 16 [13, 19]" in verdict.estimate
+    assert "beyond residual dimensions: 0.20 [−0.30, 0.70]" in verdict.control
     assert tracing(traced(untested="Too few texts.")).reason == "Too few texts."
 
 
@@ -85,7 +85,7 @@ def test_a_set_that_is_never_enough_is_told() -> None:
     result = traced()
     result.headline.loc[result.headline.measure == "features kept alone to 80 %", ["value", "low", "high"]] = np.nan
     assert tracing(result).reason.endswith(
-        "No number of features that was tried keeps as much when all others are ablated."
+        "No number of features that was tried keeps 80 % of the joint effect when all others are ablated."
     )
 
 

@@ -1,4 +1,4 @@
-"""What is chosen on one set helps on another that is read alike, and what cannot be tested says why."""
+"""A choice on one set helps on another that the model reads in the same way; untested sets give the reason."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def few_features(monkeypatch: pytest.MonkeyPatch) -> None:
 def styled(study: Study) -> Study:
     """Divide the texts into two styles, which mean nothing."""
     texts = [replace(e, style="story" if i % 2 else "diary") for i, e in enumerate(study.corpus.examples)]
-    vars(study)["corpus"] = corpus.make("mine", texts, study.corpus.labels)
+    study = study.replaced(corpus=corpus.make("mine", texts, study.corpus.labels))
     return study
 
 
@@ -68,23 +68,23 @@ def test_a_set_on_which_nothing_can_be_tested_says_so_and_is_left_out(carried: T
 
 
 def test_where_there_is_one_set_nothing_is_carried() -> None:
-    found = rule.transfer(checked(transfer(noisy.study(480), prompts="", words="", **SMALL)))
-    assert found.outcome == "cannot be tested here"
-    assert "two are needed" in found.reason
+    verdict = rule.transfer(checked(transfer(noisy.study(480), prompts="", words="", **SMALL)))
+    assert verdict.outcome == "cannot be tested here"
+    assert "two are needed" in verdict.reason
 
 
 @pytest.mark.parametrize(
     ("study", "why"), [(planted.study(960, null=True), "at chance"), (planted.study(960), "no room")]
 )
 def test_where_no_gain_can_be_shown_it_says_why(study: Study, why: str) -> None:
-    found = rule.transfer(checked(transfer(styled(study), prompts="", words="", **SMALL)))
-    assert found.outcome == "cannot be tested here"
-    assert why in found.reason
+    verdict = rule.transfer(checked(transfer(styled(study), prompts="", words="", **SMALL)))
+    assert verdict.outcome == "cannot be tested here"
+    assert why in verdict.reason
 
 
 def test_labels_that_begin_alike_are_no_set() -> None:
     study = noisy.study(480)
-    vars(study)["answers"] = [" joy", " joy", " fear", " anger"]
+    study = study.replaced(answers=[" joy", " joy", " fear", " anger"])
     result = checked(transfer(study, prompts="", words="", **SMALL))
     assert "begins both with the token" in str(result.sets.untested.iloc[0])
 

@@ -13,7 +13,7 @@ from emomech.stats.tables import checked
 
 
 def carried(gain: float, kept: float = 1.0, sets: int = 3, dose: float = 0.5, pair: float = 0.0) -> Transfer:
-    """A mean gain ± 0.05, of which a share does not lose, over so many sets that can be tested, and that of a pair."""
+    """A mean gain ± 0.05, the share of pairs that do not lose, the number of usable sets, and the gain of a pair."""
     rows = [
         (f"set {i}", "style", 0.8, 0.7, 0.9, 0.25, 40, "scale", dose, "" if i < sets else "at chance") for i in range(3)
     ]
@@ -46,7 +46,7 @@ def test_transfer(result: Transfer, outcome: str) -> None:
 
 
 def test_it_says_what_was_found_beside_the_bias_and_why_not() -> None:
-    assert transfer(carried(0.1)).control == "a logit bias carried over likewise: 0.00 [−0.10, 0.10]"
+    assert transfer(carried(0.1)).control == "a logit bias carried over in the same way: 0.00 [−0.10, 0.10]"
     assert "of 100 pairs, 70 do not lose" in transfer(carried(0.1, kept=0.7)).reason
     assert "nothing to carry over" in transfer(carried(0.0, dose=0.0)).reason
     assert "set 2: at chance" in transfer(carried(0.1, sets=1)).reason

@@ -1,4 +1,4 @@
-"""CoNLL-U is read as it is written, its words stand where the text has them, and what is wrong has a file and a line."""
+"""CoNLL-U is read with the spans of its words; errors name file and line."""
 
 import re
 from collections.abc import Callable
@@ -82,7 +82,7 @@ def test_line_ends_of_windows_a_mark_at_the_start_and_no_blank_line_at_the_end_d
 
 
 @pytest.mark.parametrize(
-    ("found", "made", "message"),
+    ("original", "replaced", "message"),
     [
         ("2\tNora\tNora\tPROPN", "2 Nora Nora PROPN", r"mine.conllu:5: has 7 columns, expected 10"),
         ("5\tcry", "x\tcry", r"mine.conllu:9: begins with 'x', expected a number such as 3, 3-4 or 3.1"),
@@ -90,14 +90,14 @@ def test_line_ends_of_windows_a_mark_at_the_start_and_no_blank_line_at_the_end_d
         ("\t8\tccomp", "\tsaid\tccomp", r"mine.conllu:9: depends on 'said', expected the number of a word"),
         ("\t8\tccomp", "\t11\tccomp", r"mine.conllu:9: depends on word 11, but the sentence has 10"),
         ("Nora didn't", "Nina didn't", r"mine.conllu:5: the word is 'Nora', but the text has .Nina didn"),
-        ("said Ed.\n", "said Ed. Yes\n", r"mine.conllu:1: the text goes on with 'Yes' behind the last word"),
+        ("said Ed.\n", "said Ed. Yes\n", r"mine.conllu:1: the text goes on with 'Yes' after the last word"),
         ("# newdoc id = street\n", "# newdoc\n\n", r"mine.conllu:17: a sentence without words"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_line(found: str, made: str, message: str) -> None:
-    assert found in TEXT
+def test_what_is_wrong_is_named_with_its_line(original: str, replaced: str, message: str) -> None:
+    assert original in TEXT
     with pytest.raises(UsageError, match=message):
-        parse(TEXT.replace(found, made, 1), "mine.conllu")
+        parse(TEXT.replace(original, replaced, 1), "mine.conllu")
 
 
 def test_files_that_hold_no_treebank_are_refused(tmp_path: Path) -> None:
@@ -127,11 +127,11 @@ def test_a_folder_is_all_of_its_files(tmp_path: Path) -> None:
 def test_a_public_treebank_is_read_wholly(folder: str, shared_data: Callable[[str], Path]) -> None:
     path = shared_data(folder)
     lines = "".join(file.read_text(encoding="utf-8") for file in sorted(path.glob("*.conllu"))).splitlines()
-    found = read(path)
-    assert [s.text for s in found] == [line[len("# text = ") :] for line in lines if line.startswith("# text = ")]
+    sentences = read(path)
+    assert [s.text for s in sentences] == [line[len("# text = ") :] for line in lines if line.startswith("# text = ")]
     rows = [line.split("\t") for line in lines if re.match(r"\d+\t", line)]
-    words = [word for s in found for word in s.words]
+    words = [word for s in sentences for word in s.words]
     assert [(w.form, w.upos, w.head, w.relation) for w in words] == [(r[1], r[3], int(r[6]) - 1, r[7]) for r in rows]
     assert sum(w.features.get("Voice") == "Pass" for w in words) == sum("Voice=Pass" in row[5] for row in rows)
-    assert sum(len(s.empty) for s in found) == sum(bool(re.match(r"\d+\.\d+\t", line)) for line in lines)
-    assert all(s.text[w.start : w.end] == w.form for s in found for w in s.words)
+    assert sum(len(s.empty) for s in sentences) == sum(bool(re.match(r"\d+\.\d+\t", line)) for line in lines)
+    assert all(s.text[w.start : w.end] == w.form for s in sentences for w in s.words)

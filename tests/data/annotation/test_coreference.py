@@ -1,10 +1,10 @@
-"""Mentions nest, go on in the next sentence and come again; each has its kind, its cluster and the word it hangs on."""
+"""Mentions nest, continue in the next sentence and recur; each has its kind, its cluster and its head word."""
 
 import pytest
 
 from emomech.core.errors import UsageError
 from emomech.data.annotation.conllu import parse
-from emomech.data.annotation.coreference import Mention, heads, mentions
+from emomech.data.annotation.coreference import Mention, head_words, mentions
 
 DECLARED = "# global.Entity = GRP-etype-infstat-minspan-link-identity\n"
 FIRST = [
@@ -31,48 +31,50 @@ def treebank(*sentences: list[tuple[str, int, str]], declared: str = DECLARED) -
     return "# newdoc\n" + declared + "\n\n".join(blocks) + "\n"
 
 
-def found(*sentences: list[tuple[str, int, str]], **options: str) -> list[Mention]:
+def mentions_of(*sentences: list[tuple[str, int, str]], **options: str) -> list[Mention]:
     return mentions(parse(treebank(*sentences, **options), "mine.conllu"))
 
 
 def test_mentions_nest_and_close_in_their_order() -> None:
-    king, sister, york = found(FIRST)
+    king, sister, york = mentions_of(FIRST)
     assert (king.cluster, king.kind, king.words) == ("2", "person", ((0, 3), (0, 4)))
     assert (sister.cluster, sister.words) == ("1", tuple((0, i) for i in range(5)))
     assert (york.kind, york.words) == ("place", ((0, 6),))
 
 
 def test_a_mention_comes_again_in_its_cluster() -> None:
-    assert [m.words for m in found(FIRST, SECOND, THIRD) if m.cluster == "1"] == [
+    assert [m.words for m in mentions_of(FIRST, SECOND, THIRD) if m.cluster == "1"] == [
         tuple((0, i) for i in range(5)),
         ((1, 0),),
     ]
 
 
 def test_a_mention_goes_on_in_the_next_sentence() -> None:
-    assert found(FIRST, SECOND, THIRD)[-1].words == ((1, 1), (2, 0), (2, 1))
+    assert mentions_of(FIRST, SECOND, THIRD)[-1].words == ((1, 1), (2, 0), (2, 1))
 
 
 def test_mentions_of_one_cluster_may_nest() -> None:
-    inner, outer = found([("a", 2, "(1-person"), ("b", 0, "(1-person"), ("c", 2, "1)1)")])
+    inner, outer = mentions_of([("a", 2, "(1-person"), ("b", 0, "(1-person"), ("c", 2, "1)1)")])
     assert (inner.words, outer.words) == (((0, 1), (0, 2)), ((0, 0), (0, 1), (0, 2)))
 
 
 def test_a_mention_hangs_on_the_word_whose_head_is_outside() -> None:
     sentences = parse(treebank(FIRST, SECOND, THIRD), "mine.conllu")
-    hung = heads(sentences, mentions(sentences))
+    hung = head_words(sentences, mentions(sentences))
     words = {sentences[s].words[w].form: mention.kind for (s, w), mention in hung.items()}
     assert words == {"sister": "person", "king": "person", "York": "place", "She": "person", "said": "event"}
 
 
 def test_of_mentions_that_hang_on_one_word_the_shortest_is_taken() -> None:
     sentences = parse(treebank([("old", 2, "(1-group"), ("york", 0, "(2-place)1)")]), "mine.conllu")
-    assert heads(sentences, mentions(sentences))[0, 1].kind == "place"
+    assert head_words(sentences, mentions(sentences))[0, 1].kind == "place"
 
 
 def test_pieces_of_a_mention_have_its_cluster() -> None:
     declared = "# global.Entity = eid-etype-head-other\n"
-    parts = found([("a", 2, "(e1[1/2]-person-1-)"), ("b", 0, "_"), ("c", 2, "(e1[2/2]-person-1-)")], declared=declared)
+    parts = mentions_of(
+        [("a", 2, "(e1[1/2]-person-1-)"), ("b", 0, "_"), ("c", 2, "(e1[2/2]-person-1-)")], declared=declared
+    )
     assert [(m.cluster, m.kind, m.words) for m in parts] == [("e1", "person", ((0, 0),)), ("e1", "person", ((0, 2),))]
 
 
@@ -84,13 +86,13 @@ def test_empty_nodes_open_and_close_but_have_no_place() -> None:
 
 
 def test_a_treebank_without_entities_has_no_mentions() -> None:
-    assert found([("a", 0, "_")], declared="") == []
+    assert mentions_of([("a", 0, "_")], declared="") == []
 
 
 @pytest.mark.parametrize(
     ("sentences", "declared", "message"),
     [
-        ([FIRST], "", r"mine.conllu:1: Entity=\(1-person.*no `# global.Entity` says"),
+        ([FIRST], "", r"mine.conllu:1: Entity=\(1-person.*no `# global.Entity` declares"),
         ([[("a", 0, "(1-person")]], DECLARED, r"mine.conllu:1: the Entity 1 is still open"),
         ([[("a", 0, "1)")]], DECLARED, r"mine.conllu:1: an Entity ends with 1\), but none"),
         ([[("a", 0, "person)(")]], DECLARED, r"mine.conllu:1: cannot read Entity=person\)\("),
@@ -98,7 +100,7 @@ def test_a_treebank_without_entities_has_no_mentions() -> None:
 )
 def test_what_cannot_be_read_is_named(sentences: list, declared: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        found(*sentences, declared=declared)
+        mentions_of(*sentences, declared=declared)
 
 
 def test_no_mention_goes_on_in_another_document() -> None:

@@ -1,4 +1,4 @@
-"""Labels of words: from a treebank's columns, from spaCy, and only where they say more than the word itself."""
+"""Labels of words: from a treebank's columns, from spaCy, and only if the word's form does not predict them."""
 
 import sys
 from collections import defaultdict
@@ -11,11 +11,10 @@ from types import ModuleType
 import pytest
 import tiny
 
-from emomech.chapters.flow.texts import readable
 from emomech.core.errors import UsageError
 from emomech.data import corpus
 from emomech.data.annotation import conllu, propbank
-from emomech.data.annotation.gold import RARE, annotated, gold, identity
+from emomech.data.annotation.gold import RARE_CLASS, annotated, gold, identity
 from emomech.data.corpus import Corpus, Example, Word
 from emomech.models.language_model import wrap
 from emomech.models.tokens import tokenize
@@ -39,9 +38,9 @@ PASSIVE = """\
 """
 DECLARED = "# newdoc\n# global.Entity = GRP-etype\n"
 TREEBANK = DECLARED + "\n".join(
-    [ACTIVE.format(name="Ada", other="Bo", end=f"{i}") for i in range(RARE)]
-    + [ACTIVE.format(name="Bo", other="Ada", end=f"{i}") for i in range(RARE)]
-    + [PASSIVE.format(end=f"{i}") for i in range(RARE)]
+    [ACTIVE.format(name="Ada", other="Bo", end=f"{i}") for i in range(RARE_CLASS)]
+    + [ACTIVE.format(name="Bo", other="Ada", end=f"{i}") for i in range(RARE_CLASS)]
+    + [PASSIVE.format(end=f"{i}") for i in range(RARE_CLASS)]
 )
 
 
@@ -51,14 +50,14 @@ def texts() -> list[Example]:
 
 
 def of_form(examples: list[Example], form: str) -> dict[str, set[str]]:
-    """Tags that a form has anywhere, by family."""
-    found = defaultdict(set)
+    """All tags of a form in any of the texts, by family."""
+    result = defaultdict(set)
     for example in examples:
         for word in example.words:
             if example.text[word.start : word.end] == form:
                 for family, tag in word.tags.items():
-                    found[family].add(tag)
-    return dict(found)
+                    result[family].add(tag)
+    return dict(result)
 
 
 def test_words_get_the_tags_of_every_column(texts: list[Example]) -> None:
@@ -81,14 +80,14 @@ def test_what_the_form_tells_is_no_label(texts: list[Example]) -> None:
 
 def test_rare_classes_are_left_out() -> None:
     fewer = TREEBANK.rpartition("# text")[0]
-    found = annotated(conllu.parse(fewer, "mine.conllu"))
-    assert of_form(found, "saw") == {}
-    assert of_form(found, "dog")["role"] == {"object", "subject"}
+    result = annotated(conllu.parse(fewer, "mine.conllu"))
+    assert of_form(result, "saw") == {}
+    assert of_form(result, "dog")["role"] == {"object", "subject"}
 
 
 def test_no_example_has_an_emotion_and_texts_are_told_apart_by_what_they_say(texts: list[Example]) -> None:
     assert {example.label for example in texts} == {""}
-    assert len({example.cluster for example in texts}) == len(texts) == 3 * RARE
+    assert len({example.cluster for example in texts}) == len(texts) == 3 * RARE_CLASS
 
 
 def test_what_stands_in_several_files_has_all_its_tags(tmp_path: Path) -> None:
@@ -96,15 +95,15 @@ def test_what_stands_in_several_files_has_all_its_tags(tmp_path: Path) -> None:
     roles_only = TREEBANK.replace("nsubj", "dep").replace("\tobj", "\tdep")
     (tmp_path / "a.conllu").write_text(bare)
     (tmp_path / "b.conllu").write_text(roles_only)
-    found = annotated(conllu.read(tmp_path))
-    assert len(found) == 3 * RARE
-    assert {"role", "semantic_role"} <= set(of_form(found, "dog"))
+    result = annotated(conllu.read(tmp_path))
+    assert len(result) == 3 * RARE_CLASS
+    assert {"role", "semantic_role"} <= set(of_form(result, "dog"))
 
 
 def test_a_word_of_several_tokens_is_read_at_its_last(texts: list[Example]) -> None:
     for tokenizer, adds in ((tiny.byte_level(), False), (tiny.sentencepiece(), True)):
         lm = wrap("tiny", tiny.language_model("llama").module, tokenizer, adds)
-        chosen = texts[:: RARE // 2]
+        chosen = texts[:: RARE_CLASS // 2]
         for example, text in zip(chosen, tokenize(lm, [e.text for e in chosen]), strict=True):
             for word in example.words:
                 covering = [
@@ -116,21 +115,14 @@ def test_a_word_of_several_tokens_is_read_at_its_last(texts: list[Example]) -> N
             assert any(b - a < len("dog") for a, b in text.spans)
 
 
-def test_texts_too_long_for_the_model_are_left_out() -> None:
-    lm = tiny.language_model("gpt2")
-    short, long, empty = (Example(text, "") for text in ("So", "So " * tiny.CONTEXT, ""))
-    assert readable(lm, [short, long, empty]) == [short]
-    assert readable(lm, []) == []
-
-
 @pytest.fixture
 def mine() -> Corpus:
     return corpus.make("mine", [Example(f"Ada met Bo {i}.", ["joy", "fear"][i % 2]) for i in range(4)])
 
 
 def test_without_a_source_the_corpus_has_its_own_labels(mine: Corpus) -> None:
-    found = gold("", mine)
-    assert (found.name, found.examples, found.of_corpus) == ("corpus", mine.examples, True)
+    result = gold("", mine)
+    assert (result.name, result.examples, result.from_corpus) == ("corpus", mine.examples, True)
     assert identity("") == ""
 
 
@@ -138,9 +130,9 @@ def test_a_treebank_is_known_by_its_content_and_its_limit_is_a_choice(tmp_path: 
     for name in ("a.conllu", "b.conllu"):
         (tmp_path / name).write_text(TREEBANK)
     assert identity(str(tmp_path / "a.conllu")) == identity(str(tmp_path / "b.conllu")) != identity(str(tmp_path))
-    found = gold(str(tmp_path), mine, limit=10, seed=1)
-    assert (found.name, len(found.examples), found.of_corpus) == (tmp_path.name, 10, False)
-    assert found == gold(str(tmp_path), mine, limit=10, seed=1) != gold(str(tmp_path), mine, limit=10, seed=2)
+    result = gold(str(tmp_path), mine, limit=10, seed=1)
+    assert (result.name, len(result.examples), result.from_corpus) == (tmp_path.name, 10, False)
+    assert result == gold(str(tmp_path), mine, limit=10, seed=1) != gold(str(tmp_path), mine, limit=10, seed=2)
     with pytest.raises(UsageError, match="nothing at"):
         identity("no/such/folder")
 
@@ -160,17 +152,17 @@ def test_a_model_of_spacy_that_is_not_installed_is_asked_for(stub: ModuleType) -
 
 
 def test_spacy_labels_the_texts_of_the_corpus(stub: ModuleType) -> None:
-    texts = [("Ada saw Bo" if i % 2 else "Bo saw Ada", ["joy", "fear"][i // 2 % 2]) for i in range(2 * RARE)]
-    found = gold("spacy", corpus.make("mine", [Example(text, label) for text, label in texts]))
-    assert (found.name, found.of_corpus) == ("spaCy's en_core_web_sm", True)
+    texts = [("Ada saw Bo" if i % 2 else "Bo saw Ada", ["joy", "fear"][i // 2 % 2]) for i in range(2 * RARE_CLASS)]
+    result = gold("spacy", corpus.make("mine", [Example(text, label) for text, label in texts]))
+    assert (result.name, result.from_corpus) == ("spaCy's en_core_web_sm", True)
     assert identity("spacy") == ["spacy 3.8", "en_core_web_sm 3.7"]
-    assert [e.label for e in found.examples] == [label for _, label in texts]
-    assert found.examples[1].words == (
+    assert [e.label for e in result.examples] == [label for _, label in texts]
+    assert result.examples[1].words == (
         Word(0, 3, {"role": "subject"}),
         Word(4, 7, {}),
         Word(8, 10, {"role": "object"}),
     )
-    assert of_form(list(found.examples), "Ada")["role"] == {"subject", "object"}
+    assert of_form(list(result.examples), "Ada")["role"] == {"subject", "object"}
 
 
 def test_a_model_that_cannot_be_loaded_is_named(
@@ -196,7 +188,7 @@ class _Morph(dict):
 
 @dataclass
 class _Token:
-    """A word as spaCy has it."""
+    """Stand-in for a word of spaCy."""
 
     text: str
     idx: int
@@ -213,12 +205,12 @@ class _Token:
 
 
 class _Doc(list):
-    """A text of three words, subject, verb and object, as spaCy has it."""
+    """Stand-in for spaCy's parse of a text of three words: subject, verb and object."""
 
     def __init__(self, text: str) -> None:
         starts = [0, text.index(" ") + 1, text.rindex(" ") + 1]
-        found = zip(text.split(), starts, ("nsubj", "ROOT", "dobj"), strict=True)
-        super().__init__(_Token(form, start, i, dep) for i, (form, start, dep) in enumerate(found))
+        result = zip(text.split(), starts, ("nsubj", "ROOT", "dobj"), strict=True)
+        super().__init__(_Token(form, start, i, dep) for i, (form, start, dep) in enumerate(result))
         for token in self:
             token.head = self[1]
 
@@ -230,7 +222,7 @@ class _Doc(list):
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A module that behaves as spaCy does."""
+    """Stand-in for the module spaCy."""
     versions = {"spacy": "3.8", "en_core_web_sm": "3.7"}
     module = ModuleType("spacy")
     pipeline = type("Language", (), {"pipe": staticmethod(lambda texts: map(_Doc, texts))})
@@ -243,10 +235,10 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.mark.realdata
 def test_a_public_treebank_speaks_about_syntax_and_semantics(shared_data: Callable[[str], Path]) -> None:
     sentences = conllu.read(shared_data("up_english_ewt"))
-    found = annotated(sentences)
-    assert len(found) == len({s.text for s in sentences})
+    result = annotated(sentences)
+    assert len(result) == len({s.text for s in sentences})
     texts_of = defaultdict(set)
-    for example in found:
+    for example in result:
         for word in example.words:
             for family in word.tags:
                 texts_of[family].add(example.text)
@@ -257,7 +249,7 @@ def test_a_public_treebank_speaks_about_syntax_and_semantics(shared_data: Callab
         "semantic_role",
     }
     forms = defaultdict(set)
-    for example in found:
+    for example in result:
         for word in example.words:
             for family, tag in word.tags.items():
                 forms[family, example.text[word.start : word.end].lower()].add(tag)

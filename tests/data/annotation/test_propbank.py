@@ -1,4 +1,4 @@
-"""Each word has the role that it plays for the predicate it depends on, and none where predicates disagree."""
+"""Each word has the role that it plays for the predicate it depends on, and none if predicates disagree."""
 
 import re
 from collections.abc import Callable
@@ -27,8 +27,8 @@ def sentence(rows: list[str]) -> Sentence:
 
 
 def test_a_word_has_the_role_for_the_predicate_it_depends_on() -> None:
-    found = roles(sentence(ROWS))
-    assert found == {0: "A0", 1: "V", 2: "A2", 4: "A1", 5: "AM-TMP", 6: "AM-LOC", 7: "V"}
+    by_word = roles(sentence(ROWS))
+    assert by_word == {0: "A0", 1: "V", 2: "A2", 4: "A1", 5: "AM-TMP", 6: "AM-LOC", 7: "V"}
 
 
 def test_a_predicate_is_v_unless_it_depends_on_one_that_it_is_an_argument_of() -> None:
@@ -65,6 +65,8 @@ def test_the_roles_of_a_public_treebank_are_those_of_its_columns(shared_data: Ca
         row[10] not in ("_", "") for row in rows
     )
     cells = [{re.sub(r"^[CR]-", "", cell).replace("ARG", "A") for cell in row[11:]} - {"_", ""} for row in rows]
-    found = [roles(s).get(i, "") for s in sentences for i in range(len(s.words))]
-    assert all(role in of_word or (not role and len(of_word) != 1) for role, of_word in zip(found, cells, strict=True))
-    assert sum(map(len, cells)) > sum(map(bool, found)) > 10_000
+    by_word = [roles(s).get(i, "") for s in sentences for i in range(len(s.words))]
+    assert all(
+        role in of_word or (not role and len(of_word) != 1) for role, of_word in zip(by_word, cells, strict=True)
+    )
+    assert sum(map(len, cells)) > sum(map(bool, by_word)) > 10_000

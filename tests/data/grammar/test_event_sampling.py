@@ -1,4 +1,4 @@
-"""What befalls a person: the rule of emotion, and events in which no single word and no kind of event gives it away."""
+"""The rule of emotion, and sampled events in which no word and no kind of event gives the emotion away."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from grammar_cases import BROKEN, CAGE, LICKED, MOVED, REPAIR, SMEARED
 
-from emomech.data.grammar.event_sampling import HELD_OUT_FRAMES, Setting, happening
+from emomech.data.grammar.event_sampling import HELD_OUT_FRAMES, EventSetting, sample_event
 from emomech.data.grammar.events import AROUSAL, VALENCE, Event
 from emomech.data.grammar.lexicon import EMOTION_NOUNS, lexicon, vocabulary
 from emomech.data.grammar.vignettes import STYLES
@@ -18,7 +18,7 @@ from emomech.data.grammar.vignettes import STYLES
 def events(n: int = 400) -> tuple[Event, ...]:
     rng = Random(0)
     return tuple(
-        happening(rng, Setting(style, vocabulary()), "Anna", emotion, ["Ben", "Eva"])
+        sample_event(rng, EventSetting(style, vocabulary()), "Anna", emotion, ["Ben", "Eva"])
         for emotion in EMOTION_NOUNS
         for style in STYLES
         for _ in range(n)
@@ -55,29 +55,31 @@ def test_emotion_follows_from_the_latents(event, emotion) -> None:
 
 
 def test_an_event_makes_its_person_feel_what_was_asked_for() -> None:
-    told = Counter(event.emotion for event in events())
-    assert set(told.values()) == {3 * 400}
+    drawn = Counter(event.emotion for event in events())
+    assert set(drawn.values()) == {3 * 400}
     assert {event.person for event in events()} == {"Anna"}
 
 
 def test_a_kind_of_event_or_a_mood_or_an_agent_leads_to_several_emotions() -> None:
-    for of in ("frame", "mood", "meant", "sudden", "voice", "verb_sign", "thing_sign"):
-        led = defaultdict(set)
+    for latent in ("frame", "mood", "meant", "sudden", "voice", "verb_sign", "thing_sign"):
+        emotions_of = defaultdict(set)
         for event in events():
-            led[getattr(event, of)].add(event.emotion)
-        alone = {value for value, emotions in led.items() if len(emotions) == 1}
-        assert alone <= {"denied"}, of  # what did not happen leaves calm behind
+            emotions_of[getattr(event, latent)].add(event.emotion)
+        alone = {value for value, emotions in emotions_of.items() if len(emotions) == 1}
+        assert alone <= {"denied"}, latent  # what did not happen leaves calm behind
 
 
 def test_disgust_is_as_compositional_as_the_rest() -> None:
-    """No verb, thing, substance or place of disgust is without other emotions."""
-    led = defaultdict(set)
+    """Every verb, thing, substance or place of disgust also occurs with other emotions."""
+    emotions_of = defaultdict(set)
     for event in events():
         for word in (event.verb[0], event.thing, event.site):
-            led[word].add(event.emotion)
-    disgusting = {word for word, emotions in led.items() if "disgust" in emotions}
+            emotions_of[word].add(event.emotion)
+    disgusting = {word for word, emotions in emotions_of.items() if "disgust" in emotions}
     assert len(disgusting) > 50
-    assert all({"calm", "fear"} <= led[word] or {"surprise", "calm"} <= led[word] for word in disgusting)
+    assert all(
+        {"calm", "fear"} <= emotions_of[word] or {"surprise", "calm"} <= emotions_of[word] for word in disgusting
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,13 +104,15 @@ def test_every_latent_has_twenty_surface_forms(forms) -> None:
 def test_a_style_tells_no_frame_that_is_held_out_in_it_unless_asked() -> None:
     rng = Random(1)
     for style in STYLES:
-        told, new = set(), set()
+        drawn, new = set(), set()
         for emotion in EMOTION_NOUNS:
-            told |= {happening(rng, Setting(style, vocabulary()), "Anna", emotion, []).frame for _ in range(200)}
-        assert told == {"deed", "give", "take", "contact", "mouth"} - set(HELD_OUT_FRAMES[style])
+            drawn |= {
+                sample_event(rng, EventSetting(style, vocabulary()), "Anna", emotion, []).frame for _ in range(200)
+            }
+        assert drawn == {"deed", "give", "take", "contact", "mouth"} - set(HELD_OUT_FRAMES[style])
         for emotion in ("fear", "calm"):
-            setting = Setting(style, vocabulary(), new_frames=True)
-            new |= {happening(rng, setting, "Anna", emotion, []).frame for _ in range(200)}
+            setting = EventSetting(style, vocabulary(), new_frames=True)
+            new |= {sample_event(rng, setting, "Anna", emotion, []).frame for _ in range(200)}
         assert new == set(HELD_OUT_FRAMES[style])
 
 
@@ -118,7 +122,7 @@ def test_every_frame_is_told_in_some_style() -> None:
 
 def test_an_emotion_that_no_frame_leads_to_is_refused() -> None:
     with pytest.raises(ValueError, match="joy: no frame"):
-        happening(Random(0), Setting("story", vocabulary(), new_frames=True), "Anna", "joy", [])
+        sample_event(Random(0), EventSetting("story", vocabulary(), new_frames=True), "Anna", "joy", [])
 
 
 def test_who_cannot_mean_to_neither_plans_nor_refuses() -> None:

@@ -1,4 +1,4 @@
-"""The texts as a data set are those of the grammar, with every tag, in closed sets where they are closed."""
+"""The data set holds the texts of the grammar with every tag."""
 
 from itertools import islice
 from typing import Any
@@ -23,15 +23,15 @@ def test_it_is_the_stream_with_nothing_lost(shift: Shift) -> None:
             value = kind.int2str(row[column]) if isinstance(kind, ClassLabel) else row[column]
             assert value == getattr(example, column)
         assert [(word["start"], word["end"]) for word in row["words"]] == [(w.start, w.end) for w in example.words]
-        for found, word in zip(row["words"], example.words, strict=True):
-            assert {tag: found[tag] for tag in WORD_TAGS if found[tag] is not None} == word.tags
+        for tags, word in zip(row["words"], example.words, strict=True):
+            assert {tag: tags[tag] for tag in WORD_TAGS if tags[tag] is not None} == word.tags
         assert {tag: value for tag, value in row["answer_tags"].items() if value is not None} == example.answer_tags
 
 
 def test_no_tag_of_the_grammar_is_missing_and_none_is_made_up() -> None:
     drawn = list(islice(vignettes(0, split="train"), 300))
-    assert {tag for one in drawn for word in one.words for tag in word.tags} == set(WORD_TAGS)
-    assert {tag for one in drawn for tag in one.answer_tags} == set(ANSWER_TAGS)
+    assert {tag for example in drawn for word in example.words for tag in word.tags} == set(WORD_TAGS)
+    assert {tag for example in drawn for tag in example.answer_tags} == set(ANSWER_TAGS)
 
 
 def test_columns_are_as_features_say() -> None:

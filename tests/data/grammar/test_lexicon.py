@@ -1,3 +1,5 @@
+"""Every word of the lexicon has its kind, no word is in two kinds, and none names an emotion."""
+
 import re
 from itertools import combinations
 
@@ -37,8 +39,8 @@ def test_no_word_names_an_emotion() -> None:
 
 def test_things_of_different_worth_are_different_things() -> None:
     kinds = vars(lexicon().things)
-    for one, other in combinations(kinds, 2):
-        assert not set(kinds[one]) & set(kinds[other]), f"{one} and {other}"
+    for first, second in combinations(kinds, 2):
+        assert not set(kinds[first]) & set(kinds[second]), f"{first} and {second}"
 
 
 def test_verbs_of_different_sign_share_no_form() -> None:

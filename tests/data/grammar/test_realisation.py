@@ -1,4 +1,4 @@
-"""Events in words: what is written, and what each word is said to be."""
+"""Events are written as sentences, and each word gets its tags."""
 
 import re
 from collections import defaultdict
@@ -8,19 +8,19 @@ import pytest
 from grammar_cases import BROKEN, CAGE, LICKED, MOVED, SMEARED
 
 from emomech.data.grammar.events import Event
-from emomech.data.grammar.realisation import Beside, answer_tags, unpointed, write
+from emomech.data.grammar.realisation import NeutralSentence, answer_tags, bare_words, realise
 
 GIVEN = Event("Anna", "give", ("give", "gave", "given"), 1, "letter", 1, "Ben", meant=True)
 TAKEN = Event("Anna", "take", ("take", "took", "taken"), -1, "letter", 1, "the storm", meant=False)
 
 
-def text(*told) -> str:
-    return write(told).text
+def text(*sentences) -> str:
+    return realise(sentences).text
 
 
-def tags(*told) -> dict[str, dict[str, str]]:
-    """Tags of each form; of a form that comes twice the last."""
-    written = write(told)
+def tags(*sentences) -> dict[str, dict[str, str]]:
+    """Tags of each form; if a form occurs twice, those of the last occurrence."""
+    written = realise(sentences)
     return {written.text[word.start : word.end]: dict(word.tags) for word in written.words}
 
 
@@ -60,8 +60,8 @@ def test_an_event_is_written_as_a_sentence(event, written) -> None:
 
 
 def test_words_stand_where_the_text_has_them() -> None:
-    told = write([Beside("the bus nearly stopped ."), replace(BROKEN, clitic=True, aside="suddenly")])
-    assert [told.text[w.start : w.end] for w in told.words] == [
+    sentences = realise([NeutralSentence("the bus nearly stopped ."), replace(BROKEN, clitic=True, aside="suddenly")])
+    assert [sentences.text[w.start : w.end] for w in sentences.words] == [
         "The",
         "bus",
         "nearly",
@@ -77,22 +77,22 @@ def test_words_stand_where_the_text_has_them() -> None:
 
 def test_in_a_passive_the_subject_is_no_agent() -> None:
     for event, subject in ((BROKEN, "Ben"), (replace(BROKEN, voice="passive"), "violin")):
-        found = tags(event)
-        assert [form for form, tag in found.items() if tag.get("role") == "subject"] == [subject]
-        assert found["Ben"]["semantic_role"] == "agent"
+        tagged = tags(event)
+        assert [form for form, tag in tagged.items() if tag.get("role") == "subject"] == [subject]
+        assert tagged["Ben"]["semantic_role"] == "agent"
 
 
 def test_voice_is_of_the_verb_and_what_happens_beside_has_none() -> None:
-    found = tags(Beside("it was a long day ."), replace(BROKEN, voice="passive"))
-    assert [form for form, tag in found.items() if "voice" in tag] == ["broken"]
+    tagged = tags(NeutralSentence("it was a long day ."), replace(BROKEN, voice="passive"))
+    assert [form for form, tag in tagged.items() if "voice" in tag] == ["broken"]
 
 
 def test_an_appraisal_is_tagged_from_the_word_that_decides_it() -> None:
-    found = tags(replace(SMEARED, agent="the storm", meant=False))
-    assert found["storm"]["agency"] == "nature"
-    assert "certainty" not in found["storm"] and found["smeared"]["certainty"] == "fact"
-    assert "contamination" not in found["slime"] and found["soup"]["contamination"] == "contaminated"
-    assert "emotion" not in found["soup"] and found["Anna"]["emotion"] == "disgust"
+    tagged = tags(replace(SMEARED, agent="the storm", meant=False))
+    assert tagged["storm"]["agency"] == "nature"
+    assert "certainty" not in tagged["storm"] and tagged["smeared"]["certainty"] == "fact"
+    assert "contamination" not in tagged["slime"] and tagged["soup"]["contamination"] == "contaminated"
+    assert "emotion" not in tagged["soup"] and tagged["Anna"]["emotion"] == "disgust"
     passive = tags(replace(BROKEN, voice="passive"))
     assert "desirability" not in passive["Anna"] and passive["broken"]["desirability"] == "bad"
     assert "emotion" not in passive["broken"] and passive["Ben"]["emotion"] == "anger"
@@ -100,26 +100,32 @@ def test_an_appraisal_is_tagged_from_the_word_that_decides_it() -> None:
 
 
 def test_a_pronoun_is_of_the_cluster_of_its_name() -> None:
-    scene = Beside("Anna and Tomas cooked some rice .", ("Anna", "Tomas"))
-    found = tags(scene, replace(BROKEN, person="Tomas", pronoun=True, agent="the aunt"), replace(CAGE, pronoun=True))
-    assert found["his"]["cluster"] == found["Tomas"]["cluster"] != found["Anna"]["cluster"] == found["her"]["cluster"]
-    assert (found["her"]["entity"], found["his"]["entity"], found["aunt"]["entity"]) == ("first", "second", "bystander")
+    scene = NeutralSentence("Anna and Tomas cooked some rice .", ("Anna", "Tomas"))
+    tagged = tags(scene, replace(BROKEN, person="Tomas", pronoun=True, agent="the aunt"), replace(CAGE, pronoun=True))
+    assert (
+        tagged["his"]["cluster"] == tagged["Tomas"]["cluster"] != tagged["Anna"]["cluster"] == tagged["her"]["cluster"]
+    )
+    assert (tagged["her"]["entity"], tagged["his"]["entity"], tagged["aunt"]["entity"]) == (
+        "first",
+        "second",
+        "bystander",
+    )
 
 
 def test_who_speaks_is_of_the_cluster_of_my() -> None:
-    found = tags(replace(BROKEN, teller="Anna", listener="Eva"))
-    assert found["my"]["cluster"] == found["Anna"]["cluster"] != found["Eva"]["cluster"]
+    tagged = tags(replace(BROKEN, teller="Anna", listener="Eva"))
+    assert tagged["my"]["cluster"] == tagged["Anna"]["cluster"] != tagged["Eva"]["cluster"]
 
 
 def test_persons_are_ranked_by_first_mention() -> None:
     second = replace(BROKEN, person="Ben", agent="Eva")
-    assert write([BROKEN, second]).ranks == {"Ben": "first", "Anna": "second"}
-    assert write([replace(BROKEN, voice="passive"), second]).ranks == {"Anna": "first", "Ben": "second"}
+    assert realise([BROKEN, second]).ranks == {"Ben": "first", "Anna": "second"}
+    assert realise([replace(BROKEN, voice="passive"), second]).ranks == {"Anna": "first", "Ben": "second"}
 
 
 def test_answer_tags_are_those_of_the_asked_person() -> None:
     passive = replace(GIVEN, person="Eva", voice="passive")
-    assert answer_tags(passive, write([BROKEN, passive]).ranks) == {
+    assert answer_tags(passive, realise([BROKEN, passive]).ranks) == {
         "role": "subject",
         "semantic_role": "recipient",
         "voice": "passive",
@@ -149,5 +155,5 @@ def test_grammatical_and_semantic_role_are_not_one_label() -> None:
 
 def test_unpointed_is_the_text_without_points_and_capitals() -> None:
     said = replace(LICKED, teller="Ben", listener="Cora", aside="suddenly")
-    told = [said, Beside("Dora looked up .", ("Dora",)), CAGE]
-    assert re.findall(r"\w+", unpointed(told).lower()) == re.findall(r"\w+", write(told).text.lower())
+    sentences = [said, NeutralSentence("Dora looked up .", ("Dora",)), CAGE]
+    assert re.findall(r"\w+", bare_words(sentences).lower()) == re.findall(r"\w+", realise(sentences).text.lower())

@@ -1,4 +1,4 @@
-"""The stream of texts: balanced, disjoint splits, minimal pairs, and nothing that tells an emotion without inference."""
+"""The stream of texts: balanced, disjoint splits, minimal pairs, and no cue that gives an emotion away."""
 
 import re
 import subprocess
@@ -21,11 +21,11 @@ from emomech.data.grammar.vignettes import (
     SHIFTS,
     STYLES,
     Vignette,
-    draw,
-    mixed,
+    draw_emotion,
+    draw_vignettes,
     stream,
+    study_stream,
     vignettes,
-    weighted,
 )
 
 AT_WORDS = ("role", "voice", "semantic_role", "entity", "desirability")
@@ -47,19 +47,19 @@ def drawn(split: str = "train", n: int = 3000, seed: int = 3, shift: str = "") -
 
 
 def sample(split: str = "train", n: int = 3000, seed: int = 3, shift: str = "") -> tuple[Example, ...]:
-    return tuple(one.example for one in drawn(split, n, seed, shift))
+    return tuple(vignette.example for vignette in drawn(split, n, seed, shift))
 
 
 def pairs(examples) -> list[list[Example]]:
-    found = defaultdict(list)
+    by_cluster = defaultdict(list)
     for example in examples:
         if example.item_type == PAIR:
-            found[example.cluster].append(example)
-    return [both for both in found.values() if len(both) == 2]  # the last may be cut off
+            by_cluster[example.cluster].append(example)
+    return [both for both in by_cluster.values() if len(both) == 2]  # the last may be cut off
 
 
-def things(one: Vignette) -> set[str]:
-    return {word for event in one.events for word in (event.thing, event.site) if word}
+def things(vignette: Vignette) -> set[str]:
+    return {word for event in vignette.events for word in (event.thing, event.site) if word}
 
 
 def test_same_seed_gives_the_same_stream_and_another_seed_another() -> None:
@@ -78,8 +78,8 @@ def test_examples_say_all_that_a_study_reads() -> None:
 
 
 def test_in_a_diary_the_writer_and_the_other_person_are_asked_about() -> None:
-    asked = Counter(e.person == "I" for e in sample() if e.style == "diary" and e.item_type != "one person")
-    assert 0.4 < asked[True] / asked.total() < 0.6
+    writer_asked = Counter(e.person == "I" for e in sample() if e.style == "diary" and e.item_type != "one person")
+    assert 0.4 < writer_asked[True] / writer_asked.total() < 0.6
 
 
 def test_no_text_names_an_emotion() -> None:
@@ -94,8 +94,8 @@ def test_sentences_begin_large_and_are_spaced_once() -> None:
 
 def test_words_are_the_words_of_the_text() -> None:
     for example in sample(n=500):
-        found = [(m.start(), m.end()) for m in re.finditer(r"'s|\w+", example.text)]
-        assert [(word.start, word.end) for word in example.words] == found
+        spans = [(m.start(), m.end()) for m in re.finditer(r"'s|\w+", example.text)]
+        assert [(word.start, word.end) for word in example.words] == spans
         assert all("pos" in word.tags for word in example.words), example.text
 
 
@@ -105,8 +105,8 @@ def test_splits_share_no_bag_of_words() -> None:
 
 
 def test_texts_have_two_to_five_sentences() -> None:
-    told = Counter(e.text.count(".") for e in sample())
-    assert set(told) == {2, 3, 4, 5} and min(told.values()) > 0.1 * told.total()
+    n_sentences = Counter(e.text.count(".") for e in sample())
+    assert set(n_sentences) == {2, 3, 4, 5} and min(n_sentences.values()) > 0.1 * n_sentences.total()
 
 
 def test_labels_are_balanced() -> None:
@@ -130,13 +130,13 @@ def test_item_types_and_styles_are_about_equally_many_clusters() -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_minimal_pair_has_the_same_words_and_question_and_another_answer(style) -> None:
-    found = [both for both in pairs(sample()) if both[0].style == style]
-    assert len(found) > 30
-    for one, other in found:
-        assert bag(one.text) == bag(other.text)
-        assert one.person == other.person
-        assert one.text != other.text
-        assert one.label != other.label
+    same_style = [both for both in pairs(sample()) if both[0].style == style]
+    assert len(same_style) > 30
+    for first, second in same_style:
+        assert bag(first.text) == bag(second.text)
+        assert first.person == second.person
+        assert first.text != second.text
+        assert first.label != second.label
 
 
 def test_the_two_texts_of_a_pair_follow_each_other_and_share_a_cluster_alone() -> None:
@@ -166,29 +166,36 @@ def test_contamination_is_bad_for_the_person() -> None:
 
 @pytest.mark.parametrize("item_type", [CONFLICT, PAIR])
 def test_words_without_order_do_not_say_which_of_two_persons_is_meant(item_type) -> None:
-    """Of the two emotions told, word counts prefer the one that is asked for half of the time."""
+    """Word counts prefer the emotion that is asked for, of the two in the text, half of the time."""
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    train, other = sample(n=6000, seed=4), [one for one in drawn() if one.example.item_type == item_type]
+    train, tested = (
+        sample(n=6000, seed=4),
+        [vignette for vignette in drawn() if vignette.example.item_type == item_type],
+    )
     counts = CountVectorizer(token_pattern=r"\w+")
     learned = counts.fit_transform([f"{e.text} {e.person}" for e in train])
     model = LogisticRegression(max_iter=1000).fit(learned, [e.label for e in train])
-    scores = model.predict_log_proba(counts.transform([f"{one.example.text} {one.example.person}" for one in other]))
+    scores = model.predict_log_proba(
+        counts.transform([f"{vignette.example.text} {vignette.example.person}" for vignette in tested])
+    )
     right = []
-    for one, row in zip(other, scores):
-        not_asked = next(event.emotion for event in one.events if event.person != one.example.person)
-        right.append(row[list(model.classes_).index(one.example.label)] > row[list(model.classes_).index(not_asked)])
+    for vignette, row in zip(tested, scores):
+        not_asked = next(event.emotion for event in vignette.events if event.person != vignette.example.person)
+        right.append(
+            row[list(model.classes_).index(vignette.example.label)] > row[list(model.classes_).index(not_asked)]
+        )
     assert abs(sum(right) / len(right) - 0.5) < 0.05 + 2 / len(right) ** 0.5
 
 
 def test_no_word_gives_an_emotion_away() -> None:
-    found = defaultdict(Counter)
+    labels_of = defaultdict(Counter)
     for example in (*sample(), *sample(seed=4), *sample(seed=5)):
         if example.item_type == "one person":
             for word in set(bag(example.text)):
-                found[word][example.label] += 1
-    often = {word: labels for word, labels in found.items() if labels.total() >= 30}
+                labels_of[word][example.label] += 1
+    often = {word: labels for word, labels in labels_of.items() if labels.total() >= 30}
     assert len(often) > 100
     telling = {w: n.most_common(1) for w, n in often.items() if n.most_common(1)[0][1] > 0.8 * n.total()}
     assert not telling
@@ -196,41 +203,48 @@ def test_no_word_gives_an_emotion_away() -> None:
 
 def test_training_holds_nothing_that_is_held_out() -> None:
     old = vocabulary()
-    for one in drawn():
-        assert things(one) <= {thing for held in vars(old.things).values() for thing in held}
-        assert {event.verb for event in one.events} <= {verb for held in vars(old.verbs).values() for verb in held}
-        assert not {event.frame for event in one.events} & set(HELD_OUT_FRAMES[one.example.style])
-        assert len(one.events) < 3
+    for vignette in drawn():
+        assert things(vignette) <= {thing for words in vars(old.things).values() for thing in words}
+        assert {event.verb for event in vignette.events} <= {
+            verb for words in vars(old.verbs).values() for verb in words
+        }
+        assert not {event.frame for event in vignette.events} & set(HELD_OUT_FRAMES[vignette.example.style])
+        assert len(vignette.events) < 3
 
 
 @pytest.mark.parametrize("shift", SHIFTS)
 def test_a_shifted_text_holds_what_training_does_not(shift) -> None:
     new = vocabulary(new_things=True, new_verbs=True)
-    for one in drawn("study", 150, shift=shift):
-        assert one.example.shift == shift
-        asked = next(event for event in one.events if event.person == one.example.person)
-        assert (things(one) <= {thing for held in vars(new.things).values() for thing in held}) == (
+    for vignette in drawn("study", 150, shift=shift):
+        assert vignette.example.shift == shift
+        deciding = next(event for event in vignette.events if event.person == vignette.example.person)
+        assert (things(vignette) <= {thing for words in vars(new.things).values() for thing in words}) == (
             shift == "new things"
         )
-        assert (asked.verb in {verb for held in vars(new.verbs).values() for verb in held}) == (shift == "new verbs")
-        assert (asked.frame in HELD_OUT_FRAMES[one.example.style]) == (shift == "new frames")
-        assert (len(one.events) == 3) == (shift == "three persons")
-    assert {one.example.style for one in drawn("study", 150, shift=shift)} == set(STYLES)
+        assert (deciding.verb in {verb for words in vars(new.verbs).values() for verb in words}) == (
+            shift == "new verbs"
+        )
+        assert (deciding.frame in HELD_OUT_FRAMES[vignette.example.style]) == (shift == "new frames")
+        assert (len(vignette.events) == 3) == (shift == "three persons")
+    assert {vignette.example.style for vignette in drawn("study", 150, shift=shift)} == set(STYLES)
 
 
 def test_a_study_reads_every_fourth_text_shifted_and_all_shifts_alike() -> None:
-    counted = Counter(one.example.shift for one in islice(mixed(0), 480))
+    counted = Counter(vignette.example.shift for vignette in islice(study_stream(0), 480))
     assert counted.pop("") == 360
     assert counted == dict.fromkeys(SHIFTS, 30)
 
 
 def test_a_scarce_emotion_is_drawn_as_often_as_said() -> None:
     rng = Random(0)
-    counted = Counter(weighted(rng, {"disgust": 0.02}) for _ in range(20_000))
+    counted = Counter(draw_emotion(rng, {"disgust": 0.02}) for _ in range(20_000))
     assert abs(counted["disgust"] / 20_000 - 0.02) < 0.004
     assert all(abs(counted[e] / 20_000 - 0.98 / 6) < 0.015 for e in EMOTION_NOUNS if e != "disgust")
     felt = Counter(
-        e.emotion for _ in range(1500) for one in draw(rng, "train", shares={"disgust": 0.02}) for e in one.events
+        e.emotion
+        for _ in range(1500)
+        for vignette in draw_vignettes(rng, "train", shares={"disgust": 0.02})
+        for e in vignette.events
     )
     assert 0.005 < felt["disgust"] / felt.total() < 0.035
 

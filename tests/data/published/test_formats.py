@@ -1,4 +1,4 @@
-"""What a file is, is told by its content; what is nothing that is known, is left alone."""
+"""Published data sets are recognised by their content; other files are not."""
 
 from pathlib import Path
 
@@ -23,17 +23,17 @@ def test_every_published_format_is_recognised_from_file_and_folder(tmp_path: Pat
         "emotion": made.of_datasets(tmp_path / "f" / "train.parquet", LABELLED, emotion),
         "aipsy": made.aipsy(folder(tmp_path, "g") / "clinical.parquet"),
     }.items():
-        assert formats.recognised(file) == formats.recognised(file.parent) == kind
+        assert formats.recognise(file) == formats.recognise(file.parent) == kind
         assert formats.files(file.parent, kind) == [file]  # pyright: ignore[reportArgumentType]
-    assert formats.recognised(made.of_datasets(tmp_path / "h" / "x.parquet", several, ["a"] * 4)) == "goemotions"
+    assert formats.recognise(made.of_datasets(tmp_path / "h" / "x.parquet", several, ["a"] * 4)) == "goemotions"
     names = ["anger", "joy", "optimism", "sadness"]
-    assert formats.recognised(made.of_datasets(tmp_path / "i" / "x.parquet", LABELLED, names)) == "tweeteval"
+    assert formats.recognise(made.of_datasets(tmp_path / "i" / "x.parquet", LABELLED, names)) == "tweeteval"
 
 
 def test_the_archive_of_crowd_envent_has_its_table_a_folder_down(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     file = made.crowd_envent(tmp_path / "corpus", [("joy", "w", "It rained.")])
-    assert formats.recognised(tmp_path) == "crowd-envent"
+    assert formats.recognise(tmp_path) == "crowd-envent"
     assert formats.files(tmp_path, "crowd-envent") == [file]
 
 
@@ -51,16 +51,16 @@ def test_the_archive_of_crowd_envent_has_its_table_a_folder_down(tmp_path: Path)
 )
 def test_other_files_are_left_alone(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    assert formats.recognised(tmp_path / name) is None
-    assert formats.recognised(tmp_path) is None
+    assert formats.recognise(tmp_path / name) is None
+    assert formats.recognise(tmp_path) is None
 
 
 def test_a_table_of_unknown_classes_is_left_alone(tmp_path: Path) -> None:
     file = made.of_datasets(tmp_path / "x.parquet", LABELLED, ["no", "yes"])
-    assert formats.recognised(file) is None
+    assert formats.recognise(file) is None
     assert formats.class_names(file) == {"label": ["no", "yes"]}
     pd.DataFrame({"text": ["a"], "labels": [[1]]}).to_parquet(tmp_path / "plain.parquet")
-    assert formats.recognised(tmp_path / "plain.parquet") is None
+    assert formats.recognise(tmp_path / "plain.parquet") is None
 
 
 def folder(root: Path, name: str) -> Path:

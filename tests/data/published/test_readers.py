@@ -1,4 +1,4 @@
-"""Published data sets are read as their authors write them, and what is not so written is named with its line."""
+"""Published data sets are read as their authors write them; errors name file and line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,66 +8,71 @@ import published_files as made
 import pytest
 
 from emomech.core.errors import UsageError
-from emomech.data.published.formats import NUMBERED, Format
+from emomech.data.published.formats import NUMBERED, PublishedFormat
 from emomech.data.published.readers import rows
 from emomech.presets import lookup
 
 
-def told(file: Path, kind: Format) -> list[tuple[str, tuple[str, ...]]]:
+def texts_and_labels(file: Path, kind: PublishedFormat) -> list[tuple[str, tuple[str, ...]]]:
     return [(row.text, row.labels) for row in rows(file, kind)]
 
 
 def test_goemotions_gives_every_label_of_a_text_by_name(tmp_path: Path) -> None:
     file = made.goemotions(tmp_path, ["It rained.\t3\ta", "He left, “again”.\t0,5\tb"])
-    assert told(file, "goemotions") == [("It rained.", ("joy",)), ("He left, “again”.", ("anger", "sadness"))]
+    assert texts_and_labels(file, "goemotions") == [
+        ("It rained.", ("joy",)),
+        ("He left, “again”.", ("anger", "sadness")),
+    ]
     assert [row.where for row in rows(file, "goemotions")] == ["dev.tsv, line 1", "dev.tsv, line 2"]
 
 
 def test_tables_of_datasets_name_their_classes_themselves(tmp_path: Path) -> None:
     several = pd.DataFrame({"text": ["It rained.", "It shone."], "labels": [[1, 0], [1]]})
     file = made.of_datasets(tmp_path / "a.parquet", several, ["no", "yes"])
-    assert told(file, "goemotions") == [("It rained.", ("yes", "no")), ("It shone.", ("yes",))]
+    assert texts_and_labels(file, "goemotions") == [("It rained.", ("yes", "no")), ("It shone.", ("yes",))]
     one = made.of_datasets(tmp_path / "b.parquet", pd.DataFrame({"text": ["It rained."], "label": [1]}), ["no", "yes"])
-    assert told(one, "emotion") == told(one, "tweeteval") == [("It rained.", ("yes",))]
+    assert texts_and_labels(one, "emotion") == texts_and_labels(one, "tweeteval") == [("It rained.", ("yes",))]
 
 
 def test_isear_joins_lines_and_drops_what_is_no_answer(tmp_path: Path) -> None:
     answers = ["I won á the race. á", "[ No response.]", "A | stood in it.", '"Quoted."', "No response was heard."]
     answers += ["[ Same as in joy.]", "[ Same as above - the dog.]"]
-    found = list(rows(made.isear(tmp_path, [("11", i + 1, text) for i, text in enumerate(answers)]), "isear"))
+    result = list(rows(made.isear(tmp_path, [("11", i + 1, text) for i, text in enumerate(answers)]), "isear"))
     texts = ["I won the race.", "", "A | stood in it.", "Quoted.", "No response was heard."]
-    assert [row.text for row in found] == [*texts, "", "[ Same as above - the dog.]"]
-    assert [row.labels[0] for row in found] == ["joy", "fear", "anger", "sadness", "disgust", "shame", "guilt"]
-    assert {row.cluster for row in found} == {"subject 11"}
+    assert [row.text for row in result] == [*texts, "", "[ Same as above - the dog.]"]
+    assert [row.labels[0] for row in result] == ["joy", "fear", "anger", "sadness", "disgust", "shame", "guilt"]
+    assert {row.cluster for row in result} == {"subject 11"}
 
 
 def test_isear_is_read_as_windows_writes_it_and_as_the_hub_has_it(tmp_path: Path) -> None:
     file = made.isear(tmp_path, [("11", 7, "It was “mine” á and I lied.")], "cp1252")
-    assert told(file, "isear") == [("It was “mine” and I lied.", ("guilt",))]
+    assert texts_and_labels(file, "isear") == [("It was “mine” and I lied.", ("guilt",))]
     copy = tmp_path / "copy.csv"
     copy.write_text('emotion,content,\njoy,"I won,\nat last.",\nShame,[ No description.],\n')
-    assert told(copy, "isear") == [("I won, at last.", ("joy",)), ("", ("shame",))]
+    assert texts_and_labels(copy, "isear") == [("I won, at last.", ("joy",)), ("", ("shame",))]
 
 
 @pytest.mark.parametrize(("ending", "encoding"), [("tsv", "utf-8"), ("csv", "cp1252"), ("tsv", "utf-8-sig")])
 def test_crowd_envent_is_read_in_either_encoding(ending: str, encoding: str, tmp_path: Path) -> None:
     lines = [("joy", "w1", 'A friend’s "gift", early'), ("no emotion", "w1", "I ate.\nThen I slept.")]
     file = made.crowd_envent(tmp_path, lines, ending, encoding)
-    assert told(file, "crowd-envent") == [(lines[0][2], ("joy",)), (lines[1][2], ("no-emotion",))]
+    assert texts_and_labels(file, "crowd-envent") == [(lines[0][2], ("joy",)), (lines[1][2], ("no-emotion",))]
     assert {row.cluster for row in rows(file, "crowd-envent")} == {"writer w1"}
 
 
 def test_meld_has_its_punctuation_back(tmp_path: Path) -> None:
     lines = [("It\x92s gone\x85", "Sadness", 0), ("No, it’s here", "joy", 1)]
-    found = list(rows(made.meld(tmp_path, lines), "meld"))
-    assert [(row.text, row.labels) for row in found] == [("It’s gone…", ("sadness",)), ("No, it’s here", ("joy",))]
-    assert [row.cluster for row in found] == ["train_sent_emo 0", "train_sent_emo 1"]
-    assert told(made.meld(tmp_path, [("It’s gone", "sadness", 0)], "cp1252"), "meld") == [("It’s gone", ("sadness",))]
+    result = list(rows(made.meld(tmp_path, lines), "meld"))
+    assert [(row.text, row.labels) for row in result] == [("It’s gone…", ("sadness",)), ("No, it’s here", ("joy",))]
+    assert [row.cluster for row in result] == ["train_sent_emo 0", "train_sent_emo 1"]
+    assert texts_and_labels(made.meld(tmp_path, [("It’s gone", "sadness", 0)], "cp1252"), "meld") == [
+        ("It’s gone", ("sadness",))
+    ]
 
 
 def test_tweeteval_reads_its_pair_of_files(tmp_path: Path) -> None:
     file = made.tweeteval(tmp_path, ["@user it rained", "it shone #sun"], [3, 1])
-    assert told(file, "tweeteval") == [("@user it rained", ("sadness",)), ("it shone #sun", ("joy",))]
+    assert texts_and_labels(file, "tweeteval") == [("@user it rained", ("sadness",)), ("it shone #sun", ("joy",))]
 
 
 @pytest.mark.parametrize(("text", "label"), [("text", "label"), ("masked_text", "emotion")])
@@ -76,20 +81,20 @@ def test_express_finds_its_columns_by_the_mask(text: str, label: str, tmp_path: 
     frame.to_parquet(tmp_path / "x.parquet")
     frame.to_json(tmp_path / "x.jsonl", orient="records", lines=True)
     for name in ("x.parquet", "x.jsonl"):
-        found = told(tmp_path / name, "express")
-        assert found == [("It left me ... for days.", ("sad",)), ("So ....", ("happy",))]
+        result = texts_and_labels(tmp_path / name, "express")
+        assert result == [("It left me ... for days.", ("sad",)), ("So ....", ("happy",))]
 
 
 def test_a_vignette_and_its_control_belong_together(tmp_path: Path) -> None:
-    found = list(rows(made.aipsy(tmp_path / "clinical.parquet"), "aipsy"))
+    result = list(rows(made.aipsy(tmp_path / "clinical.parquet"), "aipsy"))
     labels = [("rage",), ("neutral",), ("terror",), ("neutral",), ("vigilance",)]
-    assert [row.labels for row in found] == labels
-    assert len({row.cluster for row in found[:2]}) == len({row.cluster for row in found[2:4]}) == 1
-    assert len({row.cluster for row in found}) == 3
-    assert {row.item_type for row in found} == {"clinical"}
+    assert [row.labels for row in result] == labels
+    assert len({row.cluster for row in result[:2]}) == len({row.cluster for row in result[2:4]}) == 1
+    assert len({row.cluster for row in result}) == 3
+    assert {row.item_type for row in result} == {"clinical"}
 
 
-WRONG: list[tuple[Format, Callable[[Path], Path], str]] = [
+WRONG: list[tuple[PublishedFormat, Callable[[Path], Path], str]] = [
     ("goemotions", lambda f: made.goemotions(f, ["a\t1\tx", "b\t1"]), "dev.tsv, line 2: has 2 columns, expected text"),
     ("goemotions", lambda f: made.goemotions(f, ["a\t7\tx"]), "dev.tsv, line 1: has the label '7', expected .* 0 to 6"),
     ("goemotions", lambda f: made.goemotions(f, ["a\tjoy\tx"]), "dev.tsv, line 1: has the label 'joy'"),
@@ -123,7 +128,9 @@ WRONG: list[tuple[Format, Callable[[Path], Path], str]] = [
 
 
 @pytest.mark.parametrize(("kind", "make", "message"), WRONG)
-def test_what_is_wrong_is_named_with_file_and_line(kind: Format, make: Callable, message: str, tmp_path: Path) -> None:
+def test_what_is_wrong_is_named_with_file_and_line(
+    kind: PublishedFormat, make: Callable, message: str, tmp_path: Path
+) -> None:
     file = make(tmp_path)
     with pytest.raises(UsageError, match=message):
         list(rows(file, kind))
@@ -144,7 +151,7 @@ def test_names_of_labels_have_to_be_there(tmp_path: Path) -> None:
 
 def test_numbers_without_names_mean_what_the_authors_document(tmp_path: Path) -> None:
     pd.DataFrame({"text": ["a"], "label": [1]}).to_parquet(tmp_path / "plain.parquet")
-    assert told(tmp_path / "plain.parquet", "emotion") == [("a", ("joy",))]
+    assert texts_and_labels(tmp_path / "plain.parquet", "emotion") == [("a", ("joy",))]
     with pytest.raises(UsageError, match=r"plain.parquet: has the columns \['text', 'label'\], expected labels"):
         list(rows(tmp_path / "plain.parquet", "goemotions"))
     for kind, name in {"goemotions": "goemotions", "emotion": "dair-emotion", "tweeteval": "tweeteval"}.items():

@@ -1,0 +1,20 @@
+"""The implementations of the package: scores by ranks are those of a loop of scikit-learn."""
+
+from pathlib import Path
+
+import numpy as np
+
+from emomech.bench import comparisons, ours
+from emomech.bench.peers import sklearn
+
+
+def test_scores_of_the_loop_are_those_of_ranks(tmp_path: Path) -> None:
+    features = comparisons.write_random_features(tmp_path, 4, n=300, d_sae=200)
+    fast, to_array = ours.scores(tmp_path, {"features": features})
+    loop, loop_to_array = sklearn.scores(tmp_path, {"features": features})
+    np.testing.assert_allclose(to_array(fast()), loop_to_array(loop()), atol=1e-12)
+
+
+def test_a_task_on_a_case_is_cut_to_its_options(case: Path) -> None:
+    call, to_array = ours.tasks()["patching"](case, {"n_texts": 2, "n_layers": 1})
+    assert to_array(call()).shape[:2] == (1, 2)
