@@ -96,7 +96,7 @@ def attribute(questions: Questions, saes: Mapping[HookPoint, Sae], where: Where 
     """
     _check_questions("questions", questions)
     _check_choice("where", where, Where)
-    _check_saes(questions, saes)
+    _check_saes(saes)
     dictionary = Dictionary.of(questions, saes)
     one_group: Ints = np.zeros(len(questions), dtype=int)
     screened = attribution.attribute(questions, saes, dictionary.means, where, groups=one_group)
@@ -211,12 +211,11 @@ def _editable(
     if saes is None:
         raise UsageError("saes: features that were not screened by `attribute` need their SAEs; pass `study.saes`.")
     points = {feature.point for feature in ids}
-    _check_mapping(saes)
+    _check_saes(saes)
     for point in points:
         if point not in saes:
             raise UsageError(f"{point}: has no SAE; expected one of {', '.join(map(str, saes))}.")
     taken = {point: saes[point] for point in saes if point in points}
-    _check_saes(questions, taken)
     return ids, Dictionary.of(questions, taken)
 
 
@@ -232,22 +231,12 @@ def _check_choice(name: str, value: str, choices: Any) -> None:
         raise unknown(name, str(value), get_args(choices))
 
 
-def _check_saes(questions: Questions, saes: Any) -> None:
-    """Raise UsageError for SAEs that are no mapping, are none, or do not have the model's width."""
-    _check_mapping(saes)
-    if not saes:
-        raise UsageError("saes: there are none; expected one or more, such as `study.saes`.")
-    for point, sae in saes.items():
-        if sae.d_in != questions.lm.d_model:
-            raise UsageError(
-                f"SAE {sae.name} at {point}: reads activations of width {sae.d_in}, and those of the model "
-                f"{questions.lm.name!r} have width {questions.lm.d_model}. Take SAEs of this model."
-            )
-
-
-def _check_mapping(saes: Any) -> None:
+def _check_saes(saes: Any) -> None:
+    """Raise UsageError for SAEs that are not a mapping, or are none; their width is checked where they are read."""
     if not isinstance(saes, Mapping):
         raise UsageError(f"saes: expected SAEs by hook point, found {type(saes).__name__}; pass `study.saes`.")
+    if not saes:
+        raise UsageError("saes: there are none; expected one or more, such as `study.saes`.")
 
 
 def _change(questions: Questions, edits: Edits, measure: Measure, seed: int, sign: int) -> Estimate:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emomech.core.errors import EmomechError
+from emomech.core.errors import EmomechError, UsageError
 from emomech.core.hook_points import HookPoint
 
 Activation = Literal["relu", "jumprelu", "topk"]
@@ -105,7 +105,15 @@ class Sae:
         return before.relu_() if self.threshold is None else before.masked_fill_(before <= self.lowest, 0)
 
     def before(self, x: Tensor) -> Tensor:
-        """Compute the pre-activations (…, d_sae) of activations (…, d_in): the input of the activation function."""
+        """Compute the pre-activations (…, d_sae) of activations (…, d_in): the input of the activation function.
+
+        Raises UsageError for activations of another width, such as those of another model.
+        """
+        if x.shape[-1] != self.d_in:
+            raise UsageError(
+                f"SAE {self.name} at {self.point}: reads activations of width {self.d_in}, and these have width "
+                f"{x.shape[-1]}. Take SAEs of the model that is studied."
+            )
         inside = self._inside(x) - (self.b_dec if self.apply_b_dec_to_input else 0)
         return torch.addmm(self.b_enc, inside.reshape(-1, self.d_in), self.W_enc).view(*x.shape[:-1], self.d_sae)
 

@@ -117,7 +117,7 @@ def test_features_and_donors_of_another_model_are_refused(effects: Effects, repo
 def test_saes_of_another_width_are_refused(study: em.Study, report: em.Questions) -> None:
     sae = study.saes[F.point]
     narrow = replace(sae, W_enc=sae.W_enc[:64], W_dec=sae.W_dec[:, :64], b_dec=sae.b_dec[:64])
-    with pytest.raises(em.UsageError, match="reads activations of width 64, and those of the model 'organism' have"):
+    with pytest.raises(em.UsageError, match="reads activations of width 64, and these have width 128"):
         em.ablate(report, [F], {F.point: narrow})
 
 
