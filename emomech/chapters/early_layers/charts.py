@@ -99,7 +99,7 @@ def contrasts(table: pd.DataFrame, target: float) -> Layered:
     colours = only(THIRD_COLOURS, shown.third)
     base = alt.Chart(shown).encode(y=rows("task", order), yOffset=offset("third", colours))
     least, most = _reach(shown)
-    title = "accuracy lost, early third minus this third, points"
+    title = "early minus this third, points"
     drawn = intervals(base, "difference", title, colour("third", colours), _NONE, least=least, most=most)
     return drawn.properties(
         height=50 * max(1, len(order)),
