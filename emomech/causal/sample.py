@@ -10,6 +10,7 @@ from emomech.causal.effects import logits_of_each
 from emomech.causal.questions import Edits, Questions, log_odds
 from emomech.models.language_model import LanguageModel
 from emomech.stats.auroc import Bools
+from emomech.stats.chance import ABOVE, ChanceTest, chance_p
 from emomech.stats.classification import Confusion, balanced_accuracy
 from emomech.stats.estimates import Estimate, Floats, Ints, from_draws, ratio, with_resamples
 
@@ -115,11 +116,20 @@ class Sample:
         """The same value with the interval of `classification.balanced_accuracy`, which ignores `n_resamples`."""
         return balanced_accuracy(self.gold, self.logits.argmax(1), len(self.labels), self.questions.clusters, self.seed)
 
+    @cached_property
+    def chance(self) -> ChanceTest:
+        """Exact test of the unedited answers against chance; see `stats.chance`."""
+        return chance_p(self.gold, self.logits.argmax(1), self.questions.clusters, len(self.labels), self.seed)
+
+    @property
+    def above_chance(self) -> bool:
+        """Whether the balanced accuracy of the unedited model is above chance."""
+        return self.chance.accuracy <= ABOVE
+
     @property
     def recognised(self) -> list[bool]:
         """Whether the recall of each label is above chance; without it there is no answer to attribute to features."""
-        chance = 1 / len(self.labels)
-        return [from_draws(drawn, self.n, "posterior").low > chance for drawn in self.recall.T]
+        return [bool(p <= ABOVE) for p in self.chance.recalls]
 
     def losses(self, edits: Iterable[Edits]) -> Floats:
         """Log-odds of each text's own label that each edit loses, in nats (edit, text)."""

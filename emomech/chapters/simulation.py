@@ -14,9 +14,9 @@ from emomech.chapters.rules import Rule
 
 R = TypeVar("R")
 World = Literal["null", "partial null", "planted", "reversed"]
-"""Null: no effect, or one that a control shows as well; neither *replicates* nor *partly* may follow more often than the
-error rates allow. Partial null: a part of the claim is false, so that *replicates* may not follow. Planted: the claim
-is true. Reversed: its opposite is."""
+"""Null: no effect, or one that a control shows as well; neither *replicates* nor *partly* may follow more often than
+the error rates allow. Partial null: a part of the claim is false, so that *replicates* may not follow. Planted: the
+claim is true. Reversed: its opposite is."""
 Parameters: TypeAlias = Mapping[str, Any]
 """The parameters of the page, such as its numbers of texts and of resamples, by name."""
 MOST_REPLICATES, MOST_PARTLY = 0.05, 0.10
