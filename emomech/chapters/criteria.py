@@ -148,7 +148,9 @@ def detectable(estimate: Estimate, z: float = 1.96) -> float:
 
 def stable(criterion: Criterion, draws: Sequence[float]) -> bool:
     """Whether the estimate is on the claimed side on every draw of the texts; NaN counts as the other side."""
-    if criterion.form != "beyond":
+    if criterion.form == "within":
+        return all(abs(value) < criterion.margin for value in draws)
+    if criterion.form == "below":
         return all(value < criterion.margin for value in draws)
     return all(criterion.sign * value > 0 for value in draws)
 
