@@ -14,7 +14,7 @@ from emomech.stats.estimates import Estimate
 
 UP, DOWN, ZERO = Estimate(9, 6, 12, 40), Estimate(-9, -12, -6, 40), Estimate(0, -1, 1, 40)
 WIDE, NOTHING = Estimate(0.5, -9, 9, 40), Estimate(math.nan, math.nan, math.nan, 0)
-RULE = Rule(
+RULE: Rule[Reading] = Rule(
     "C0",
     "{emotion} is weak and diffuse.",
     (
@@ -79,7 +79,7 @@ def test_the_reason_names_what_is_not_met_and_the_checklist_has_every_criterion(
 
 def test_several_parts_to_choose_from_need_wider_intervals() -> None:
     barely = Estimate(9, 0.5, 17.5, 40)
-    single = Rule("C0", "One.", (Criterion("weak", "It is weaker.", "nats"),), read=lambda r: r)
+    single: Rule[Reading] = Rule("C0", "One.", (Criterion("weak", "It is weaker.", "nats"),), read=lambda r: r)
     assert single.decide(Reading({"weak": barely})).outcome == "replicates"
     assert RULE.decide(reading(weak=barely, diffuse=barely)).outcome != "replicates"
 
@@ -112,7 +112,9 @@ class Result:
 
 
 def test_a_control_that_a_table_shows_has_to_be_named() -> None:
-    rule = Rule("C0", RULE.statement, RULE.criteria, lambda result: reading(), ("condition",), frozenset({"trained"}))
+    rule: Rule[Result] = Rule(
+        "C0", RULE.statement, RULE.criteria, lambda result: reading(), ("condition",), frozenset({"trained"})
+    )
     named = Result(pd.DataFrame({"condition": ["trained", "matched features"]}))
     unnamed = Result(pd.DataFrame({"condition": ["trained", "random weights"]}))
     assert rule(named).outcome == "replicates"

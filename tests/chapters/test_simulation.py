@@ -9,7 +9,9 @@ from emomech.stats.estimates import Estimate
 
 
 def test_a_rule_is_tried_in_a_world() -> None:
-    rule = Rule("C0", "It falls.", (Criterion("fall", "It falls.", "points"),), read=lambda e: Reading({"fall": e}))
+    rule: Rule[Estimate] = Rule(
+        "C0", "It falls.", (Criterion("fall", "It falls.", "points"),), read=lambda e: Reading({"fall": e})
+    )
 
     def draw(rng: np.random.Generator, parameters: Parameters, effect: float) -> Estimate:
         value = effect + rng.normal() / parameters["n"] ** 0.5
