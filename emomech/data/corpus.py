@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from emomech.core.errors import UsageError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
+from emomech.data import tables
+from emomech.data.labels import check_labels
+from emomech.data.tables import Table
 
 Split = Literal["discover", "tune", "report"]
 _SHARES: Mapping[Split, float] = {"discover": 0.4, "tune": 0.2, "report": 0.4}
@@ -27,7 +26,6 @@ DUPLICATE = "text stands twice"
 LABEL_CONFLICT = "one text, several labels"
 TOO_LONG = "longer than the model reads"
 """Reasons for dropping a text; tables show them."""
-_READERS = {".csv": "read_csv", ".jsonl": "read_json", ".parquet": "read_parquet"}
 
 
 @dataclass(frozen=True)
@@ -145,21 +143,64 @@ def _grouped(breakdown: str, numbers: Iterable[int], names: Sequence[str]) -> li
     return [(breakdown, name, groups[name]) for name in sorted(groups) if name]
 
 
-def read(path: Path) -> CorpusRead:
-    """Read a CSV, JSONL or Parquet file with the columns `text` and `label`; `person` and `item_type` are optional.
+def read(path: Path, text: str = "", label: str = "") -> CorpusRead:
+    """Read a CSV, TSV, JSONL or Parquet file with a column of texts and one of labels.
 
-    Duplicates are dropped and counted as in `deduplicate`. Raises UsageError that names the file and what is wrong with
-    it: its ending, its encoding, a missing column, an empty cell.
+    `text` and `label` name these columns; by default the columns named text and label. The columns `person` and
+    `item_type` are optional. Duplicates are dropped and counted as in `deduplicate`. Raises UsageError that names the
+    file, the line and what is wrong with it (see `tables.read` and `labels.check_labels`): a missing column, several
+    that could be meant, an empty cell.
     """
-    frame = _checked_frame(path, "text", "label")
-    columns = [column for column in ("text", "label", "person", "item_type") if column in frame.columns]
-    rows = frame[columns].fillna("").astype(str).to_dict("records")
-    return deduplicate([Example(**{str(key): value.strip() for key, value in row.items()}) for row in rows])
+    table = tables.read(path)
+    texts = _cells(table, "text", text)
+    labels = _cells(table, "label", label)
+    labels_column = _column(table, "label", label)
+    if labels_column in table.numeric:
+        raise UsageError(
+            f"{table.name}: the column {labels_column!r} holds numbers. The model is asked for words, so the labels "
+            "have to be words, such as joy. Replace the numbers by the names of the emotions."
+        )
+    check_labels(table.name, labels, table.places)
+    optional = {name: _optional(table, name) for name in ("person", "item_type")}
+    rows = zip(texts, labels, *optional.values(), strict=True)
+    return deduplicate(Example(text, label, person, item_type) for text, label, person, item_type in rows)
 
 
-def read_texts(path: Path) -> list[str]:
+def read_texts(path: Path, text: str = "") -> list[str]:
     """Read the texts of a file as in `read`, each once; labels are not needed. Raises UsageError as `read` does."""
-    return list(dict.fromkeys(_checked_frame(path, "text").text.astype(str).str.strip()))
+    return list(dict.fromkeys(_cells(tables.read(path), "text", text)))
+
+
+def _column(table: Table, wanted: str, named: str) -> str:
+    """Find the column of texts or of labels, by the name that was given or by its usual name."""
+    if named:
+        if named in table.columns:
+            return named
+        raise UsageError(f"{table.name}: has no column {named!r}, only {', '.join(table.columns)}.")
+    alike = [column for column in table.columns if column.strip().casefold() == wanted]
+    if len(alike) > 1:
+        raise UsageError(
+            f"{table.name}: has the columns {' and '.join(alike)}, expected one named {wanted}. Rename the others."
+        )
+    if not alike:
+        raise UsageError(
+            f"{table.name}: has the columns {list(table.columns)}, expected one named {wanted!r}. Rename it."
+        )
+    return alike[0]
+
+
+def _cells(table: Table, wanted: str, named: str) -> list[str]:
+    """Cells of the column of texts or labels, without spaces around them. Raises UsageError for an empty cell."""
+    cells = [cell.strip() for cell in table.column(_column(table, wanted, named))]
+    empty = next((place for cell, place in zip(cells, table.places, strict=True) if not cell), "")
+    if empty:
+        raise UsageError(f"{table.name}: {empty} has no {wanted}. Fill it in, or remove the line.")
+    return cells
+
+
+def _optional(table: Table, name: str) -> list[str]:
+    """Cells of a column that need not be there, or empty cells."""
+    return [cell.strip() for cell in table.column(name)] if name in table.columns else [""] * len(table.rows)
 
 
 def deduplicate(examples: Iterable[Example]) -> CorpusRead:
@@ -209,35 +250,6 @@ def draw(
         else:
             n_too_long += 1
     return CorpusRead(tuple(kept), {TOO_LONG: n_too_long} if n_too_long else {})
-
-
-def _checked_frame(path: Path, *columns: str) -> "pd.DataFrame":
-    """Read a table that must have these columns, without empty cells."""
-    frame = _frame(path)
-    for column in columns:
-        if column not in frame.columns:
-            raise UsageError(f"{path.name}: has the columns {list(frame.columns)}, expected one named {column!r}.")
-        blank = frame[column].isna() | (frame[column].astype(str).str.strip() == "")
-        if blank.any():
-            raise UsageError(f"{path.name}: row {int(blank.argmax()) + 1} has no {column}.")
-    return frame
-
-
-def _frame(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    if path.suffix not in _READERS:
-        raise UsageError(f"{path.name}: is {path.suffix or 'without an ending'}, expected {', '.join(_READERS)}.")
-    options = {} if path.suffix == ".parquet" else {"encoding": "utf-8"}
-    options |= {"lines": True} if path.suffix == ".jsonl" else {}
-    try:
-        return getattr(pd, _READERS[path.suffix])(path, **options)
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path.name}: byte {error.start} is not UTF-8. Save the file as UTF-8.") from error
-    except pd.errors.EmptyDataError as error:
-        raise UsageError(f"{path.name}: is empty; expected the columns text and label.") from error
-    except (ValueError, OSError) as error:
-        raise UsageError(f"{path.name}: cannot be read as {path.suffix[1:]}: {error}") from error
 
 
 def _completed(example: Example) -> Example:

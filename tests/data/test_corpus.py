@@ -104,13 +104,13 @@ def test_what_was_left_out_before_is_counted_too() -> None:
     ("name", "content", "message"),
     [
         ("a.csv", b"text,emotion\nx,y\n", r"a.csv: has the columns \['text', 'emotion'\], expected one named 'label'"),
-        ("a.csv", b"text,label\nx,glad\n ,sad\n", "a.csv: row 2 has no text"),
-        ("a.csv", b"text,label\nx,\n", "a.csv: row 1 has no label"),
+        ("a.csv", b"text,label\nx,glad\n ,sad\n", "a.csv: line 3 has no text"),
+        ("a.csv", b"text,label\nx,\n", "a.csv: line 2 has no label"),
         ("a.csv", b"", "a.csv: is empty"),
-        ("a.csv", "text,label\nblasé,x\n".encode("latin-1"), "a.csv: byte .* is not UTF-8"),
-        ("a.jsonl", b"{text}", "a.jsonl: cannot be read as jsonl"),
+        ("a.csv", "text,label\nblasé,x\n".encode("latin-1"), "a.csv: line 2, byte 15 is not UTF-8"),
+        ("a.jsonl", b"{text}", "a.jsonl: line 1 is not JSON"),
         ("a.parquet", b"nothing", "a.parquet: cannot be read as parquet"),
-        ("a.xlsx", b"", r"a.xlsx: is .xlsx, expected .csv, .jsonl, .parquet"),
+        ("a.xlsx", b"", r"a.xlsx: is .xlsx, expected .csv, .tsv, .jsonl, .parquet"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_named(name: str, content: bytes, message: str, tmp_path: Path) -> None:
