@@ -25,6 +25,8 @@ _TAGS = re.compile(r":?tags:\s*\[(?P<tags>[^\]]*)\]\s*")
 _LIMITS = re.compile(r"(?P<help>.*?)\s*\[(?P<limits>[^\[\]]*)\]")
 _BOUND = re.compile(r"(?P<sign>>=?)\s*(?P<number>\S+)")
 _BOOLS: Mapping[str, bool] = {"true": True, "false": False}
+LARGEST = 2**31 - 1
+"""Largest whole number, and largest size of a negative one: random generators and arrays take no larger seed or size."""
 _LINE = "name: type = literal  # meaning"
 
 
@@ -50,7 +52,8 @@ class Parameter:
             return f"one of {', '.join(map(str, self.choices))}"
         kind = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}[self.type]
         limits = {" >= ": self.minimum, " > ": self.above}
-        return kind + "".join(f"{sign}{limit:g}" for sign, limit in limits.items() if limit is not None)
+        bounds = "".join(f"{sign}{limit:g}" for sign, limit in limits.items() if limit is not None)
+        return f"{kind}{bounds}{f', at most {LARGEST}' if self.type == 'int' else ''}"
 
     def convert(self, value: object) -> Value:
         """Convert a value, or the text of one, to the declared type. Raises ValueError if it does not fit."""
@@ -78,6 +81,8 @@ def _exactly(kind: str, value: object) -> Value:
     if kind == "float" and type(value) is int:
         value = float(value)
     if type(value) is not TYPES[kind] or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(value)
+    if type(value) is int and abs(value) > LARGEST:
         raise ValueError(value)
     return value
 

@@ -61,7 +61,7 @@ def test_parameters_are_read_in_order_with_help_and_limits() -> None:
 def test_what_is_expected_is_said_in_words() -> None:
     assert [FOUR[name].expected for name in FOUR] == [
         "text",
-        "a whole number >= -5",
+        "a whole number >= -5, at most 2147483647",
         "a number > 0",
         "one of plain, very ornate",
         "true or false",
@@ -167,3 +167,11 @@ def test_an_unknown_name_is_answered_with_all_there_are() -> None:
         UsageError, match="unknown parameter of some 'sed'. Did you mean 'seed'.* Known: deep, k, model"
     ):
         parameters.validate(FOUR, {"sed": 1}, "some")
+
+
+@pytest.mark.parametrize("value", ["99999999999999999999", str(2**31), "-99999999999"])
+def test_a_number_that_no_random_generator_takes_is_refused(value: str) -> None:
+    seed = Parameter("seed", "int", 0, "seed")
+    assert seed.convert(str(2**31 - 1)) == 2**31 - 1
+    with pytest.raises(ValueError, match=value):
+        seed.convert(value)
