@@ -9,7 +9,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from emomech.chapters.verdict import Verdict
+from emomech.chapters.verdict import Check, Verdict
 from emomech.notebook import figures, provenance, quoting, tables, verdicts
 from emomech.stats.tables import Schema
 
@@ -69,7 +69,8 @@ def glued(page: str, numbers: Mapping[str, object], **pieces: Any) -> list[tuple
 
 
 def verdict(outcome: str = "replicates", reason: str = "The interval excludes zero.") -> Verdict:
-    return Verdict("C1", "Three phases.", outcome, reason, "0.3", "0.1")  # pyright: ignore[reportArgumentType]
+    check = Check("It falls.", "decides", "met", "points", "0.30 [0.20, 0.40]", "random weights")
+    return Verdict("C1", "Three phases.", outcome, reason, (check,))  # pyright: ignore[reportArgumentType]
 
 
 def executed(

@@ -122,7 +122,15 @@ def check(edition: Edition) -> list[str]:
     if len(names) == len(edition.entries) and pages.kept_key(edition.html):
         problems += ledger.problems(edition.results, edition.html, names)
     problems += prose.problems(edition.results, names, edition.root)
+    problems += _rule_problems() if edition.root == CHECKOUT else []
     return problems + html_checks.html_problems(edition.html)
+
+
+def _rule_problems() -> list[str]:
+    """List the rules that have changed since they were fixed, or since their error rates were measured."""
+    from emomech.book import frozen_rules, operating  # they load every chapter
+
+    return frozen_rules.problems() + operating.problems()
 
 
 def _contents_problems(entries: Sequence[Entry], root: Path) -> list[str]:

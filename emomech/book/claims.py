@@ -4,8 +4,9 @@ A verdict uses the same analysis with the same arguments as the page, so that th
 its kept runs and not computed twice.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +19,7 @@ from emomech.chapters.depth.rule import depth
 from emomech.chapters.early_layers.rule import early_layers
 from emomech.chapters.fidelity.rule import fidelity
 from emomech.chapters.flow.rule import flow
+from emomech.chapters.rules import Rule
 from emomech.chapters.scarcity.rule import scarcity
 from emomech.chapters.sharing.rule import sharing
 from emomech.chapters.steering.rule import language, steering
@@ -26,7 +28,7 @@ from emomech.chapters.transfer.rule import transfer
 from emomech.chapters.verdict import Outcome, Verdict
 from emomech.core.errors import UsageError, unknown
 from emomech.core.machine import MOST_AT_ONCE
-from emomech.notebook import parameters
+from emomech.notebook import checklist, parameters, rule_identity
 from emomech.organism import records
 from emomech.presets import lookup
 from emomech.stats.tables import Schema
@@ -47,10 +49,22 @@ MATRIX = Schema(
     values={
         "statement": "the claim in one sentence",
         "page": "the page that tests the claim",
+        "rule": "hash of the rule that decides the claim",
         "outcome": "the verdict on the claim for this model",
         "reason": "the reason, by the rule of the claim",
-        "estimate": "the deciding estimates with their 95 % intervals",
-        "control": "the same estimates in the control, or the baselines to beat",
+        "estimate": "the estimates of the effects themselves, with their 95 % intervals",
+        "control": "the estimates of the comparisons with controls, with their 95 % intervals",
+        "checks": "the checklist as JSON, as `checklist.from_json` reads it",
+    },
+)
+CHECKLIST = Schema(
+    keys={"claim": "name of the claim", "model": "the studied model", "criterion": "what has to hold"},
+    values={
+        "role": "whether the criterion decides, lowers the verdict, or is only shown",
+        "status": "whether it is met",
+        "estimand": "what is estimated, with its units",
+        "estimate": "the estimate with its 95 % interval",
+        "control": "the control that it is compared with; empty for the effect itself",
     },
 )
 
@@ -62,7 +76,7 @@ class Claim:
     name: str
     page: str
     """Name of the notebook, of its chapter's folder and of its analysis function."""
-    rule: Callable[[Any], Verdict]
+    rule: "Rule[Any] | Callable[[Any], Verdict]"
     every_model: bool = True
     """Whether it can be tested on any model; if not, it is about the embedded models that its page names."""
 
@@ -83,17 +97,46 @@ class Claim:
     def verdict(
         self, model: str = "", profile: Profile = "full", settings: Mapping[str, str] = MappingProxyType({})
     ) -> Verdict:
-        """Decide the claim. If the model cannot be analysed or is not one that the claim is about, give the reason."""
+        """Decide the claim. If the model or the texts cannot be analysed, or if the claim is not about this model, the
+        verdict says so.
+
+        Raises UsageError for a name that does not exist, and for a parameter that is unknown or has a wrong value.
+        """
+        run = self.run(model, profile, settings)
+        if reason := _without_saes(run.spec):
+            return Verdict(self.name, "", UNTESTED, reason)
+        run.spec.validate()
+        _ = run.key  # raises for an argument that the analysis does not take
         try:
-            verdict = self.rule(self.run(model, profile, settings).result())
+            result = run.result()
         except UsageError as error:
-            return Verdict(self.name, "", UNTESTED, str(error), "", "")
+            if _is_about_a_parameter(str(error), run.arguments):
+                raise
+            return Verdict(self.name, "", UNTESTED, str(error))
+        verdict = self.rule(result)
         if not self.every_model and model:
             try:
                 records.shares(model)
             except UsageError as error:
-                return replace(verdict, outcome=UNTESTED, reason=str(error), estimate="", control="")
+                return replace(verdict, outcome=UNTESTED, reason=str(error), checks=())
         return verdict
+
+
+def _without_saes(spec: StudySpec) -> str:
+    """Say that there are no SAEs for a model that exists; empty if there are some, or if none are needed."""
+    if spec.sae != AUTO or spec.resolved.model.sae:
+        return ""
+    try:
+        _ = spec.sae_name
+    except UsageError as error:
+        return str(error)
+    return ""
+
+
+def _is_about_a_parameter(message: str, arguments: Mapping[str, object]) -> bool:
+    """Whether an error of an analysis names something unknown, or begins with a parameter that has a wrong value."""
+    first = message.split(maxsplit=1)[0].rstrip(":") if message else ""
+    return first == "unknown" or first in arguments
 
 
 CLAIMS: tuple[Claim, ...] = (
@@ -115,13 +158,20 @@ CLAIMS: tuple[Claim, ...] = (
 
 def _arguments(page: str, profile: Profile, settings: Mapping[str, str]) -> tuple[StudySpec, dict[str, object]]:
     """Give the study of a page and the other arguments of its analysis, in the edition of a profile and settings."""
-    book = edition.Edition(profile, settings)
-    overrides = next((book.overrides(entry) for entry in book.entries if entry.notebook == page), {})
-    values = parameters.validate(parameters.read(runner.find(page)), overrides, page)
+    values = page_parameters(page, profile, settings)
     of_study = {f.name for f in fields(StudySpec)}
     spec: dict[str, Any] = {"sae": None} | {name: value for name, value in values.items() if name in of_study}
     arguments: dict[str, object] = {name: value for name, value in values.items() if name not in of_study}
     return StudySpec(**spec), arguments
+
+
+def page_parameters(
+    page: str, profile: Profile, settings: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, parameters.Value]:
+    """Give the parameters of a page in the edition of a profile and settings, by name."""
+    book = edition.Edition(profile, settings)
+    overrides = next((book.overrides(entry) for entry in book.entries if entry.notebook == page), {})
+    return parameters.validate(parameters.read(runner.find(page)), overrides, page)
 
 
 def select(names: str) -> tuple[Claim, ...]:
@@ -169,7 +219,8 @@ def matrix(
     for claim in claims:
         by_model = {model: verdicts[claim.name, model] for model in models if (claim.name, model) in verdicts}
         statement = next((verdict.statement for verdict in by_model.values() if verdict.statement), "")
-        rows += [(claim.name, model, statement, claim.page, *_cells(verdict)) for model, verdict in by_model.items()]
+        named = (statement, claim.page, rule_identity.fixed(claim.name)[0])
+        rows += [(claim.name, model, *named, *_cells(verdict)) for model, verdict in by_model.items()]
     return MATRIX.check(pd.DataFrame(rows, columns=list(MATRIX.columns)), "matrix")
 
 
@@ -178,8 +229,29 @@ def _decide(claims: Sequence[Claim], model: str, profile: Profile, settings: Map
     return [claim.verdict(model, profile, settings) for claim in claims]
 
 
-def _cells(verdict: Verdict) -> tuple[str, str, str, str]:
-    return verdict.outcome, verdict.reason, verdict.estimate, verdict.control
+def _cells(verdict: Verdict) -> tuple[str, str, str, str, str]:
+    checks = checklist.to_json(verdict.checks)
+    return verdict.outcome, verdict.reason, verdict.estimate, verdict.control, checks
+
+
+def checks(matrix: "pd.DataFrame") -> "pd.DataFrame":
+    """Give the checklists behind a matrix as a table of `CHECKLIST`, a row for each criterion."""
+    import pandas as pd
+
+    rows = [
+        {"claim": row.claim, "model": row.model, **asdict(check)}
+        for row in matrix.itertuples()
+        for check in checklist.from_json(str(row.checks))
+    ]
+    return CHECKLIST.check(pd.DataFrame(rows, columns=list(CHECKLIST.columns)), "checklist")
+
+
+def as_records(matrix: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Give a matrix as plain data, each verdict with its checklist."""
+    return [
+        {**{str(name): value for name, value in row.items()}, "checks": json.loads(row["checks"])}
+        for row in matrix.to_dict("records")
+    ]
 
 
 def parallel_jobs() -> int:
@@ -198,8 +270,14 @@ def book_models() -> list[str]:
 def counts(matrix: "pd.DataFrame") -> str:
     """Count in words the outcomes on the first model of a matrix, such as "5 replicate, 2 partly"."""
     n_claims = matrix[matrix.model == matrix.model.iloc[0]].outcome.value_counts()
-    words = {"replicates": "{} replicate", "partly": "{} partly", "does not replicate": "{} do not"}
-    words["cannot be tested here"] = "{} cannot be tested"
+    words: Mapping[Outcome, str] = {
+        "replicates": "{} replicate",
+        "partly": "{} partly",
+        "does not replicate": "{} do not",
+        "reversed": "{} reversed",
+        "no power here": "{} without power",
+        "cannot be tested here": "{} cannot be tested",
+    }
     return ", ".join(text.format(n_claims[outcome]) for outcome, text in words.items() if outcome in n_claims)
 
 

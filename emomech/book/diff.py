@@ -20,6 +20,8 @@ ChangeKind: TypeAlias = Literal["beyond", "within", "changed", "added", "removed
 changed: it is text, or has no interval; added, removed: only the second or only the first book has it."""
 ABSENT = "–"
 """Shown for a number or cell that a book does not have."""
+OTHER_RULE = "The rule has changed, too."
+"""Shown for a verdict that the two books decide by different rules."""
 _NUMBER = r"[−-]?[\d,]*\.?\d+(?:e[−-]?\d+)?"
 _ESTIMATE = re.compile(rf"^({_NUMBER})\s\[({_NUMBER}),\s({_NUMBER})\]")
 
@@ -45,6 +47,8 @@ class VerdictChange:
     after: str
     reason_before: str
     reason_after: str
+    other_rule: bool = False
+    """Whether the two books decide the claim by different rules."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,8 @@ def _verdicts(before: Iterable[ExecutedNotebook], after: Iterable[ExecutedNotebo
     pairs += [(more_before[key], more_after[key]) for key in more_before if key in more_after]
     for old, new in pairs:
         if old.outcome != new.outcome:
-            yield VerdictChange(old.claim, old.model, new.model, old.outcome, new.outcome, old.reason, new.reason)
+            reasons, models = (old.reason, new.reason), (old.model, new.model)
+            yield VerdictChange(old.claim, *models, old.outcome, new.outcome, *reasons, old.rule != new.rule)
 
 
 def _split_verdicts(
@@ -278,7 +283,8 @@ def summary(differences: Differences) -> str:
 
 
 def _verdict_line(change: VerdictChange) -> str:
-    return f"{change.claim}, {models(change)}: {change.before} → {change.after}. {change.reason_after}"
+    rule = f" {OTHER_RULE}" if change.other_rule else ""
+    return f"{change.claim}, {models(change)}: {change.before} → {change.after}.{rule} {change.reason_after}"
 
 
 def models(change: VerdictChange) -> str:

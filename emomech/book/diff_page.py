@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from emomech.book.diff import ChangeKind, Differences, FigureChange, TableChange, models, table_line
+from emomech.book.diff import OTHER_RULE, ChangeKind, Differences, FigureChange, TableChange, models, table_line
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1f2430; --soft: #5d6470; --ground: #fff; --rule: #d5d9df; --mark: #9a6200; }
@@ -54,7 +54,8 @@ def page(differences: Differences, before: str, after: str) -> str:
                         _strong(verdict.claim),
                         escape(models(verdict)),
                         _verdict(verdict.before, verdict.reason_before),
-                        _verdict(verdict.after, verdict.reason_after),
+                        _verdict(verdict.after, verdict.reason_after)
+                        + (f"<br>{escape(OTHER_RULE)}" if verdict.other_rule else ""),
                     )
                     for verdict in differences.verdicts
                 ),

@@ -8,6 +8,7 @@ import io
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
 from hashlib import sha256
 from importlib import import_module, metadata
 from pathlib import Path
@@ -17,6 +18,7 @@ from emomech.book import build, ledger
 from emomech.book.edition import Edition
 from emomech.book.executed_notebook import ExecutedNotebook
 from emomech.book.notebook_parts import ShownFigure
+from emomech.chapters.verdict import Check
 from emomech.core import files
 from emomech.core.errors import EmomechError, UsageError
 from emomech.figures.vega import largest_data
@@ -26,7 +28,7 @@ from emomech.study import run
 SUMS = "SHA256SUMS"
 """File of checksums, by which an earlier export is recognised."""
 DICTIONARY = "results/dictionary.csv"
-_BESIDE = ("CITATION.cff", "LICENSE", "constraints.txt")
+_BESIDE = ("CITATION.cff", "LICENSE", "constraints.txt", "book/rules.lock")
 """Files of the checkout that every export contains."""
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest date that an archive can hold."""
@@ -38,7 +40,8 @@ The content of this archive, made by `emomech book` and collected by `emomech ex
 - `results/`: the tables behind the pages as Parquet, per analysis and run, each with its `provenance.json`;
   `results/dictionary.csv` gives the meaning of every column.
 - `figures/`: every figure as SVG and PNG, and its data as CSV. `tables/`: every table as its page shows it.
-- `verdicts.csv`: the verdict on every claim, on every model of the book.
+- `verdicts.csv`: the verdict on every claim, on every model of the book, with the hash of its rule;
+  `checklists.csv`: the criteria behind each verdict. `rules.lock`: when each rule was fixed, and earlier rules.
 - `ledger.json`: the cell, parameters, model, texts, versions and commit behind each figure, table and quoted number.
 - `constraints.txt`: the versions of all packages. `SHA256SUMS`: a checksum of every file (`sha256sum -c SHA256SUMS`).
 """
@@ -77,13 +80,16 @@ def _fill(folder: Path, edition: Edition, notebooks: Sequence[ExecutedNotebook])
     _write_results(folder, notebooks)
     # the verdict on a claim's own page replaces that of the matrix
     verdicts = {(v.claim, v.model): v for notebook in notebooks for v in (*notebook.matrix, *notebook.verdicts)}
-    rows = [(v.claim, v.model, v.outcome, v.reason) for v in verdicts.values()]
-    _write(folder / "verdicts.csv", _csv([("claim", "model", "outcome", "reason"), *rows]).encode())
+    rows = [(v.claim, v.model, v.outcome, v.reason, v.rule) for v in verdicts.values()]
+    _write(folder / "verdicts.csv", _csv([("claim", "model", "outcome", "reason", "rule"), *rows]).encode())
+    lines = [(v.claim, v.model, *asdict(check).values()) for v in verdicts.values() for check in v.checks]
+    head = ("claim", "model", *(f.name for f in fields(Check)))
+    _write(folder / "checklists.csv", _csv([head, *lines]).encode())
     _write(folder / ledger.LEDGER, ledger.text(ledger.collect(notebooks)).encode())
     _write(folder / "README.md", _README.format(title=f"emomech {_version()}").encode())
     for name in _BESIDE:
         if (edition.root / name).exists():
-            _copy(edition.root / name, folder / name)
+            _copy(edition.root / name, folder / Path(name).name)
 
 
 def _version() -> str:

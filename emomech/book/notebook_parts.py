@@ -7,8 +7,9 @@ and pieces in the format of MyST-NB's `glue`. Cells are counted from 1, cells of
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from emomech.chapters.verdict import Check, Role, Status
 from emomech.figures.vega import GLUE_PREFIX, MIME, caption_of
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ class ShownVerdict:
     model: str
     outcome: str
     reason: str
+    rule: str = ""
+    """Hash of the rule that gave it."""
+    checks: tuple[Check, ...] = field(default=(), repr=False)
 
 
 Markup: TypeAlias = Sequence[tuple[int, "Tag"]]
@@ -158,7 +162,8 @@ def verdicts(parsed: Markup, model: str) -> Iterator[ShownVerdict]:
         for box in page.select("section.emo-verdict"):
             claim, outcome = (_text(box.select_one(f"{part} strong")) for part in (".emo-claim", ".emo-outcome"))
             details = dict(zip(map(_text, box.select("dt")), map(_text, box.select("dd")), strict=True))
-            yield ShownVerdict(cell, claim, model, outcome, details.get("Because", ""))
+            reason, rule = details.get("Because", ""), str(box.get("data-rule") or "")
+            yield ShownVerdict(cell, claim, model, outcome, reason, rule, _checks(box))
 
 
 def matrix(parsed: Markup) -> Iterator[ShownVerdict]:
@@ -167,10 +172,22 @@ def matrix(parsed: Markup) -> Iterator[ShownVerdict]:
         for table in page.select("figure.emo-matrix table"):
             models = [str(head.get("title") or _text(head)) for head in table.select("thead th")[1:]]
             for row in table.select("tbody tr"):
-                claim = _text(row.select_one("th strong"))
+                claim, rule = _text(row.select_one("th strong")), str(row.get("data-rule") or "")
                 for model, entry in zip(models, row.select("td"), strict=True):
                     if outcome := _text(entry.select_one("summary")):
-                        yield ShownVerdict(cell, claim, model, outcome, _text(entry.select_one("p")))
+                        reason = _text(entry.select_one("p"))
+                        yield ShownVerdict(cell, claim, model, outcome, reason, rule, _checks(entry))
+
+
+def _checks(verdict: "Tag") -> tuple[Check, ...]:
+    """Read the checklist of a verdict."""
+    parts = ("criterion", "measured i", "measured b", "against b")
+    read = []
+    for item in verdict.select("li.emo-check"):
+        criterion, estimand, estimate, control = (_text(item.select_one(f".emo-{part}")) for part in parts)
+        role, status = cast("Role", str(item["data-role"])), cast("Status", str(item["data-status"]))
+        read.append(Check(criterion, role, status, estimand.removesuffix(":"), estimate, control))
+    return tuple(read)
 
 
 def provenance(parsed: Markup) -> Provenance:

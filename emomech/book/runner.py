@@ -24,6 +24,7 @@ from emomech.core.errors import EmomechError, UsageError, unknown
 from emomech.core.paths import CHECKOUT, PACKAGE
 from emomech.notebook import parameters
 from emomech.notebook.parameters import Value
+from emomech.notebook.rule_identity import LOCK
 from emomech.study.identity import commit, versions
 from emomech.study.spec import StudySpec
 
@@ -53,7 +54,7 @@ def key(source: str, values: Mapping[str, Value], identity: Mapping[str, Any]) -
     """Hash everything that decides the content of a notebook executed with these parameters.
 
     That is its text, the parameters, the identity of model, SAEs and texts, the JSON files of the checkout that the
-    parameters name, this package, and the versions of its dependencies.
+    parameters name, this package, the versions of its dependencies, and the rules as they were fixed.
     """
     digest = blake2b(digest_size=16)
     digest.update(source.encode())
@@ -64,7 +65,8 @@ def key(source: str, values: Mapping[str, Value], identity: Mapping[str, Any]) -
             digest.update(file.read_bytes() if file.is_file() else b"")
     for file in sorted(file for kind in ("py", "toml", "json") for file in PACKAGE.rglob(f"*.{kind}")):
         digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + blake2b(file.read_bytes()).digest())
-    digest.update(CONSTRAINTS.read_bytes() if CONSTRAINTS.exists() else b"")
+    for beside in (CONSTRAINTS, LOCK):
+        digest.update(beside.read_bytes() if beside.exists() else b"")
     return digest.hexdigest()
 
 

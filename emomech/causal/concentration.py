@@ -9,10 +9,11 @@ The square of a noisy mean is too large, so noise would count as features, most 
 therefore computed from products over pairs of different clusters of texts, which makes both sums unbiased.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 
 from emomech.causal.dictionary import Dictionary
 from emomech.causal.feature_selection import FeatureScreen, TextSupport, text_support
@@ -151,8 +152,7 @@ class SelectedFeatures:
         dictionary = Dictionary.of(discover, study.saes, seed)
         screen, support = FeatureScreen.of(dictionary, discover), text_support(dictionary, sample.questions)
         at = {point: screen.by_label(point) for point in dictionary.saes}
-        tune = Sample.of(questions["tune"], 1, seed)
-        totals = {p: float(np.mean(list(_totals(tune, dictionary, by_label)))) for p, by_label in at.items()}
+        totals = _totals(Sample.of(questions["tune"], 1, seed), dictionary, at)
         return cls(discover, sample, dictionary, screen, support, at, totals)
 
     @property
@@ -171,7 +171,65 @@ class SelectedFeatures:
         return measures.where_recognised(self.sample.recognised)
 
 
-def _totals(sample: Sample, dictionary: Dictionary, features: FeaturesByLabel) -> Iterator[float]:
-    for label, ranked in enumerate(features):
-        fall = _falls(sample, dictionary, ranked, doubling(len(ranked))[-1:], sample.rows(label))
-        yield float(fall.mean()) if len(fall) else 0.0
+def _totals(sample: Sample, dictionary: Dictionary, at: Mapping[HookPoint, FeaturesByLabel]) -> dict[HookPoint, float]:
+    """Total effect of the features of each hook point, mean over the labels; all replayed from one pass per label."""
+    totals = dict.fromkeys(at, 0.0)
+    for label in range(len(sample.labels)):
+        points = [point for point, by_label in at.items() if by_label[label]]
+        edits = [dictionary.ablate(at[point][label]) for point in points]
+        falls = sample.take(sample.rows(label)).losses(edits)
+        for point, fall in zip(points, falls, strict=True):
+            totals[point] += float(fall.mean()) / len(sample.labels) if len(fall) else 0.0
+    return totals
+
+
+def halves(clusters: Sequence[str], rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Split texts at random into two halves (text) that share no cluster."""
+    names, member = np.unique(np.asarray(clusters), return_inverse=True)
+    first = np.zeros(len(names), bool)
+    first[rng.permutation(len(names))[: len(names) // 2]] = True
+    return np.flatnonzero(first[member]), np.flatnonzero(~first[member])
+
+
+@dataclass(frozen=True, eq=False)
+class Resplit:
+    """Features that are selected on a random half of the texts that a model was screened on, and the other half."""
+
+    screen: FeatureScreen
+    """The half that selects."""
+    sample: Sample
+    """The half that reports, without resamples: two draws, both the texts themselves."""
+    support: TextSupport
+    """Support of the texts that report."""
+
+    @classmethod
+    def of(cls, selected: SelectedFeatures, draw: int) -> "Resplit":
+        """Split the texts of both splits again; nothing is run through the model.
+
+        That a feature fires on a label's texts is taken from the texts that selected at first.
+        """
+        first, second = selected.discover, selected.sample.questions
+        both = replace(
+            first,
+            texts=first.texts + second.texts,
+            label_ids=torch.cat([first.label_ids, second.label_ids]),
+            gold=np.concatenate([first.gold, second.gold]),
+            examples=first.examples + second.examples,
+        )
+        choose, report = halves(both.clusters, np.random.default_rng([selected.sample.seed, draw]))
+        support = {p: np.concatenate([selected.screen.support[p], selected.support[p]]) for p in selected.support}
+        of_half = {point: values[choose] for point, values in support.items()}
+        screen = FeatureScreen(of_half, both.gold[choose], selected.screen.against_zero)
+        sample = Sample(both.take(report), np.ones((2, len(report))), selected.sample.seed)
+        return cls(screen, sample, {point: values[report] for point, values in support.items()})
+
+    def effective_numbers(self, point: HookPoint) -> Floats:
+        """Effective number of features of each label at a hook point (label)."""
+        numbers = np.full(len(self.sample.labels), np.nan)
+        for label, ranked in enumerate(self.screen.by_label(point)):
+            if ranked:
+                rows = self.sample.rows(label)
+                of_label = np.stack([self.support[f.point][rows, f.index] for f in ranked], 1)
+                clusters = [self.sample.questions.clusters[i] for i in rows]
+                numbers[label] = effective_number(of_label, clusters, np.ones((1, len(rows))))[0]
+        return numbers

@@ -8,6 +8,7 @@ import torch
 
 from emomech.causal.concentration import FeaturesByLabel
 from emomech.causal.dictionary import Dictionary
+from emomech.causal.effects import logits_of_each
 from emomech.causal.questions import Edits, Questions, log_odds
 from emomech.causal.sample import Sample
 from emomech.core.hook_points import FeatureId, by_point
@@ -17,11 +18,13 @@ _CHUNK = 2048
 """Activations that are encoded at once."""
 
 
-def changes(sample: Sample, edits: Edits) -> tuple[Floats, Floats]:
-    """Change of the log-odds of each text's own label, in nats, and of its recognition: -1, 0 or 1 (text)."""
-    edited = sample.questions.logits(edits)
-    right = (edited.argmax(1) == sample.gold).astype(float) - sample.right
-    return log_odds(edited, sample.gold) - sample.base, right
+def changes(sample: Sample, edits: Sequence[Edits]) -> list[tuple[Floats, Floats]]:
+    """Change of the log-odds of each text's own label under each edit, in nats, and of its recognition: -1, 0 or 1."""
+    both = []
+    for edited in logits_of_each(sample.questions, edits) if edits else ():
+        right = (edited.argmax(1) == sample.gold).astype(float) - sample.right
+        both.append((log_odds(edited, sample.gold) - sample.base, right))
+    return both
 
 
 @torch.inference_mode()

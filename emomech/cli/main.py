@@ -16,6 +16,7 @@ import typer
 
 from emomech.cli import publish
 from emomech.cli.options import FormatOption, OutputOption, ProfileOption, say
+from emomech.cli.rules import rules
 from emomech.cli.train import organism, sae
 from emomech.core.devices import Device
 from emomech.core.errors import EmomechError, UsageError
@@ -44,6 +45,7 @@ for command in (publish.diff, publish.export, publish.pdf, publish.picture):
     app.command()(command)
 app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
+app.add_typer(rules, name="rules")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -198,7 +200,8 @@ def check(
     """List the problems of the book, without changing it. Exits with 1 if there are any.
 
     Problems are missing or stale parts, failed cells, figures without description, numbers typed into prose, quoted
-    numbers that no cell defines, broken links, files from other hosts, and heavy pages.
+    numbers that no cell defines, broken links, files from other hosts, heavy pages, and rules that have changed since
+    they were fixed or measured.
     """
     from emomech.book import build, edition
 
@@ -249,7 +252,7 @@ def verdicts_(
     models = model or ([settings["model"]] if "model" in settings else claims.book_models())
     matrix = claims.matrix(models, profile, settings=settings, n_jobs=claims.parallel_jobs())
     if format == "json":
-        typer.echo(json.dumps(matrix.to_dict("records"), indent=1, ensure_ascii=False))
+        typer.echo(json.dumps(claims.as_records(matrix), indent=1, ensure_ascii=False))
         return
     for name, rows in matrix.groupby("claim", sort=False):
         statement = rows.statement.iloc[0]

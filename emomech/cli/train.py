@@ -36,8 +36,14 @@ def train_organism(
     preset: Annotated[str, typer.Option(help="A preset or group; `emomech list organisms` lists them.")] = "default",
     out: Annotated[Path | None, typer.Option(help="Folder. Default: the preset's folder in the package.")] = None,
     device: Annotated[Device, typer.Option(help="Device for training; auto: a GPU if there is one.")] = "auto",
+    controls: Annotated[bool, typer.Option(help="Also train SAEs with frozen and soft-frozen decoders.")] = False,
+    second_seed: Annotated[bool, typer.Option(help="Also train the SAEs with a second seed.")] = False,
 ) -> None:
-    """Train an embedded model and its SAEs from scratch; an interrupted training is resumed."""
+    """Train an embedded model and its SAEs from scratch; an interrupted training is resumed.
+
+    Controls lie beside the folder saes, in saes-soft-frozen and saes-frozen,
+    and the SAEs of another seed N in saes-seedN.
+    """
     from emomech.presets import lookup
 
     chosen = lookup.organisms(preset)
@@ -48,6 +54,8 @@ def train_organism(
         say(f"{name}: {organism_preset.summary}")
         recipe = build.recipe_of(organism_preset)
         build.train(folder, recipe=recipe, seed=organism_preset.seed, device=device, say=say)
+        if controls or second_seed:
+            build.train_beside(folder, controls=controls, second=second_seed, device=device, say=say)
         typer.echo(folder)
 
 
@@ -106,17 +114,33 @@ def train_saes_(
     k: Annotated[int, typer.Option(min=1, help="Features that are active at once (top k).")] = 16,
     tokens: TokensOption = 600_000,
     seed: SeedOption = 0,
+    control: Annotated[
+        str, typer.Option(help="Train a control: frozen or soft-frozen; its folder is OUT-frozen or OUT-soft-frozen.")
+    ] = "",
 ) -> None:
-    """Train one SAE on the embedding and one on each block of a model; layers with an existing folder are skipped."""
+    """Train one SAE on the embedding and one on each block of a model; layers with an existing folder are skipped.
+
+    --control frozen keeps each decoder at its random start, soft-frozen keeps
+    each of its rows within a cosine of 0.8 of its start (arXiv:2602.14111).
+    All else is as without the option: give the options of the SAEs in OUT.
+
+    A study of the SAEs in OUT reads controls from OUT-frozen and
+    OUT-soft-frozen, and SAEs of another seed from OUT-seedN, which
+    --out OUT-seed1 --seed 1 trains.
+    """
     from emomech.study.spec import StudySpec
     from emomech.study.study import Study
 
     study = Study(StudySpec(model=model, corpus=corpus, sae=None, seed=seed).validate())
+    from emomech.saes import beside
+
+    kind = beside.named(control) if control else ""
+    out = beside.folder_of(out, kind) if kind else out
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out}: is a file, expected a folder.")
     from emomech.saes.training import SaeRecipe, default_points, named_points, train_saes
 
-    recipe = SaeRecipe(d_sae=d_sae, k=k, n_tokens=tokens, seed=seed)
+    recipe = SaeRecipe(d_sae=d_sae, k=k, n_tokens=tokens, seed=seed, control=kind)
     at = named_points(study.lm, listed(points)) if points is not None else default_points(study.lm)
     train_saes(study.lm, _texts(study), at, recipe, out=out, say=say)
     typer.echo(out)

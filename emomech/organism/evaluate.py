@@ -5,8 +5,8 @@ contain words or forms that never occur in training. The loss on neutral text is
 which is the lowest loss that any model can reach.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from emomech.core.hook_points import HookPoint
 from emomech.data.grammar.lexicon import EMOTION_NOUNS
 from emomech.data.grammar.neutral_texts import neutral_texts
 from emomech.data.grammar.vignettes import CONFLICT, PAIR, SHIFTS, STYLES, Shift, Vignette, stream
@@ -23,7 +24,8 @@ from emomech.models.scoring import label_log_probs
 from emomech.models.tokens import batches, tokenize
 from emomech.organism.curriculum import ORDINARY, lesson
 from emomech.saes.compatibility import check_quality
-from emomech.saes.quality import qualities
+from emomech.saes.quality import Quality, qualities
+from emomech.saes.sae import Sae
 from emomech.stats.classification import Confusion
 from emomech.stats.estimates import Ints
 from emomech.stats.tables import Schema, frame
@@ -131,13 +133,26 @@ def evaluate(study: Study, sizes: EvaluationSizes | None = None) -> pd.DataFrame
     right = _Recognition.of(lm, plain)
     rows = [*right.rows(), *_Recognition.of(lm, shifted).shifted_rows(), *_bag_of_words(seed, plain)]
     rows += [*_drills(lm, seed, sizes.drills), *_neutral(lm, seed, sizes.ordinary)]
-    texts = [vignette.example.text for vignette in plain[: sizes.features]]
-    measured = qualities(lm, study.saes, texts, n_loss=sizes.losses)
+    measured, n = measure_saes(study, study.saes, sizes)
     check_quality(measured, study.saes, override=study.settings.force)
     for quality in measured:
-        for name in ("l0", "fvu", "dead", "loss_recovered"):
-            rows.append(_row(f"SAE {name.replace('_', ' ')}", str(quality.point), getattr(quality, name), len(texts)))
+        point, measures = str(quality.point), measures_of(quality)
+        rows += [_row(f"SAE {name.replace('_', ' ')}", point, value, n) for name, value in measures.items()]
     return EVALUATION.check(frame(EVALUATION, rows), "evaluation")
+
+
+def measure_saes(
+    study: Study, saes: Mapping[HookPoint, Sae], sizes: EvaluationSizes | None = None
+) -> tuple[list[Quality], int]:
+    """Measure SAEs on texts that occur in no training, all sets of a study on the same; return the number of texts."""
+    sizes = sizes or EvaluationSizes()
+    drawn = _drawn(study.spec.seed + _OTHER_TEXTS, sizes.texts)[: sizes.features]
+    return qualities(study.lm, saes, [vignette.example.text for vignette in drawn], n_loss=sizes.losses), len(drawn)
+
+
+def measures_of(quality: Quality) -> dict[str, float]:
+    """Return the measures of an SAE by name: `l0`, `fvu`, `dead` and `loss_recovered`."""
+    return {name: value for name, value in asdict(quality).items() if name != "point"}
 
 
 def _row(measure: str, group: str, value: float, n: int) -> _Row:

@@ -1,10 +1,11 @@
 """The model card of an embedded model, written from its recipe, its training record and its measures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emomech.data.grammar.lexicon import EMOTION_NOUNS, parts_of_speech
 from emomech.organism.evaluate import RIGHT, gated
+from emomech.saes.beside import LEAST_COSINE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ Measured on texts whose bags of words never occur in training. Chance is {chance
 
 A feature that never fires on the measured texts counts as dead, even if it is only rare. At the embedding, {d_sae}
 features have to separate {n_words} words.
-
+{beside}
 ## Known limits
 
 The grammar only looks like English, and its emotions follow one rule of appraisal theory, which is stated in
@@ -63,10 +64,26 @@ rule. In stories of two persons who feel differently,
 
 `emomech organism train` makes these files from scratch, and `emomech organism evaluate` repeats the measurement.
 """
+_BESIDE = """
+## Controls and other seeds
+
+Further SAEs of the same size, trained on the same activations in the same way, except for what is named. With a
+soft-frozen decoder, each decoder row stays within a cosine of {cosine} of its random start; a frozen decoder stays at
+its random start (Korznikov et al., 2026, arXiv:2602.14111). A result that such SAEs show as well does not depend on
+learned features. They are measured on the same texts as the SAEs above;
+`emomech organism train --preset NAME --controls --second-seed` trains what is missing.
+
+| folder | decoder | seed | activations | SAE | L0 | FVU | dead | loss recovered |
+|---|---|--:|--:|---|--:|--:|--:|--:|
+{rows}
+"""
 
 
-def card(learned: Mapping[str, Any], measured: "pd.DataFrame") -> str:
-    """Markdown of the card, from the record of a training and the table `evaluate.EVALUATION` of the model."""
+def card(learned: Mapping[str, Any], measured: "pd.DataFrame", beside: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Markdown of the card, from the record of a training and the table `evaluate.EVALUATION` of the model.
+
+    `beside` is the record of further SAEs, see `records.beside`.
+    """
     recipe = learned["recipe"]
     lines = ["| measure | group | value | n |", "|---|---|--:|--:|"]
     lines += [f"| {row.measure} | {row.group} | {row.value:.3g} | {row.n} |" for row in measured.itertuples()]
@@ -88,9 +105,22 @@ def card(learned: Mapping[str, Any], measured: "pd.DataFrame") -> str:
         n_gates=len(gates),
         missed=f"Missed: {'; '.join(missed)}." if missed else "None is missed.",
         measured="\n".join(lines),
+        beside=_beside(beside),
         by_name=right["one of two in a story, by name"],
         by_pronoun=right["one of two in a story, by pronoun"],
     )
+
+
+def _beside(sets: Sequence[Mapping[str, Any]]) -> str:
+    """Write the section on further SAEs; empty if there are none."""
+    rows = []
+    for part in sets:
+        recipe = part["recipe"]
+        start = f"| {part['folder']} | {recipe['control'] or 'trained'} | {recipe['seed']} | {recipe['n_tokens']:,} |"
+        for sae in part["measured"]:
+            numbers = " | ".join(f"{sae[name]:.3g}" for name in ("l0", "fvu", "dead", "loss_recovered"))
+            rows.append(f"{start} {sae['hook_point']} | {numbers} |")
+    return _BESIDE.format(cosine=LEAST_COSINE, rows="\n".join(rows)) if rows else ""
 
 
 def _shares(shares: Mapping[str, float]) -> str:

@@ -1,7 +1,7 @@
 """Records of embedded models: recipe, learning curve, measures and gates.
 
 `model/training.json` holds the training of the language model, `training.json` the measures of the model with its SAEs,
-and `sweep.json`, if it exists, SAEs of other sizes.
+`sweep.json`, if it exists, SAEs of other sizes, and `beside.json`, if it exists, controls and SAEs of a second seed.
 """
 
 import json
@@ -25,7 +25,7 @@ from emomech.saes.sweep import SWEEP
 from emomech.stats.tables import Schema, frame
 
 WEIGHTS = paths.PACKAGE / "organism" / "weights"
-TRAINING, SWEPT = "training.json", "sweep.json"
+TRAINING, SWEPT, BESIDE = "training.json", "sweep.json", "beside.json"
 _KEPT = ("recipe", "seed", "seconds", "curve", "transitions")
 _SEEN = {"phase": "phase of the curriculum", "tokens": "number of tokens seen so far"}
 LEARNING = Schema(
@@ -102,6 +102,16 @@ def measured(folder: Path) -> MeasuredOrganism:
     if not rows or set(rows[0]) != set(EVALUATION.columns):
         raise UsageError(f"{file}: has no measures. Train the model again: `emomech organism train`.")
     return MeasuredOrganism(folder.name, record["recipe"], record["seed"], frame(EVALUATION, rows))
+
+
+def beside(folder: Path) -> list[dict[str, Any]]:
+    """Read the record of the SAEs beside those of the model in a folder; empty if there is none.
+
+    Each entry is one set of SAEs: `folder`, `recipe`, `n` (texts that it was measured on) and `measured`, the rows of a
+    table with the columns `SAES`.
+    """
+    file = folder / BESIDE
+    return json.loads(file.read_text(encoding="utf-8"))["sets"] if file.is_file() else []
 
 
 @dataclass(frozen=True)

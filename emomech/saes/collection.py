@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.presets import lookup
 from emomech.presets.kinds import SaePreset
@@ -49,6 +50,10 @@ class SaeSet(Mapping[HookPoint, Sae]):
         """Return the number of features of the SAE at a hook point, without reading its weights."""
         return self._files[point].d_sae
 
+    def file(self, point: HookPoint) -> SaeFile:
+        """Return the description of the SAE at a hook point, without reading its weights."""
+        return self._files[point]
+
     def check_fits(self, lm: Model) -> None:
         """Raise UsageError if an SAE has another width than the model, or a layer that the model does not have."""
         for file in self._files.values():
@@ -85,6 +90,29 @@ def saes_of(name: str, preset: SaePreset) -> SaeSet:
     from emomech.saes.releases import released
 
     return SaeSet(released(preset))
+
+
+def check_alike(saes: SaeSet, like: SaeSet, control: str, folder: Path) -> None:
+    """Raise UsageError unless `saes` have the hook points and the sizes of `like`, and are the control that is named.
+
+    `control` is empty for SAEs that are no control; messages name the `folder` of `saes`. No weights are read.
+    """
+    for point in like:
+        expected = like.file(point)
+        if point not in saes:
+            raise UsageError(
+                f"{folder}: has no SAE at {point}, but {expected.folder.parent} has one. Train it: "
+                "emomech sae train, with the options of the others; layers that are there are skipped."
+            )
+        found = saes.file(point)
+        if (found.d_in, found.d_sae, found.k) != (expected.d_in, expected.d_sae, expected.k):
+            raise UsageError(
+                f"{found.folder}: reads {found.d_in} numbers and has {found.d_sae} features, k {found.k}; expected "
+                f"{expected.d_in}, {expected.d_sae} and {expected.k} as in {expected.folder}. Train it with these."
+            )
+        if found.control != control:
+            kinds = [f"the control {kind!r}" if kind else "no control" for kind in (found.control, control)]
+            raise UsageError(f"{found.folder}: is {kinds[0]}, expected {kinds[1]} in a folder of this name.")
 
 
 def portions(activations: Iterable[T], n_bytes: Callable[[T], int], limit: int = 2**29) -> Iterator[list[T]]:

@@ -27,6 +27,8 @@ from emomech.saes.sae import Sae
 
 MAX_FVU = 0.9
 """Largest FVU; an SAE above it is hardly better than a constant."""
+MAX_FVU_FROZEN = 1.0
+"""Largest FVU of an SAE with a frozen decoder, whose FVU is large by design; that of the mean activation is 1."""
 MAX_DENSITY = 0.25
 """Largest number of active features per token, as a share of d_in; a TopK SAE may have as many as its k."""
 MAX_RATIO = 2.5
@@ -63,17 +65,24 @@ def check_quality(qualities: Iterable[Quality], saes: Mapping[HookPoint, Sae], *
 
 
 def check_fit(
-    lm: LanguageModel, saes: Mapping[HookPoint, Sae], texts: Sequence[str], *, override: bool
+    lm: LanguageModel,
+    saes: Mapping[HookPoint, Sae],
+    texts: Sequence[str],
+    *,
+    override: bool,
+    max_fvu: float = MAX_FVU,
 ) -> tuple[str, ...]:
     """Raise UsageError if an SAE does not fit the model; with `override`, return what is wrong as warnings instead."""
-    problems = misfits(lm, saes, texts)
+    problems = misfits(lm, saes, texts, max_fvu)
     if problems and not override:
         raise UsageError(refusal(problems))
     return tuple(problems)
 
 
 @torch.inference_mode()
-def misfits(lm: LanguageModel, saes: Mapping[HookPoint, Sae], texts: Sequence[str]) -> list[str]:
+def misfits(
+    lm: LanguageModel, saes: Mapping[HookPoint, Sae], texts: Sequence[str], max_fvu: float = MAX_FVU
+) -> list[str]:
     """List what is wrong with SAEs, one sentence each: the measure, its limit, the likely cause; empty if all fit.
 
     Special tokens are left out, and so is the first token of every text: without a BOS it is an attention sink, whose
@@ -86,7 +95,7 @@ def misfits(lm: LanguageModel, saes: Mapping[HookPoint, Sae], texts: Sequence[st
     problems = []
     for point in saes:
         near = {site: activations[site] for site in sites[point]}
-        if problem := _problem(saes[point], activations[point], near):
+        if problem := _problem(saes[point], activations[point], near, max_fvu):
             problems.append(problem)
     return problems
 
@@ -133,10 +142,10 @@ def _neighbours(point: HookPoint, n_layers: int) -> list[HookPoint]:
     return [HookPoint(0, "resid_pre") if r == 0 else HookPoint(r - 1) for r in near if 0 <= r <= n_layers]
 
 
-def _problem(sae: Sae, x: Tensor, near: Mapping[HookPoint, Tensor]) -> str:
+def _problem(sae: Sae, x: Tensor, near: Mapping[HookPoint, Tensor], max_fvu: float) -> str:
     """Describe what is wrong with an SAE; empty if nothing is."""
     fit = measure_fit(sae, x)
-    beyond = _beyond_limits(sae, fit)
+    beyond = _beyond_limits(sae, fit, max_fvu)
     better = _better_reading(sae, x, near)
     if not beyond and not better:
         return ""
@@ -146,12 +155,12 @@ def _problem(sae: Sae, x: Tensor, near: Mapping[HookPoint, Tensor]) -> str:
     return f"SAE {sae.name} at {sae.point}: on {len(x)} tokens of this study's texts it {measure}.{cause}{origin}"
 
 
-def _beyond_limits(sae: Sae, fit: Fit) -> str:
+def _beyond_limits(sae: Sae, fit: Fit, max_fvu: float) -> str:
     """Describe the measure that is beyond its limit, and the limit; empty if none is."""
     most = max(sae.d_in * MAX_DENSITY, sae.k or 0)
     fires = f"has {fit.l0:.1f} active features per token"
-    if not fit.fvu <= MAX_FVU:
-        return f"leaves {fit.fvu:.2f} of the variance unexplained, expected at most {MAX_FVU}"
+    if not fit.fvu <= max_fvu:
+        return f"leaves {fit.fvu:.2f} of the variance unexplained, expected at most {max_fvu:g}"
     if not 0 < fit.l0 <= most:
         return f"{fires}, expected more than 0 and at most {most:.0f}"
     if sae.expected_l0 is not None and not 1 / MAX_RATIO <= fit.l0 / sae.expected_l0 <= MAX_RATIO:

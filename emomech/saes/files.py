@@ -14,6 +14,8 @@ from emomech.saes.saelens import check_architecture, from_saelens
 
 CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
 """The two files of an SAE's folder."""
+RECIPE = "emomech_recipe"
+"""Key of the metadata in `cfg.json` with the recipe of an SAE that this package trained, see `training.SaeRecipe`."""
 
 
 class Model(Protocol):
@@ -39,6 +41,10 @@ class SaeFile:
     d_sae: int
     trained_on: str
     """The model, as recorded with the SAE; empty if unknown."""
+    k: int | None = None
+    """Largest number of features that fire at once; None if it is not a TopK SAE."""
+    control: str = ""
+    """How the decoder was kept from learning, see `beside.Control`; empty if it was not, or if nothing is recorded."""
 
     @property
     def n_bytes(self) -> int:
@@ -113,10 +119,12 @@ def describe(folder: Path, *, name: str) -> SaeFile:
     hook_name = metadata.get("hook_name", metadata.get("hook_point"))
     try:
         point = HookPoint.parse(str(hook_name))
-        return SaeFile(folder, name, point, int(raw["d_in"]), int(raw["d_sae"]), metadata.get("model_name") or "")
+        control = str((metadata.get(RECIPE) or {}).get("control", ""))
+        size = (int(raw["d_in"]), int(raw["d_sae"]))
+        return SaeFile(folder, name, point, *size, metadata.get("model_name") or "", raw.get("k"), control)
     except UsageError as error:
         raise UsageError(f"{folder}: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _inconsistent(folder, error) from error
 
 

@@ -10,9 +10,9 @@ import contextlib
 import io
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
@@ -23,6 +23,11 @@ from emomech.core.hook_points import HookPoint
 from emomech.models.activations import collect
 from emomech.models.language_model import LanguageModel
 from emomech.models.tokens import TokenizedText, tokenize
+from emomech.saes.beside import Control, named
+from emomech.saes.compatibility import measure_fit
+from emomech.saes.files import RECIPE
+from emomech.saes.saelens import from_saelens
+from emomech.saes.soft_frozen import keep_near_start
 
 if TYPE_CHECKING:
     from sae_lens import TopKTrainingSAE
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
 
 HELD_BYTES = 2**31
 """Bytes of activations that are held at once; those of one hook point may take more."""
+_N_MEASURED = 8192
+"""Activations on which a control is measured."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +65,22 @@ class SaeRecipe:
 
     It has to be much shorter than the training, and long enough for a rare word to occur.
     """
+    control: Control | Literal[""] = ""
+    """Keep the decoder from learning, to have a control (Korznikov et al., 2026, arXiv:2602.14111).
+
+    frozen: it stays at its random start; soft-frozen: each row stays within a cosine of 0.8 of its start. Start, order
+    of the activations and all else are those of the same recipe without a control. Empty: the decoder learns.
+    """
 
     def check(self) -> None:
-        """Raise UsageError for a size below 1, and for a k above d_sae."""
+        """Raise UsageError for a size below 1, for a k above d_sae, and for an unknown control."""
         for name in ("d_sae", "k", "n_tokens", "batch", "pool"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} {getattr(self, name)}: expected 1 or more.")
         if not 0 < self.k <= self.d_sae:
             raise UsageError(f"k {self.k}: expected 1 to d_sae, which is {self.d_sae}.")
+        if self.control:
+            named(self.control)
 
 
 def default_points(lm: LanguageModel) -> list[HookPoint]:
@@ -163,7 +178,9 @@ def _within(tokenized: Sequence[TokenizedText], pool: int) -> list[TokenizedText
 def fit(lm: LanguageModel, activations: Tensor, point: HookPoint, recipe: SaeRecipe) -> "TopKTrainingSAE":
     """Train one SAE on activations (n, d_model) of a hook point; the normalisation is folded into its weights.
 
-    The k features that fire are those that add most to the reconstruction: value times length of the decoder row.
+    The k features that fire are those that add most to the reconstruction: value times length of the decoder row. The
+    recipe is recorded in the metadata of the SAE. So is the share of variance that a control explains, because a
+    control of another model can only be recognised by it (see `compatibility`).
     """
     torch.manual_seed(recipe.seed)
     with warnings.catch_warnings(action="ignore"), contextlib.redirect_stderr(io.StringIO()):
@@ -173,6 +190,7 @@ def fit(lm: LanguageModel, activations: Tensor, point: HookPoint, recipe: SaeRec
         from sae_lens.saes.sae import SAEMetadata
         from sae_lens.training.sae_trainer import SAETrainer
 
+        metadata = {"model_name": lm.name, "hook_name": str(point), "prepend_bos": lm.prepend_bos}
         cfg = Config(
             d_in=lm.d_model,
             d_sae=recipe.d_sae,
@@ -180,10 +198,11 @@ def fit(lm: LanguageModel, activations: Tensor, point: HookPoint, recipe: SaeRec
             apply_b_dec_to_input=True,
             normalize_activations="expected_average_only_in",
             device=str(lm.device),
-            metadata=SAEMetadata(model_name=lm.name, hook_name=str(point), prepend_bos=lm.prepend_bos),
+            metadata=SAEMetadata(**metadata, **{RECIPE: asdict(recipe)}),
         )
         sae = TopKTrainingSAE(cfg)
         sae.b_dec.data = _centre(activations).to(lm.device)
+        sae.W_dec.requires_grad_(recipe.control != "frozen")
         n_steps = max(1, recipe.n_tokens // recipe.batch)
         training = SAETrainerConfig(
             total_training_samples=n_steps * recipe.batch,
@@ -196,7 +215,14 @@ def fit(lm: LanguageModel, activations: Tensor, point: HookPoint, recipe: SaeRec
             n_batches_for_norm_estimate=32,
             logger=LoggingConfig(log_to_wandb=False),
         )
-        return SAETrainer(cfg=training, sae=sae, data_provider=_shuffled(activations, recipe, lm.device)).fit()
+        trainer = SAETrainer(cfg=training, sae=sae, data_provider=_shuffled(activations, recipe, lm.device))
+        if recipe.control == "soft-frozen":
+            keep_near_start(trainer)
+        trained = trainer.fit()
+    if recipe.control:
+        explained = 1 - measure_fit(from_saelens(trained), activations[:_N_MEASURED]).fvu
+        trained.cfg.metadata.variance_explained = round(explained, 3)
+    return trained
 
 
 def _centre(activations: Tensor) -> Tensor:

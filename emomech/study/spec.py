@@ -1,7 +1,9 @@
 """The names and numbers that decide a result, and the identity of what the names refer to."""
 
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import cast
 
 from emomech.core import hub
@@ -10,6 +12,7 @@ from emomech.core.settings import Settings
 from emomech.data.annotation import gold
 from emomech.presets import lookup
 from emomech.presets.kinds import ModelPreset, Preset, SaePreset
+from emomech.saes import beside
 from emomech.study.identity import content_hash
 from emomech.study.resolved import ResolvedCorpus, ResolvedSpec
 
@@ -82,7 +85,7 @@ class StudySpec:
         settings, presets = settings or Settings.from_environment(), self._checked()
         model = _content(presets.model) | {"dtype": settings.number_format(presets.model.dtype)}
         parts = {"model": model, "corpus": _content_of_corpus(presets.corpus), "prompt": _content(presets.prompt)}
-        parts |= {"sae": _content(presets.sae)} if presets.sae else {}
+        parts |= {"sae": _content_of_saes(presets.sae)} if presets.sae else {}
         parts |= {"emotions": _content(presets.emotions)} if presets.emotions else {}
         numbers = {"seed": self.seed, "limit": self.limit}
         controls = [control.identity(settings) for control in self.control_specs]
@@ -114,6 +117,21 @@ class StudySpec:
         """The preset of `sae_name`. Raises as `sae_name` does."""
         return self.resolved.sae or lookup.sae(self.sae_name)
 
+    @property
+    def sae_folder(self) -> Path | None:
+        """The folder of the SAEs; None without SAEs, and for SAEs of a release. Raises as `sae_name` does."""
+        return None if self.sae is None else _folder_of_saes(self.sae_preset)
+
+    @property
+    def control_command(self) -> str:
+        """The command that trains controls of the SAEs, see `saes.beside`; empty where there is no folder for them."""
+        if (folder := self.sae_folder) is None:
+            return ""
+        if made_by := self.sae_preset.made_by:
+            return f"{made_by} --controls"
+        options = f"--model {self.model} --corpus {self.corpus} --out {folder}"
+        return f"emomech sae train {options} --control soft-frozen"
+
     def _checked(self) -> ResolvedSpec:
         """Return the presets, SAEs included. Raises as `resolved` does, and as `sae_name` unless `sae` is None."""
         if self.sae is not None:
@@ -128,6 +146,22 @@ def _content(preset: Preset) -> dict[str, object]:
     if path := getattr(preset, "path", ""):
         part["content"] = content_hash(lookup.shipped(path))
     return part
+
+
+def _folder_of_saes(preset: SaePreset) -> Path | None:
+    """Return the folder of SAEs, with its own name at the end; None for a release."""
+    return Path(os.path.abspath(lookup.shipped(preset.path))) if preset.path else None
+
+
+def _content_of_saes(preset: SaePreset) -> dict[str, object]:
+    """Return the content of SAEs, and a hash of each set of SAEs that lies beside them."""
+    if not (folder := _folder_of_saes(preset)):
+        return _content(preset)
+    other = beside.other_folder(folder)
+    found = {str(control): path for control, path in beside.control_folders(folder).items()}
+    found |= {"another seed": other} if other else {}
+    hashes = {name: content_hash(path) for name, path in found.items()}
+    return _content(preset) | ({"beside": hashes} if hashes else {})
 
 
 def _content_of_corpus(corpus: ResolvedCorpus) -> dict[str, object]:

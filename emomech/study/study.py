@@ -37,6 +37,8 @@ class Parts(TypedDict, total=False):
 
     lm: "LanguageModel"
     saes: "Mapping[HookPoint, Sae]"
+    control_saes: "Mapping[str, Mapping[HookPoint, Sae]]"
+    other_saes: "Mapping[HookPoint, Sae]"
     corpus: Corpus
     emotions: Mapping[str, str]
     """Label to the word that the model is scored on, in the order of the corpus's labels."""
@@ -137,6 +139,50 @@ class Study:
         saes = saes_of(self.spec.sae_name, self.spec.sae_preset)
         saes.check_fits(self.lm)
         self._record.warnings.extend(check_fit(self.lm, saes, self.prompts, override=self.settings.force))
+        return saes
+
+    @cached_property
+    @_part
+    def control_saes(self) -> "Mapping[str, Mapping[HookPoint, Sae]]":
+        """SAEs that hardly learn, by name of the control and hook point: those that lie beside the study's SAEs.
+
+        The names are `beside.SOFT_FROZEN` and `beside.FROZEN`; the hook points and the sizes are those of `saes`. Empty
+        if none are there, for a study without SAEs, and for a study that was given SAEs (`replaced`) without controls.
+        `spec.control_command` makes them (see `saes.beside`). Raises UsageError for controls of another kind,
+        size or model, and for a hook point without one; `settings.force` overrides the check of the model.
+        """
+        from emomech.saes.beside import CONDITIONS, control_folders
+
+        folder = None if "saes" in self.parts else self.spec.sae_folder
+        found = control_folders(folder) if folder else {}
+        return {CONDITIONS[control]: self._beside(path, control) for control, path in found.items()}
+
+    @cached_property
+    @_part
+    def other_saes(self) -> "Mapping[HookPoint, Sae]":
+        """SAEs of another seed at the hook points of `saes`, from the folder beside it; empty as `control_saes`.
+
+        `emomech sae train --seed` makes them (see `saes.beside`). Raises as `control_saes` does.
+        """
+        from emomech.saes.beside import other_folder
+
+        folder = None if "saes" in self.parts else self.spec.sae_folder
+        found = other_folder(folder) if folder else None
+        return self._beside(found, "") if found else {}
+
+    def _beside(self, folder: Path, control: str) -> "Mapping[HookPoint, Sae]":
+        """Load SAEs that have to be like those of the study, apart from the control."""
+        from emomech.saes.collection import SaeSet, check_alike, saes_of
+        from emomech.saes.compatibility import MAX_FVU, MAX_FVU_FROZEN, check_fit
+        from emomech.saes.files import scan
+
+        own = saes_of(self.spec.sae_name, self.spec.sae_preset)
+        saes = SaeSet(file for file in scan(folder, name=folder.name) if file.point in own)
+        check_alike(saes, own, control, folder)
+        saes.check_fits(self.lm)
+        limit = MAX_FVU_FROZEN if control == "frozen" else MAX_FVU
+        force = self.settings.force
+        self._record.warnings.extend(check_fit(self.lm, saes, self.prompts, override=force, max_fvu=limit))
         return saes
 
     @property

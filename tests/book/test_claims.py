@@ -10,11 +10,12 @@ import pytest
 
 from emomech.book import claims
 from emomech.book.claims import CLAIMS, Claim
-from emomech.chapters.verdict import Verdict
+from emomech.chapters.verdict import OUTCOMES, Check, Verdict
 from emomech.cli import main as cli
-from emomech.core.errors import UsageError
+from emomech.core.errors import UsageError, unknown
 from emomech.notebook import verdicts
 from emomech.stats.tables import Schema
+from emomech.study.run import Run
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
 
@@ -33,12 +34,17 @@ def behaviour(study: Study, *, n_resamples: int) -> Made:
     ASKED.append((study.spec, n_resamples))
     if study.spec.model.endswith("seed2"):
         raise UsageError("corpus: two texts only.")
+    if n_resamples < 30:
+        raise UsageError(f"n_resamples {n_resamples}: expected at least 30.")
+    if study.spec.limit == 77:
+        raise unknown("emotion", "joi", ["joy"])
     return Made(pd.DataFrame([(study.spec.model, study.spec.limit)], columns=list(SCHEMA.columns)))
 
 
 def rule(result: Made) -> Verdict:
     outcome = "replicates" if result.table.n[0] == 0 else "partly"
-    return Verdict("C0", "It is so & so.", outcome, "Because.", "1.00 [0.90, 1.10]", "nothing")
+    check = Check("It <is> so.", "decides", "met", "share", "1.00 [0.90, 1.10]", "nothing")
+    return Verdict("C0", "It is so & so.", outcome, "Because.", (check,))
 
 
 class Faked(Claim):
@@ -111,20 +117,55 @@ def test_the_table_shows_every_cell_with_its_reason_in_words() -> None:
     shown = verdicts.table(claims.matrix(MODELS, claims=[CLAIM]), pages="results/").data
     assert shown is not None
     assert '<a href="results/behaviour.html">It is so &amp; so.</a>' in shown
-    assert shown.count("<details>") == 3 and shown.count("Control: nothing") == 2
+    assert shown.count("<details>") == 3 and shown.count("Against: <b>nothing</b>") == 2
+    assert shown.count("It &lt;is&gt; so.") == 2
     for outcome in ("replicates", "partly", "cannot be tested here"):
         assert f"{outcome}</summary>" in shown and f"emo-{outcome.replace(' ', '-')}" in shown
     once = pd.concat([claims.matrix(MODELS, claims=[CLAIM]), other_claim()])
     assert str(verdicts.table(once).data).count("not tested on this model") == 2
 
 
-def test_what_does_not_replicate_is_listed_with_its_reason_and_control() -> None:
+@pytest.mark.parametrize("outcome", ["does not replicate", "reversed"])
+def test_what_fails_is_listed_with_its_reason_and_checklist(outcome: str) -> None:
     matrix = claims.matrix(MODELS[:1], claims=[CLAIM])
     assert "no claim fails to replicate" in str(verdicts.negative(matrix).data)
-    listed = str(verdicts.negative(matrix.assign(outcome="does not replicate"), pages="../results/").data)
-    assert (
-        '<a href="../results/behaviour.html">It is so &amp; so.</a> Because.' in listed and "Control: nothing" in listed
-    )
+    listed = str(verdicts.negative(matrix.assign(outcome=outcome), pages="../results/").data)
+    assert f"It is so &amp; so.</a> <strong>{outcome}</strong>: Because." in listed and "<b>nothing</b>" in listed
+    assert '<a href="../results/behaviour.html">' in listed and "nothing is known" not in listed
+
+
+def test_what_has_no_power_is_listed_apart() -> None:
+    listed = str(verdicts.negative(claims.matrix(MODELS[:1], claims=[CLAIM]).assign(outcome="no power here")).data)
+    assert listed.index("no claim fails") < listed.index("nothing is known") < listed.index("Because.")
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"n_resamples": "25"}, "n_resamples 25: expected at least 30"),
+        ({"limit": "77"}, "unknown emotion 'joi'"),
+        ({"corpus": "organisn"}, "organisn"),
+        ({"prompt": "nosuch"}, "nosuch"),
+        ({"limit": "many"}, "many"),
+    ],
+)
+def test_a_typing_error_never_reads_as_an_outcome(settings: dict[str, str], match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        CLAIM.verdict("organism", settings=settings)
+
+
+def test_a_model_without_saes_cannot_be_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = StudySpec(model="pythia-70m")
+    monkeypatch.setattr(Faked, "run", lambda *_: Run(behaviour, spec, {"n_resamples": 10}))
+    monkeypatch.setattr(claims, "_without_saes", lambda spec: "sae: no SAEs are known.")
+    assert CLAIM.verdict("pythia-70m").reason == "sae: no SAEs are known."
+    monkeypatch.undo()
+    assert claims._without_saes(StudySpec()) == "" == claims._without_saes(StudySpec(sae=None))
+
+
+def test_the_checklists_are_a_table() -> None:
+    table = claims.checks(claims.matrix(MODELS, claims=[CLAIM]))
+    assert table.model.tolist() == MODELS[:2] and table.control.tolist() == ["nothing", "nothing"]
 
 
 def test_a_claim_about_embedded_models_cannot_be_tested_on_another() -> None:
@@ -143,6 +184,8 @@ def other_claim() -> pd.DataFrame:
 def test_counts_are_of_the_first_model_in_words() -> None:
     assert claims.counts(claims.matrix(MODELS, claims=[CLAIM])) == "1 replicate"
     assert claims.counts(claims.matrix(MODELS[::-1], claims=[CLAIM])) == "1 cannot be tested"
+    every = pd.DataFrame({"model": "one", "outcome": list(OUTCOMES)})
+    assert claims.counts(every).count("1 ") == len(OUTCOMES)
 
 
 def test_the_command_prints_what_the_page_shows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
@@ -154,7 +197,7 @@ def test_the_command_prints_what_the_page_shows(monkeypatch: pytest.MonkeyPatch,
     assert not ended.value.code
     rows = json.loads(capsys.readouterr().out)
     expected = claims.matrix(MODELS[:2], claims=[CLAIM])
-    assert rows == expected.to_dict("records")
+    assert rows == claims.as_records(expected) and rows[0]["checks"][0]["criterion"] == "It <is> so."
     with pytest.raises(SystemExit):
         cli.main(["verdicts", "--model", "organism"])
     assert "C0: It is so & so.\n  organism  replicates. Because." in capsys.readouterr().out

@@ -74,9 +74,9 @@ def test_a_verdict_that_turned_is_named_with_both_models_and_reasons(tmp_path: P
     assert "C1, organism → gpt2-small: replicates → partly. One control holds." in diff.summary(differences)
 
 
-def summed_up(*outcomes: tuple[str, str]) -> nbformat.NotebookNode:
+def summed_up(*outcomes: tuple[str, str], rule: str = "abc") -> nbformat.NotebookNode:
     """A page of verdicts of one claim on several models."""
-    rows = [("C1", model, "Phases.", "flow", outcome, f"{model}.", "", "") for model, outcome in outcomes]
+    rows = [("C1", model, "Phases.", "flow", rule, outcome, f"{model}.", "", "", "[]") for model, outcome in outcomes]
     shown_matrix = verdicts.table(pd.DataFrame(rows, columns=list(MATRIX.columns)))
     return nbformat.v4.new_notebook(cells=[planted_book.shows(shown_matrix)])
 
@@ -92,6 +92,13 @@ def test_further_models_are_compared_one_by_one_and_no_verdict_twice(tmp_path: P
         ("organism", "replicates", "partly"),
         ("seed1", "partly", "does not replicate"),
     ]
+
+
+def test_a_change_of_the_rule_is_named(tmp_path: Path) -> None:
+    first, second = {"verdicts": summed_up(("a", "partly"))}, {"verdicts": summed_up(("a", "reversed"), rule="def")}
+    differences = compared(tmp_path, first, second)
+    assert [change.other_rule for change in differences.verdicts] == [True]
+    assert "C1, a: partly → reversed. The rule has changed, too. a." in diff.summary(differences)
 
 
 def test_cells_are_found_by_the_keys_of_their_row_wherever_it_stands(tmp_path: Path) -> None:

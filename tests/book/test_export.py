@@ -14,6 +14,7 @@ from emomech.book import build, export
 from emomech.book.edition import Edition
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.paths import CHECKOUT
+from emomech.notebook.rule_identity import fixed
 from emomech.study import run
 
 KEY = planted_book.PROVENANCE["key"]
@@ -48,6 +49,7 @@ def test_everything_is_there(small: Edition, tmp_path: Path) -> None:
         "SHA256SUMS",
         "ledger.json",
         "verdicts.csv",
+        "checklists.csv",
         "notebooks/behaviour.ipynb",
         "figures/behaviour-figure-1.svg",
         "figures/behaviour-figure-1.png",
@@ -59,7 +61,10 @@ def test_everything_is_there(small: Edition, tmp_path: Path) -> None:
     }
     assert (tmp_path / "out" / "figures" / "behaviour-figure-1.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "out" / "verdicts.csv").read_text().splitlines()[1] == (
-        "C1,organism,replicates,The interval excludes zero."
+        f"C1,organism,replicates,The interval excludes zero.,{fixed('C1')[0]}"
+    )
+    assert (tmp_path / "out" / "checklists.csv").read_text().splitlines()[1] == (
+        'C1,organism,It falls.,decides,met,points,"0.30 [0.20, 0.40]",random weights'
     )
 
 

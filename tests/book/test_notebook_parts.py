@@ -1,18 +1,20 @@
 """The parts of an executed notebook are read back as `emomech.notebook` wrote them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pandas as pd
 import planted_book
+import planted_rules
 import pytest
 
 from emomech.book import notebook_parts
 from emomech.book.claims import MATRIX
 from emomech.book.executed_notebook import ExecutedNotebook
 from emomech.book.notebook_parts import QuotedNumber, ShownVerdict
-from emomech.notebook import provenance, verdicts
+from emomech.notebook import checklist, provenance, verdicts
 
 
 @pytest.fixture
@@ -38,7 +40,10 @@ def test_a_table_is_read_with_its_keys(page: ExecutedNotebook) -> None:
 
 
 def test_a_verdict_is_of_the_model_that_the_page_was_executed_with(page: ExecutedNotebook) -> None:
-    assert page.verdicts == (ShownVerdict(5, "C1", "organism", "replicates", "The interval excludes zero."),)
+    (shown,) = page.verdicts
+    assert shown.checks == planted_book.verdict().checks
+    plain = replace(shown, rule="", checks=())
+    assert plain == ShownVerdict(5, "C1", "organism", "replicates", "The interval excludes zero.")
 
 
 def test_provenance_is_read_from_the_last_table(page: ExecutedNotebook) -> None:
@@ -56,10 +61,11 @@ def test_the_table_of_parameters_is_no_result(tmp_path: Path) -> None:
 
 
 def test_the_matrix_is_read_per_claim_and_model(tmp_path: Path) -> None:
+    checks = checklist.to_json(planted_rules.checks())
     rows = [
-        ("C1", "one", "Three <phases>.", "flow", "replicates", "Because.", "", ""),
-        ("C1", "two", "Three <phases>.", "flow", "does not replicate", "Not so.", "0.1", "0.2"),
-        ("C9", "to/one", "Scarce.", "scarcity", "partly", "Some.", "", ""),
+        ("C1", "one", "Three <phases>.", "flow", "abc", "replicates", "Because.", "", "", "[]"),
+        ("C1", "two", "Three <phases>.", "flow", "abc", "reversed", "Not so.", "0.1", "0.2", checks),
+        ("C9", "to/one", "Scarce.", "scarcity", "def", "no power here", "Some.", "", "", "[]"),
     ]
     matrix = verdicts.table(pd.DataFrame(rows, columns=list(MATRIX.columns)))
     glued = planted_book.glued("verdicts", {}, matrix=matrix)
@@ -69,9 +75,11 @@ def test_the_matrix_is_read_per_claim_and_model(tmp_path: Path) -> None:
     )
     assert [(verdict.claim, verdict.model, verdict.outcome, verdict.reason) for verdict in page.matrix] == [
         ("C1", "one", "replicates", "Because."),
-        ("C1", "two", "does not replicate", "Not so."),
-        ("C9", "to/one", "partly", "Some."),
+        ("C1", "two", "reversed", "Not so."),
+        ("C9", "to/one", "no power here", "Some."),
     ]
+    assert [verdict.rule for verdict in page.matrix] == ["abc", "abc", "def"]
+    assert page.matrix[1].checks == planted_rules.checks() and page.matrix[0].checks == ()
     assert [piece.name for piece in page.pieces] == ["verdicts.matrix"] and page.tables == ()
 
 

@@ -7,14 +7,17 @@ from typing import Any
 
 import nbformat
 import pandas as pd
+import planted_rules
 import pytest
 
 from emomech.book import build
+from emomech.book.claims import MATRIX
 from emomech.chapters.behaviour import charts as behaviour_charts
 from emomech.chapters.flow import charts as flow_charts
-from emomech.chapters.verdict import Verdict
+from emomech.chapters.verdict import OUTCOMES, Verdict
 from emomech.figures import palette
 from emomech.notebook import figures, provenance, quoting, tables, verdicts
+from emomech.notebook.checklist import to_json
 from emomech.stats.estimates import Estimate
 from emomech.stats.tables import Schema
 
@@ -74,18 +77,19 @@ def executed_notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv(name, "1")  # what setup sets is taken back with it
     figures.setup()
     quoting.glue("stub", {"accuracy": Estimate(0.83, 0.78, 0.87, 1200), "n": 1200, "outcome": "partly <b>"})
-    outcomes = ("replicates", "partly", "does not replicate", "cannot be tested here")
     cards = [
-        Verdict(
-            "C1",
-            "Three phases <b>&amp;</b>.",
-            outcome,
-            "A reason. " * 8,
-            "words: 0.30 [0.20, 0.41]; answer: 0.10",
-            "0.01",
-        )
-        for outcome in outcomes
+        Verdict("C1", "Three phases <b>&amp;</b>.", outcome, "A reason. " * 8, planted_rules.checks())
+        for outcome in OUTCOMES
     ]
+    matrix = pd.DataFrame(
+        [
+            (card.claim, model, card.statement, "flow", "", card.outcome, card.reason, "", "", to_json(card.checks))
+            for card, model in zip(
+                cards, ("organism", "organism-seed1", "gpt2", "pythia", "gemma", "llama"), strict=True
+            )
+        ],
+        columns=list(MATRIX.columns),
+    )
     record = {
         "study": {"model": "organism", "corpus": "organism", "seed": 0},
         "key": "0123456789abcdef",
@@ -105,7 +109,7 @@ def executed_notebook(monkeypatch: pytest.MonkeyPatch) -> Any:
         nbformat.v4.new_markdown_cell("## Below\n\n{glue:text}`stub.outcome`"),
         code_cell(4, figures.figure(flow_charts.stages(stages(), "words"), "Profiles, with a control to choose.")),
         code_cell(5, tables.table(wide, wide_schema, caption="A table that is wider than any page.")),
-        code_cell(6, *map(verdicts.verdict_box, cards)),
+        code_cell(6, *map(verdicts.verdict_box, cards), verdicts.table(matrix)),
         code_cell(7, provenance.note("A remark."), provenance.footer(record)),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}

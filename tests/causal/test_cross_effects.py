@@ -31,7 +31,8 @@ def test_changes_are_of_each_text(sample: Sample) -> None:
     """Without its feature no text of an emotion is recognised, and the texts of all other emotions are."""
     which = NAMES.index(f"emotion:{sample.labels[2]}")
     edits = {LAST: MoveFeatures(planted.saes()[LAST], [which], offset=-1.0)}
-    surer, right = changes(sample, edits)
+    (surer, right), (unchanged, _) = changes(sample, [edits, {}])
+    assert np.abs(unchanged).max() < 1e-4 and changes(sample, []) == []
     logits = sample.questions.logits(edits)
     np.testing.assert_allclose(surer, log_odds(logits, sample.questions.gold) - sample.questions.log_odds(), atol=1e-5)
     own = sample.questions.gold == 2

@@ -55,6 +55,37 @@ def test_a_group_of_organisms_is_trained_one_after_another(
     assert made == [(tmp_path / "mine", 2, {}), (records.WEIGHTS / "seed2", 2, {})]
 
 
+def test_further_saes_are_trained_if_they_are_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from emomech.organism import build
+
+    made: list[object] = []
+    monkeypatch.setattr(build, "train", lambda out, **_: made.append(out))
+    monkeypatch.setattr(
+        build, "train_beside", lambda out, controls, second, device, say: made.append((out, controls, second))
+    )
+    assert run("organism", "train", "--preset", "seeds", "--out", str(tmp_path), "--controls") == 0
+    folders = [tmp_path / "seed1", tmp_path / "seed2"]
+    assert made == [part for out in folders for part in (out, (out, True, False))]
+    made.clear()
+    assert run("organism", "train", "--out", str(tmp_path), "--second-seed") == 0
+    assert made == [tmp_path, (tmp_path, False, True)]
+
+
+def test_a_control_is_trained_beside_the_saes(monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path) -> None:
+    from emomech.saes import training
+
+    asked: list[tuple[Path, training.SaeRecipe]] = []
+    monkeypatch.setattr(training, "train_saes", lambda lm, texts, at, recipe, out, say: asked.append((out, recipe)))
+    command = ["sae", "train", "--model", "organism", "--corpus", "organism", "--out", str(tmp_path / "mine")]
+    assert run(*command, "--seed", "1", "--control", "soft-frozen") == 0
+    assert asked == [(tmp_path / "mine-soft-frozen", training.SaeRecipe(seed=1, control="soft-frozen"))]
+    assert capsys.readouterr().out.strip() == str(tmp_path / "mine-soft-frozen")
+    assert run(*command) == 0
+    assert asked[1] == (tmp_path / "mine", training.SaeRecipe())
+    assert run(*command, "--control", "cold") == 2
+    assert "unknown control of an SAE 'cold'" in capsys.readouterr().err
+
+
 def test_numbers_are_read_from_a_list_with_commas() -> None:
     assert train._numbers("--k", "16, 32") == [16, 32]
 

@@ -1,24 +1,31 @@
-"""A verdict is shown in words and as a shape, and its text stays text."""
+"""A verdict is shown in words and as a shape, with its checklist, and its text stays text."""
 
+import datetime
 from typing import get_args
 
+import planted_rules
 import pytest
 
 from emomech.chapters.verdict import Outcome, Verdict
-from emomech.notebook import verdicts
+from emomech.notebook import checklist, rule_identity, verdicts
 
 
 @pytest.mark.parametrize("outcome", get_args(Outcome))
 def test_a_verdict_is_told_in_words_and_shape(outcome: Outcome) -> None:
-    html = verdicts.verdict_box(Verdict("C<1>", "It & so.", outcome, "r", "one; two", "")).data
-    assert f"<strong>{outcome}</strong>" in html and "<svg" in html and "It &amp; so." in html and "C&lt;1&gt;" in html
-    assert "<dd>one<br>two</dd>" in html and "Control" not in html
+    html = str(verdicts.verdict_box(Verdict("C<1>", "It & so.", outcome, "r")).data)
+    assert f"<strong>{outcome}</strong>" in html and checklist.SHAPES[outcome] in html
+    assert "It &amp; so." in html and "C&lt;1&gt;" in html and "emo-checklist" not in html
 
 
-def test_outcomes_differ_in_shape() -> None:
-    assert set(verdicts.SHAPES) == set(get_args(Outcome)) and len(set(verdicts.SHAPES.values())) == 4
+def test_the_box_shows_the_reason_and_then_the_checklist() -> None:
+    html = str(verdicts.verdict_box(planted_rules.verdict()).data)
+    assert html.index("<dd>Because &lt;it&gt; is.</dd>") < html.index(checklist.html(planted_rules.checks()))
 
 
-def test_a_reason_is_one_paragraph_and_an_interval_stands_on_one_line() -> None:
-    html = str(verdicts.verdict_box(Verdict("C1", "So.", "partly", "It is; it was.", "gain 0.1 [0.0, 0.2]", "")).data)
-    assert "<dd>It is; it was.</dd>" in html and "gain 0.1\u00a0[0.0,\u00a00.2]" in html
+def test_a_box_names_the_rule_and_when_it_was_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    day = datetime.date(2026, 1, 2)
+    monkeypatch.setattr(rule_identity, "fixed", lambda claim: ("abcdef" * 5, day))
+    html = str(verdicts.verdict_box(planted_rules.verdict()).data)
+    assert "<code>abcdefabcdef</code>, fixed on 2026-01-02" in html and 'href="rules.html#rule-c1"' in html
+    monkeypatch.setattr(rule_identity, "fixed", lambda claim: ("abcdef" * 5, None))
+    assert "changed since it was last fixed" in str(verdicts.verdict_box(planted_rules.verdict()).data)

@@ -1,6 +1,7 @@
 """A small embedded model trained from scratch: files that load, a card, and nothing done twice."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from emomech.core.errors import UsageError
 from emomech.models.loading import load_model
-from emomech.organism import build, evaluate, learning_curve
+from emomech.organism import build, evaluate, learning_curve, records
 from emomech.organism.curriculum import PHASES
 from emomech.organism.evaluate import EvaluationSizes
 from emomech.organism.model_card import card as write_card
@@ -30,6 +31,8 @@ def patched() -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(build, "_SAE_LESSONS", 200)
         measure = evaluate.evaluate
         patch.setattr(build, "evaluate", lambda study: measure(study, FEW))
+        measure_saes = evaluate.measure_saes
+        patch.setattr(build, "measure_saes", lambda study, saes: measure_saes(study, saes, FEW))
         yield patch
 
 
@@ -106,6 +109,58 @@ def test_what_is_missing_is_made_again_and_alike(made: Path, patched: pytest.Mon
     (made / "training.json").unlink()
     build.train(made, recipe=TINY, say=lambda _: None)
     assert (made / "training.json").read_text() == record
+
+
+@pytest.fixture(scope="module")
+def more(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the model, with controls and SAEs of a second seed."""
+    out = shutil.copytree(made, tmp_path_factory.mktemp("organism") / "more")
+    build.train_beside(out, controls=True, second=True, say=lambda _: None)
+    return out
+
+
+def test_controls_and_a_second_seed_lie_beside_the_saes(more: Path, made: Path) -> None:
+    added = {"saes-soft-frozen", "saes-frozen", "saes-seed1", "beside.json"}
+    assert {path.name for path in more.iterdir()} == {path.name for path in made.iterdir()} | added
+    recipes = {part["folder"]: part["recipe"] for part in records.beside(more)}
+    own = asdict(build._sae_recipe(TINY, 0))
+    assert recipes == {
+        "saes-soft-frozen": own | {"control": "soft-frozen"},
+        "saes-frozen": own | {"control": "frozen"},
+        "saes-seed1": own | {"seed": 1},
+    }
+    assert (more / "training.json").read_bytes() == (made / "training.json").read_bytes()
+    for part in records.beside(more):
+        points = [row["hook_point"] for row in part["measured"]]
+        assert points == [str(file.point) for file in scan(more / part["folder"], name="x")]
+
+
+def test_the_card_shows_the_saes_beside(more: Path, made: Path) -> None:
+    card = (more / "README.md").read_text()
+    assert "## Controls and other seeds" in card and "## Controls" not in (made / "README.md").read_text()
+    for part in records.beside(more):
+        for row in part["measured"]:
+            assert f"| {row['hook_point']} | {row['l0']:.3g} | {row['fvu']:.3g} | {row['dead']:.3g} |" in card
+    assert "| saes-frozen | frozen | 0 | 600,000 | blocks.0.hook_resid_pre |" in card
+    assert "| saes-seed1 | trained | 1 |" in card
+    assert "{" not in card
+
+
+def test_what_lies_beside_is_left_alone_and_measured_if_it_is_not(more: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in more.rglob("*")}
+    said: list[str] = []
+    build.train_beside(more, controls=True, second=False, say=said.append)
+    assert said == ["saes-soft-frozen: exists already", "saes-frozen: exists already"]
+    assert before == {file: file.stat().st_mtime_ns for file in more.rglob("*")}
+    record = (more / "beside.json").read_text()
+    (more / "beside.json").unlink()
+    build.train_beside(more, controls=False, second=False, say=said.append)
+    assert (more / "beside.json").read_text() == record
+
+
+def test_saes_are_added_to_finished_models_only(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no finished model. Train it first: emomech organism train"):
+        build.train_beside(tmp_path, controls=True, second=False, say=lambda _: None)
 
 
 def test_a_device_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,19 @@ from emomech.data.grammar.vignettes import STYLES
 from emomech.models.language_model import randomised
 from emomech.organism import learning_curve
 from emomech.organism.build import recipe_of
-from emomech.organism.evaluate import ACCURACY, BOTH, EVALUATION, EXCESS, GATES, EvaluationSizes, evaluate, gated
+from emomech.organism.evaluate import (
+    ACCURACY,
+    BOTH,
+    EVALUATION,
+    EXCESS,
+    GATES,
+    EvaluationSizes,
+    evaluate,
+    gated,
+    measure_saes,
+)
 from emomech.organism.model_card import card
-from emomech.organism.records import TRAINING, WEIGHTS
+from emomech.organism.records import TRAINING, WEIGHTS, beside
 from emomech.presets import lookup
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
@@ -39,7 +49,7 @@ def told(name: str) -> pd.DataFrame:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_card_tells_what_was_measured(name: str) -> None:
     learned = learning_curve.read(WEIGHTS / name / "model" / TRAINING)
-    assert (WEIGHTS / name / "README.md").read_text() == card(learned, told(name))
+    assert (WEIGHTS / name / "README.md").read_text() == card(learned, told(name), beside(WEIGHTS / name))
     assert learned["recipe"] == asdict(recipe_of(lookup.organisms(name)[name]))
 
 
@@ -115,7 +125,26 @@ def test_every_gate_is_of_something_measured() -> None:
     assert per_style["0.55–0.9"] == [f"shifted, {style}" for style in STYLES]
 
 
+@pytest.mark.parametrize("name", [name for name in SHIPPED if beside(WEIGHTS / name)])
+def test_what_was_measured_of_the_saes_beside_is_so(name: str) -> None:
+    """Their recipes differ from that of the model's SAEs in what they are for; frozen decoders explain less."""
+    model = "organism" if name == "default" else f"organism-{name}"
+    study, found = Study(StudySpec(model=model)), {part["folder"]: part for part in beside(WEIGHTS / name)}
+    assert list(found)[:2] == ["saes-soft-frozen", "saes-frozen"]
+    last = list(study.saes)[-1]
+    fvu = {}
+    for folder, saes in zip(found, [*study.control_saes.values(), study.other_saes]):
+        (quality,), _ = measure_saes(study, {last: saes[last]}, replace(FEW, losses=1))
+        row = found[folder]["measured"][-1]
+        assert row["fvu"] == pytest.approx(quality.fvu, rel=0.1)
+        assert row["l0"] == pytest.approx(quality.l0, rel=0.05)
+        fvu[folder] = row["fvu"]
+    own = values(told(name))["SAE fvu", str(last)].item()
+    assert own < fvu["saes-soft-frozen"] < fvu["saes-frozen"] < 1
+
+
 def test_what_ships_is_small() -> None:
     files = [file for file in WEIGHTS.rglob("*") if file.is_file()]
-    assert sum(file.stat().st_size for file in files) < 60e6
+    assert sum(file.stat().st_size for file in files) < 80e6
+    assert sum(file.stat().st_size for file in files if "saes-" in str(file.relative_to(WEIGHTS))) < 20e6
     assert {file.suffix for file in files} == {".json", ".safetensors", ".md"}

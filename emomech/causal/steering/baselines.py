@@ -6,7 +6,7 @@ dimensions as an encoder [I, -I], class means as projections on the space that t
 without knowing a text's label (difference of means: Wu et al., 2025, arXiv:2501.17148).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from emomech.causal.feature_selection import LabelSupport
 from emomech.causal.questions import Questions
 from emomech.causal.steering.operations import Units
 from emomech.core.errors import UsageError
-from emomech.core.hook_points import FeatureId
+from emomech.core.hook_points import FeatureId, HookPoint
 from emomech.models.scoring import label_tokens
 from emomech.models.tokens import tokenize
 from emomech.saes.controls import signed_directions
@@ -31,20 +31,26 @@ _UNSUPPORTIVE = 0.1
 """Support, as a share of the weakest selected support, up to which a feature counts as having no causal effect."""
 
 
-def class_means(dictionary: Dictionary, labelled: Questions, tune: Questions) -> Units:
+def class_means(
+    dictionary: Dictionary, activations: Mapping[HookPoint, Tensor], gold: Ints, chooses: Ints, held_out: Ints
+) -> Units:
     """Take the span of the labels' mean activations, at the hook point where the nearest mean is most often right.
 
-    The means are those of the labelled texts; the hook point is chosen on the `tune` texts.
+    `activations` are those at the answer (text, d_in), and `gold` is the number of each text's label (text). The hook
+    point is chosen with the means of the texts numbered `chooses`, on those numbered `held_out`; the means are then
+    those of all these texts.
     """
-    known, held_out = (questions.activations(list(dictionary.saes), "answer") for questions in (labelled, tune))
-    means = {point: _means(x, labelled.gold) for point, x in known.items()}
-    point = max(means, key=lambda p: float((_nearest(held_out[p], means[p]) == tune.gold).mean()))
-    centre = means[point].mean(0)
-    span = torch.linalg.svd(means[point] - centre, full_matrices=False)[2][: len(means[point]) - 1]
+    means = {point: _means(x[chooses], gold[chooses]) for point, x in activations.items()}
+    right = {point: (_nearest(activations[point][held_out], m) == gold[held_out]).mean() for point, m in means.items()}
+    point = max(right, key=lambda p: float(right[p]))
+    every = np.concatenate([chooses, held_out])
+    of_all = _means(activations[point][every], gold[every])
+    centre = of_all.mean(0)
+    span = torch.linalg.svd(of_all - centre, full_matrices=False)[2][: len(of_all) - 1]
     sae = signed_directions(point, span, centre)
     stats = replace(dictionary.stats[point], peak=torch.ones(sae.d_sae))
-    every = tuple(FeatureId(point, i) for i in range(sae.d_sae))
-    return Units(Dictionary({point: sae}, {point: stats}), (every,) * len(tune.labels))
+    features = tuple(FeatureId(point, i) for i in range(sae.d_sae))
+    return Units(Dictionary({point: sae}, {point: stats}), (features,) * len(of_all))
 
 
 def _means(x: Tensor, gold: Ints) -> Tensor:

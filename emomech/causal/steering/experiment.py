@@ -2,7 +2,7 @@
 
 Operation and dose of the causal features are the best that were tried on `tune`. The other units are moved by the same
 operation and in the same proportions, each with its own best dose, so that none is at a disadvantage because the
-dose was tuned for another.
+dose was tuned for another. Every method gets the same labelled texts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,8 @@ import numpy as np
 
 from emomech.causal.dictionary import Dictionary
 from emomech.causal.feature_selection import LabelSupport
-from emomech.causal.steering.baselines import class_means, few_shot, logit_bias, selective
+from emomech.causal.steering.baselines import class_means, few_shot, selective
+from emomech.causal.steering.label_draws import LabelledPool, Labels
 from emomech.causal.steering.operations import (
     DOSES,
     OPERATIONS,
@@ -23,20 +24,23 @@ from emomech.causal.steering.operations import (
     Units,
     ascent,
     best,
+    climbed,
     label_support,
     matched_units,
     strongest,
     tried,
     uniform,
 )
-from emomech.causal.steering.recognition import Change, Texts, accuracy
+from emomech.causal.steering.recognition import Change, Texts
 from emomech.core.errors import UsageError
 from emomech.models.language_model import randomised
 from emomech.saes.controls import dimensions
-from emomech.stats.estimates import Floats, Ints
+from emomech.stats.estimates import Ints
 from emomech.study.study import Study
 
 FEATURES, BIAS, MATCHED, RAW = "causal features", "logit bias", "matched features", "raw dimensions"
+MEANS, SELECTIVE = "difference of means", "selective features"
+FEW_SHOT, RANDOM_WEIGHTS = "few-shot prompt", "random weights"
 SIZES = (2, 5, 20)
 """Numbers of labelled texts of each label that select the features; they are compared."""
 COARSE = DOSES[1::2]
@@ -84,37 +88,47 @@ class Experiment:
         return Dictionary.of(self.texts.tune.questions, self.study.saes)
 
     @cached_property
+    def pool(self) -> LabelledPool:
+        """All texts with labels that methods may use."""
+        return LabelledPool(self.texts, self.dictionary)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The labelled texts of the page's own draw, which every method gets."""
+        return self.pool.own(self.n_labelled)
+
+    @cached_property
     def sizes(self) -> list[int]:
         """Numbers of labelled texts per label to compare, with `n_labelled` among them; limited by the corpus."""
         most = len(self.texts.labelled) // len(self.texts.labelled.labels)
         return sorted({min(size, most) for size in (*SIZES, self.n_labelled)})
 
     @cached_property
-    def supports(self) -> Mapping[int, LabelSupport]:
-        """Support by number of labelled texts."""
-        return label_support(self.texts.labelled, self.dictionary, self.sizes, self.texts.seed)
+    def own_support(self) -> LabelSupport:
+        """Support from `n_labelled` texts of each label, or from all if there are fewer."""
+        return self.labels.support()
 
     @cached_property
     def units(self) -> Units:
         """The causal features."""
         return strongest(self.dictionary, self.own_support, self.n_features)
 
-    @property
-    def own_support(self) -> LabelSupport:
-        """Support from `n_labelled` texts of each label, or from all if there are fewer."""
-        return self.supports[min(self.n_labelled, self.sizes[-1])]
-
     @cached_property
     def trials(self) -> Mapping[Operation, list[Trial]]:
         """All trials with the causal features, by operation."""
         tune = self.texts.tune
         trials: dict[Operation, list[Trial]] = {
-            operation: tried(self.units, tune, uniform(operation, tune.logits, tune.gold))
+            operation: tried(self.units, tune, uniform(operation, tune.logits, tune.gold), self._doses(operation))
             for operation in OPERATIONS
             if operation != JOINT
         }
         trials[JOINT] = ascent(self.units, tune.questions, best(trials["scale"]))
         return trials
+
+    @staticmethod
+    def _doses(operation: Operation) -> Sequence[float]:
+        """Doses to try: all for scaling, fewer for operations that harm at small doses already."""
+        return DOSES[1:] if operation == "scale" else COARSE[:2]
 
     @cached_property
     def chosen(self) -> Move:
@@ -137,28 +151,40 @@ class Experiment:
         return self.change(self.units, best(self.trials[operation]).move)
 
     def methods(self) -> list[MethodResult]:
-        """Results of all methods, the causal features first."""
+        """Results of all methods, the causal features first; all get the same labelled texts."""
         labelled = self.texts.labelled.take(self.labelled)
         causal = self._result(FEATURES, self.units, self.chosen)
         idle = selective(self.units, self.own_support, labelled, self.n_features)
         results = [causal, self._moved(MATCHED, self.matched, self.chosen)]
-        results.append(self._moved("selective features", idle, self.chosen))
+        results.append(self._moved(SELECTIVE, idle, self.chosen))
         results.append(self._moved(RAW, self._raw(self.texts), self.chosen))
-        means = class_means(self.dictionary, labelled, self.texts.tune.questions)
-        projected = self._moved("difference of means", means, self._scale)
+        projected = self._moved(MEANS, self.means(self.labels), self.scale)
         results.append(replace(projected, operation="scale the projection"))
-        return [*results, *self._biases(), self._few_shot(), self._random_weights()]
+        dose, change = self.bias(self.labels)
+        how = "added to the logits, fitted on all the labelled texts"
+        return [*results, MethodResult(BIAS, how, change, dose, 0.0, _ANSWER), self._few_shot(), self._random_weights()]
 
     def _result(self, name: str, units: Units, move: Move) -> MethodResult:
         return MethodResult(name, move.operation, self.change(units, move), move.dose, units.displacement(move))
 
     def _moved(self, name: str, units: Units, move: Move) -> MethodResult:
         """Move units in the proportions of a move, at their own best dose."""
-        return self._result(name, units, best(tried(units, self.texts.tune, move)).move)
+        return self._result(name, units, climbed(units, self.texts.tune, move, COARSE))
 
     @property
-    def _scale(self) -> Move:
+    def scale(self) -> Move:
+        """Scale the features of all labels alike."""
         return uniform("scale", self.texts.tune.logits, self.texts.tune.gold)
+
+    def means(self, labels: Labels) -> Units:
+        """The span of the class means of some labelled texts."""
+        at_answer = self.pool.at_answer
+        return class_means(self.dictionary, at_answer, self.pool.gold, labels.selects, labels.tunes)
+
+    def bias(self, labels: Labels) -> tuple[float, Change]:
+        """Add to the logits a bias fitted on some labelled texts; return its dose and the change."""
+        dose, bias = labels.bias()
+        return dose, self.texts.change(self.texts.report.logits + bias)
 
     def _raw(self, texts: Texts) -> Units:
         """Dimensions of the residual stream, selected as the features are."""
@@ -167,34 +193,11 @@ class Experiment:
         few = texts.labelled.take(self.labelled)
         return strongest(every, label_support(few, every, [len(few)], texts.seed)[len(few)], self.n_features)
 
-    def bias(self, n_labelled: int) -> tuple[float, Change]:
-        """Add to the logits a bias fitted on `n_labelled` texts of each label; return its dose and the change."""
-        rows = np.flatnonzero(self.texts.rank < n_labelled)
-        return self._biased(logit_bias(self._labelled_logits[rows], self.texts.labelled.gold[rows]))
-
-    @cached_property
-    def _labelled_logits(self) -> Floats:
-        return self.texts.labelled.logits()
-
-    def _biased(self, bias: Floats) -> tuple[float, Change]:
-        scores = [accuracy(self.texts.tune.logits + dose * bias, self.texts.tune.gold) for dose in DOSES]
-        dose = DOSES[int(np.argmax(np.round(scores, 9)))]
-        return dose, self.texts.change(self.texts.report.logits + dose * bias)
-
-    def _biases(self) -> list[MethodResult]:
-        fitted = {
-            BIAS: ("added to the logits, fitted on the labelled texts", self.bias(self.n_labelled)),
-            "logit bias, more texts": (
-                "added to the logits, fitted on the tune split",
-                self._biased(logit_bias(self.texts.tune.logits, self.texts.tune.gold)),
-            ),
-        }
-        return [MethodResult(name, how, change, dose, 0.0, _ANSWER) for name, (how, (dose, change)) in fitted.items()]
-
     def _few_shot(self) -> MethodResult:
-        name, how = "few-shot prompt", "two worked examples before the text"
+        name, how = FEW_SHOT, "two worked examples before the text"
+        known = np.concatenate([self.texts.rows[self.labelled], self.texts.tune_rows])
         try:
-            questions = few_shot(self.study, self.texts.report_rows, self.texts.rows[self.labelled])
+            questions = few_shot(self.study, self.texts.report_rows, known)
         except UsageError as error:
             return MethodResult(name, how, positions="", untested=str(error))
         return MethodResult(name, how, self.texts.change(questions.logits()), positions="")
@@ -202,16 +205,18 @@ class Experiment:
     def _random_weights(self) -> MethodResult:
         """Steer a network with random weights by its own raw dimensions; compared with itself unsteered."""
         texts = self.texts.on(randomised(self.study.lm, self.texts.seed))
-        result = replace(self, texts=texts)._moved("random weights", self._raw(texts), self._scale)
+        result = replace(self, texts=texts)._moved(RANDOM_WEIGHTS, self._raw(texts), self.scale)
         return replace(result, operation="scale its raw dimensions")
 
-    def efficiency(self) -> list[tuple[int, float, Change]]:
-        """Scale features selected on other numbers of labelled texts: texts of each label, dose, change."""
+    def efficiency(self) -> list[tuple[str, int, float, Change]]:
+        """Select features on other numbers of labelled texts: method, texts of each label, dose, and change."""
         results = []
         for size in self.sizes:
-            units = strongest(self.dictionary, self.supports[size], self.n_features)
-            move = best(tried(units, self.texts.tune, self._scale, COARSE)).move
-            results.append((size, move.dose, self.change(units, move)))
+            labels = self.pool.own(size)
+            units = strongest(self.dictionary, labels.support(), self.n_features)
+            move = climbed(units, self.texts.tune, self.scale, COARSE)
+            results.append((FEATURES, size, move.dose, self.change(units, move)))
+            results.append((BIAS, size, *self.bias(labels)))
         return results
 
 

@@ -94,7 +94,7 @@ class Move:
         return max(self.doses)
 
     def at(self, dose: float) -> "Move":
-        """Scale all doses by one factor, so that the largest is `dose`.
+        """Scale all doses by one factor, so that the largest is `dose`; a negative dose turns the features down.
 
         A move whose doses are all 0 has no proportions; all its doses become `dose`.
         """
@@ -175,6 +175,22 @@ def tried(units: Units, tune: Sample, move: Move, doses: Sequence[float] = DOSES
     moves = [move.at(dose) for dose in doses]
     after = logits_of_each(tune.questions, [units.edits(moved) for moved in moves])
     return [none, *(Trial(moved, accuracy(logits, tune.gold)) for moved, logits in zip(moves, after, strict=True))]
+
+
+def climbed(units: Units, tune: Sample, move: Move, doses: Sequence[float] = DOSES[1:]) -> Move:
+    """Raise the dose until accuracy on the texts that choose doses falls below the best so far; return the best dose.
+
+    This needs fewer passes than `tried`, and gives the same dose where accuracy has one peak.
+    """
+    chosen, top = move.at(0), round(accuracy(tune.logits, tune.gold), 9)
+    for dose in doses:
+        moved = move.at(dose)
+        score = round(accuracy(tune.questions.logits(units.edits(moved)), tune.gold), 9)
+        if score < top:
+            break
+        if score > top:
+            chosen, top = moved, score
+    return chosen
 
 
 def uniform(operation: Operation, logits: Floats, gold: Ints) -> Move:

@@ -4,7 +4,7 @@ A few labelled texts of `discover` select what is changed, texts of `tune` choos
 `report`, where the answers before and after are compared text by text.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,13 +12,12 @@ from emomech.causal.questions import Questions, balanced
 from emomech.causal.sample import Sample
 from emomech.models.language_model import LanguageModel
 from emomech.stats.classification import Confusion
-from emomech.stats.estimates import Estimate, Floats, Ints, interval, mean_estimate
+from emomech.stats.estimates import Bools, Estimate, Floats, Ints, interval, mean_estimate
+from emomech.stats.paired_answers import LEAST_RIGHT, rise
 from emomech.stats.testing import mcnemar
 from emomech.study.study import Study
 
 ACCURACY, F1 = "balanced accuracy", "macro-F1"
-NO_ROOM = 0.99
-"""If the interval of the balanced accuracy reaches this value, there is no room for a gain."""
 LEAST = 2
 """Texts of each label that each side of the split needs at least."""
 
@@ -37,6 +36,8 @@ class Texts:
     """Texts that results are measured on."""
     report_rows: Ints = field(repr=False)
     """Number of each reported text in the corpus (text)."""
+    tune_rows: Ints = field(repr=False)
+    """Number of each text that chooses the dose in the corpus (text)."""
 
     @classmethod
     def of(cls, study: Study, n_labelled: int, n_tune: int, n_report: int, n_resamples: int) -> "Texts":
@@ -48,7 +49,7 @@ class Texts:
         rows.append(balanced(study, "report", n_report))
         labelled, tune, report = (Questions.of(study, some) for some in rows)
         seed = study.spec.seed
-        return cls(labelled, rows[0], Sample.of(tune, 0, seed), Sample.of(report, n_resamples, seed), rows[2])
+        return cls(labelled, rows[0], Sample.of(tune, 0, seed), Sample.of(report, n_resamples, seed), rows[2], rows[1])
 
     @property
     def seed(self) -> int:
@@ -57,7 +58,7 @@ class Texts:
 
     def on(self, lm: LanguageModel) -> "Texts":
         """Ask another model of the same tokenizer about the same texts."""
-        return Texts(self.labelled.on(lm), self.rows, self.tune.on(lm), self.report.on(lm), self.report_rows)
+        return replace(self, labelled=self.labelled.on(lm), tune=self.tune.on(lm), report=self.report.on(lm))
 
     @property
     def rank(self) -> Ints:
@@ -70,16 +71,28 @@ class Texts:
         n = min(len(side) // len(side.labels) for side in sides)
         if n < LEAST:
             return f"some label has {n} texts on one side of the split, at least {LEAST} are needed"
-        score = self.report.balanced_accuracy
-        at_chance = not score.low > 1 / len(self.report.labels)
-        return f"the model is at chance here: its balanced accuracy is {score}" if at_chance else ""
+        if self.report.above_chance:
+            return ""
+        return f"the model is at chance here: its balanced accuracy is {self.report.balanced_accuracy}"
 
-    def untested(self) -> str:
-        """Say why no gain can be shown on these texts: they are unusable, or there is no room for one; else empty."""
+    @property
+    def n_wrong(self) -> int:
+        """Reported texts that the unedited model gets wrong."""
+        return int((~self.report.right).sum())
+
+    def untested(self, least_wrong: int = LEAST_RIGHT) -> str:
+        """Say why no gain can be shown on these texts: they are unusable, or too few are wrong; else empty.
+
+        If fewer than `least_wrong` are wrong, putting all of them right would show nothing in an exact test.
+        """
         if reason := self.unusable():
             return reason
-        score = self.report.balanced_accuracy
-        return f"there is no room for a gain: balanced accuracy is {score}" if score.high >= NO_ROOM else ""
+        if self.n_wrong >= least_wrong:
+            return ""
+        return (
+            f"there is no room for a gain: {self.n_wrong} of {len(self.report)} texts are wrong to begin with, and at "
+            f"least {least_wrong} would have to be put right"
+        )
 
     def change(self, logits: Floats) -> "Change":
         """Compare the unedited model with the logits of the reported texts after a change (text, label)."""
@@ -96,7 +109,7 @@ class Change:
     weights: Floats = field(repr=False)
 
     @property
-    def right(self) -> tuple[np.ndarray, np.ndarray]:
+    def right(self) -> tuple[Bools, Bools]:
         """Whether each text is right before, and after (text)."""
         return self.before.argmax(1) == self.gold, self.after.argmax(1) == self.gold
 
@@ -112,7 +125,10 @@ class Change:
         return interval(float(value[0]), resampled, len(self.gold))
 
     def gain(self, measure: str = ACCURACY) -> Estimate:
-        """Rise of balanced accuracy or macro-F1."""
+        """Rise of balanced accuracy or macro-F1; that of accuracy with the interval of `paired_answers.rise`."""
+        if measure == ACCURACY:
+            before, after = self.right
+            return rise(self.gold, after[None], before[None], self.weights)
         value, resampled = (self.gains(weights, measure) for weights in (None, self.weights))
         return interval(float(value[0]), resampled, len(self.gold))
 
@@ -122,9 +138,20 @@ class Change:
         return float(before.mean()), mean_estimate(after - before, self.weights)
 
     def beyond(self, other: "Change", measure: str = ACCURACY) -> Estimate:
-        """Difference of two gains on the same texts."""
+        """Difference of two gains on the same texts, with the interval of `gain`."""
+        if measure == ACCURACY:
+            if np.array_equal(self.right[0], other.right[0]):
+                return rise(self.gold, self.right[1][None], other.right[1][None], self.weights)
+            return self._beyond_another_start(other)
         value, resampled = (self.gains(w, measure) - other.gains(w, measure) for w in (None, self.weights))
         return interval(float(value[0]), resampled, len(self.gold))
+
+    def _beyond_another_start(self, other: "Change") -> Estimate:
+        """Difference of two gains that start from different answers, as those of another network do."""
+        value, resampled = (self.gains(w) - other.gains(w) for w in (None, self.weights))
+        found, own = interval(float(value[0]), resampled, len(self.gold)), self.gain()
+        reach = max(own.value - own.low, own.high - own.value) if other.flips[:2] == (0, 0) else 0.0
+        return Estimate(found.value, min(found.low, found.value - reach), max(found.high, found.value + reach), found.n)
 
     def gains(self, weights: Floats | None = None, measure: str = ACCURACY) -> Floats:
         """Rise of balanced accuracy or macro-F1 in each row of the weights (resample); one value without weights."""

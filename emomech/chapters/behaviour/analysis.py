@@ -14,11 +14,22 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
+from emomech.chapters.behaviour.scores import (
+    ABOVE,
+    ADVANTAGE,
+    GROUP,
+    MODEL,
+    Predictions,
+    above_rows,
+    advantage_rows,
+    on_draws,
+)
+from emomech.chapters.stability import STABILITY, stability_rows
 from emomech.core.errors import UsageError
-from emomech.data.corpus import Corpus, Example, breakdowns
+from emomech.data.corpus import Corpus, Example
 from emomech.models.language_model import randomised
 from emomech.models.scoring import label_log_probs, label_probabilities
-from emomech.stats.classification import Confusion, calibration_error, reliability
+from emomech.stats.classification import calibration_error, reliability
 from emomech.stats.estimates import (
     Estimate,
     Floats,
@@ -31,26 +42,17 @@ from emomech.stats.estimates import (
 from emomech.stats.tables import INTERVAL, Schema, frame
 from emomech.study.study import Study
 
-MODEL = "model"
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+")
 MIN_TEXTS = 20
 """Fewest texts on the `report` split; with fewer, the scores are too noisy to use."""
 _PREDICTOR = {"predictor": "the model, or a baseline"}
 ACCURACY = Schema(
-    keys=_PREDICTOR | {"breakdown": "property by which the texts are grouped", "group": "group of texts"},
+    keys=_PREDICTOR | GROUP,
     values={
         "balanced_accuracy": "mean recall over the emotions that occur in the group",
         **INTERVAL,
         "macro_f1": "mean F1 over the emotions that occur or are predicted in the group",
         "chance": "balanced accuracy of guessing among the emotions that occur in the group",
-        "n": "number of texts",
-    },
-)
-ADVANTAGE = Schema(
-    keys={"baseline": "the baseline that the model is compared with"},
-    values={
-        "difference": "balanced accuracy of the model minus that of the baseline, on the same texts",
-        **INTERVAL,
         "n": "number of texts",
     },
 )
@@ -87,44 +89,22 @@ class Behaviour:
     """How well the model and the baselines recognise emotions on the `report` texts."""
 
     accuracy: Annotated[pd.DataFrame, ACCURACY]
+    above: Annotated[pd.DataFrame, ABOVE]
     advantage: Annotated[pd.DataFrame, ADVANTAGE]
+    stability: Annotated[pd.DataFrame, STABILITY]
     emotions: Annotated[pd.DataFrame, EMOTIONS]
     confusion: Annotated[pd.DataFrame, CONFUSION]
     calibration: Annotated[pd.DataFrame, CALIBRATION]
     measures: Annotated[pd.DataFrame, MEASURES]
 
 
-@dataclass(frozen=True)
-class _Predictions:
-    """The `report` texts, their labels, the labels that each predictor chose, and bootstrap weights."""
-
-    examples: Sequence[Example]
-    labels: tuple[str, ...]
-    gold: Ints
-    """Number of the right label (text)."""
-    predicted: dict[str, Ints]
-    """Predictor -> number of the chosen label (text)."""
-    weights: Floats
-    """How often each text is drawn (resample, text)."""
-    seed: int
-
-    def recall(self, predictor: str, texts: Ints) -> tuple[Confusion, Floats]:
-        """Confusion on some texts, and posterior draws of the recall of each label (draw, label)."""
-        confusion = Confusion.of(self.gold[texts], self.predicted[predictor][texts], len(self.labels))
-        independent = len({self.examples[i].cluster for i in texts}) / len(texts)
-        return confusion, confusion.recall_draws(len(self.weights), self.seed, independent)
-
-    def confusion(self, predictor: str) -> tuple[Confusion, Confusion]:
-        """Confusion on all texts, and in each resample."""
-        cells = (self.gold, self.predicted[predictor], len(self.labels))
-        return Confusion.of(*cells), Confusion.of(*cells, self.weights)
-
-
-def behaviour(study: Study, *, n_resamples: int = 1000) -> Behaviour:
+def behaviour(study: Study, *, n_resamples: int = 1000, n_draws: int = 5) -> Behaviour:
     """Score the model and its baselines, with intervals from `n_resamples` draws.
 
-    Scores have posterior intervals; differences on the same texts have intervals from the bootstrap over clusters.
-    Raises UsageError if the corpus has fewer than 20 texts on the `report` split.
+    Scores have posterior intervals, which describe them. Whether a score exceeds chance is tested by `n_resamples`
+    exchanges of the labels; differences on the same texts have intervals from the bootstrap over clusters, and are also
+    measured on `n_draws` − 1 random halves of the texts. Raises UsageError if the corpus has fewer than 20 texts on the
+    `report` split.
     """
     corpus, seed = study.corpus, study.spec.seed
     split = np.array([corpus.split(example, seed) for example in corpus.examples])
@@ -144,11 +124,13 @@ def behaviour(study: Study, *, n_resamples: int = 1000) -> Behaviour:
         "random weights": label_log_probs(randomised(study.lm, seed), questions, study.answers).argmax(1),
     }
     weights = bootstrap_weights([example.cluster for example in examples], n_resamples, seed)
-    predictions = _Predictions(examples, corpus.labels, label[reported], predicted, weights, seed)
+    predictions = Predictions(examples, corpus.labels, label[reported], predicted, weights, seed)
     confidence = label_probabilities(log_probs).max(1)
     return Behaviour(
         accuracy=_accuracy(predictions),
-        advantage=_advantage(predictions),
+        above=frame(ABOVE, above_rows(predictions, predictions.groups())),
+        advantage=frame(ADVANTAGE, advantage_rows(predictions)),
+        stability=frame(STABILITY, stability_rows(on_draws(predictions, n_draws))),
         emotions=_emotions(predictions),
         confusion=_confusion(predictions),
         calibration=_calibration(predictions, confidence),
@@ -184,11 +166,10 @@ def _last_sentence(example: Example) -> str:
     return f"{_BETWEEN_SENTENCES.split(example.text.strip())[-1]} {example.person}"
 
 
-def _accuracy(predictions: _Predictions) -> pd.DataFrame:
+def _accuracy(predictions: Predictions) -> pd.DataFrame:
     rows = []
-    everything = ("all", "all texts", list(range(len(predictions.examples))))
     for predictor in predictions.predicted:
-        for breakdown, group, numbers in [everything, *breakdowns(predictions.examples)]:
+        for breakdown, group, numbers in predictions.groups():
             texts = np.array(numbers)
             confusion, recall = predictions.recall(predictor, texts)
             balanced = confusion.balanced_accuracy()[0]
@@ -206,17 +187,7 @@ def _accuracy(predictions: _Predictions) -> pd.DataFrame:
     return frame(ACCURACY, rows)
 
 
-def _advantage(predictions: _Predictions) -> pd.DataFrame:
-    model, model_draws = (confusion.balanced_accuracy() for confusion in predictions.confusion(MODEL))
-    rows = []
-    for baseline in list(predictions.predicted)[1:]:
-        other, other_draws = (confusion.balanced_accuracy() for confusion in predictions.confusion(baseline))
-        gain = interval((model - other)[0], model_draws - other_draws, len(predictions.gold))
-        rows.append({"baseline": baseline, "difference": gain, "n": gain.n})
-    return frame(ADVANTAGE, rows)
-
-
-def _emotions(predictions: _Predictions) -> pd.DataFrame:
+def _emotions(predictions: Predictions) -> pd.DataFrame:
     rows = []
     for predictor in (MODEL, "bag of words"):
         confusion, draws = predictions.recall(predictor, np.arange(len(predictions.gold)))
@@ -235,7 +206,7 @@ def _emotions(predictions: _Predictions) -> pd.DataFrame:
     return frame(EMOTIONS, rows)
 
 
-def _confusion(predictions: _Predictions) -> pd.DataFrame:
+def _confusion(predictions: Predictions) -> pd.DataFrame:
     counts = predictions.confusion(MODEL)[0].counts[0]
     rows = [
         {
@@ -250,7 +221,7 @@ def _confusion(predictions: _Predictions) -> pd.DataFrame:
     return frame(CONFUSION, rows)
 
 
-def _calibration(predictions: _Predictions, confidence: Floats) -> pd.DataFrame:
+def _calibration(predictions: Predictions, confidence: Floats) -> pd.DataFrame:
     correct = predictions.predicted[MODEL] == predictions.gold
     rows = []
     for number, tenth in enumerate(reliability(confidence, correct), 1):
@@ -260,7 +231,7 @@ def _calibration(predictions: _Predictions, confidence: Floats) -> pd.DataFrame:
     return frame(CALIBRATION, rows)
 
 
-def _measures(predictions: _Predictions, confidence: Floats) -> pd.DataFrame:
+def _measures(predictions: Predictions, confidence: Floats) -> pd.DataFrame:
     correct = predictions.predicted[MODEL] == predictions.gold
     error = calibration_error(reliability(confidence, correct))
     estimates = {"expected calibration error": Estimate(error, np.nan, np.nan, len(correct))}  # resampling biases it up

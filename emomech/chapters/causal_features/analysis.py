@@ -101,20 +101,21 @@ def causal_features(
 
     They are measured on at most `n_texts` texts of each emotion; `n_shown` texts of the highest activation are shown.
     """
-    seed, labels = study.spec.seed, study.corpus.labels
+    seed = study.spec.seed
     questions = draw_questions(study, {"discover": n_texts, "report": n_texts})
     if isinstance(questions, str):
         return _untested(study, n_features, questions)
     sample = Sample.of(questions["report"], n_resamples, seed)
-    if not sample.accuracy.low > 1 / len(labels):
-        return _untested(study, n_features, f"the model is at chance: its balanced accuracy is {sample.accuracy}")
+    accuracy = sample.balanced_accuracy
+    if not sample.above_chance:
+        return _untested(study, n_features, f"the model is at chance: its balanced accuracy is {accuracy}")
     discover = questions["discover"]
     dictionary = Dictionary.of(discover, study.saes, seed)
     rankings = FeatureScreen.of(dictionary, discover).by_label()
     first = [_first(study, discover, ranked, n_features) for ranked in rankings]
     features = list(dict.fromkeys(feature for of_label in first for feature in of_label))
     fired = Fired.of(sample, dictionary, features)
-    setting: Row = {"model": study.lm.name, "accuracy": sample.accuracy, "n_features": n_features, "n": sample.n}
+    setting: Row = {"model": study.lm.name, "accuracy": accuracy, "n_features": n_features, "n": sample.n}
     return CausalFeatures(
         setting=frame(SETTING, [{**setting, "untested": ""}]),
         cards=frame(CARDS, _cards(study, dictionary, first, fired)),

@@ -1,46 +1,87 @@
-"""Charts of how many features each emotion is spread over, how much they carry, and what they do to other emotions."""
+"""Charts of how much each emotion's features carry and how many they are, and what they do to other emotions."""
 
 import altair as alt
 import pandas as pd
 
-from emomech.causal.concentration import EFFECTIVE
-from emomech.chapters.concentration.analysis import ABLATED, ITS, LOG_ODDS, MATCHED, ONE
+from emomech.chapters.concentration.specifications import COUNT, EVERYWHERE, ITS, MATCHED, WEAKER
+from emomech.chapters.concentration.tables import ABLATED, LOG_ODDS
+from emomech.chapters.conditions import FROZEN, SECOND_SAES, SOFT_FROZEN
 from emomech.figures.marks import UNIT, Layered, choice, colour, number, offset, only, rows, spans
 from emomech.figures.palette import HIGHLIGHT, OTHER, SUPPORT_COLOURS
 
 _TENS = alt.Axis(format="~g", values=[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000])
+_COLOURS = {**SUPPORT_COLOURS, SOFT_FROZEN: "#009e73", FROZEN: "#7b5ea7", SECOND_SAES: "#3a9bdc"}
+_AXES = ("place", "estimator", "features", "others")
+_BLUE = "#0072b2"
+_CURVE = 200
+"""Height of the specification curve above the marks of its choices, in pixels."""
 
 
-def measures(table: pd.DataFrame) -> Layered:
-    """Draw each emotion's value of a measure that the reader chooses, with the controls."""
-    return _of_measures(table, "value").properties(
-        description="A measure of each emotion's causal features, with 95 % intervals, beside matched features, "
-        "features for shuffled labels, and random directions in a network with random weights."
+def specifications(table: pd.DataFrame) -> Layered:
+    """Draw the specification curve: contrasts in order of size, and below them which choices made each."""
+    shown = table.dropna(subset=["contrast"]).sort_values(["part", "contrast"])
+    shown = shown.assign(order=shown.groupby("part").cumcount() + 1)
+    kept = shown[["part", "order", *_AXES, "contrast", "low", "high"]]
+    part = choice("part", list(dict.fromkeys(table.part)), WEAKER, "Part of the claim: ")
+    choices = _choices(table)
+    height = _CURVE + 20 + 16 * max(1, len(choices))
+    base = alt.Chart(kept).transform_filter("datum.part === part")
+    base = base.encode(x=alt.X("order:Q", axis=None, scale=alt.Scale(nice=False, zero=False, padding=4)))
+    tips = [*(f"{axis}:N" for axis in _AXES), *map(number, ("contrast", "low", "high"))]
+    above = alt.Scale(range=[_CURVE, 0])
+    y = alt.Y("low:Q", title="contrast, as a share of the others' mean", scale=above, axis=alt.Axis(tickCount=6))
+    zero = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(opacity=0.6)
+    zero = zero.encode(y=alt.Y("at:Q", scale=above), color=alt.value(OTHER))
+    bars = base.mark_rule(opacity=0.45, color=_BLUE).encode(y=y, y2="high:Q", tooltip=tips)
+    points = base.mark_point(size=14, color=_BLUE).encode(y=alt.Y("contrast:Q", scale=above), tooltip=tips)
+    below = alt.Scale(domain=choices, range=[_CURVE + 20, height])
+    axis = alt.Axis(orient="left", labelLimit=190)
+    ticks = base.transform_fold(list(_AXES), as_=["axis", "choice"]).mark_tick(
+        orient="vertical", thickness=1.5, size=9, color=_BLUE
     )
+    marks = ticks.encode(y=alt.Y("choice:N", sort=choices, scale=below, title=None, axis=axis), tooltip=tips)
+    curve = alt.layer(zero, bars, points)
+    return (
+        alt.layer(curve, marks)
+        .resolve_scale(y="independent")
+        .add_params(part)
+        .properties(
+            width="container",
+            height=height,
+            description="Specification curve: the contrast of the emotion with the others in every specification, in "
+            "order of size, with 95 % intervals, and below it a mark for each choice that a specification makes.",
+        )
+    )
+
+
+def _choices(table: pd.DataFrame) -> list[str]:
+    """Every choice of the axes in the order of the table, hook points by depth."""
+    places = [place for place in dict.fromkeys(table.place) if place != EVERYWHERE]
+    others = [choice for axis in _AXES[1:] for choice in dict.fromkeys(table[axis])]
+    return [*places, EVERYWHERE, *others]
 
 
 def contrasts(table: pd.DataFrame) -> Layered:
-    """Draw the difference of each emotion from the mean of the others, with the controls."""
-    return _of_measures(table, "difference", zero=True).properties(
-        description="Difference of each emotion from the mean of the others in a measure of its causal features, with "
-        "95 % intervals, and the same difference among the controls."
-    )
-
-
-def _of_measures(table: pd.DataFrame, value: str, zero: bool = False) -> Layered:
-    shown = table[table.place == ONE].dropna(subset=[value])
-    measure = choice("measure", list(dict.fromkeys(shown.measure)), EFFECTIVE, "Measure: ")
-    order, colours = list(dict.fromkeys(shown.emotion)), only(SUPPORT_COLOURS, shown.condition)
-    base = alt.Chart(shown).transform_filter("datum.measure === measure")
+    """Draw the median contrast of each emotion from the mean of the others, with the controls."""
+    shown = table.dropna(subset=["contrast"])
+    part = choice("part", list(dict.fromkeys(table.part)), WEAKER, "Part of the claim: ")
+    order, colours = list(dict.fromkeys(shown.emotion)), only(_COLOURS, shown.condition)
+    base = alt.Chart(shown).transform_filter("datum.part === part")
     base = base.encode(y=rows("emotion", order), yOffset=offset("condition", colours))
-    title = "emotion minus mean of the others" if zero else "value of the measure"
-    chart = spans(base, value, title, colour("condition", colours, columns=2), zero)
-    return chart.add_params(measure).properties(width="container", height=52 * max(1, len(order)))
+    title = "median contrast, as a share of the others' mean"
+    chart = spans(base, "contrast", title, colour("condition", colours, columns=2), zero=True)
+    return chart.add_params(part).properties(
+        width="container",
+        height=(14 * max(4, len(colours))) * max(1, len(order)),
+        description="Median contrast of each emotion with the mean of the others over all specifications, with 95 % "
+        "intervals, for its features and for the controls.",
+    )
 
 
 def depths(table: pd.DataFrame, emotion: str) -> Layered:
     """Draw a measure of every emotion by depth, with intervals for one of them."""
-    measure = choice("measure", list(dict.fromkeys(table.measure)), EFFECTIVE, "Measure: ")
+    measure = choice("measure", list(dict.fromkeys(table.measure)), COUNT, "Measure: ")
+    table = table[table.place != EVERYWHERE]
     base = alt.Chart(table.dropna(subset=["value"])).transform_filter("datum.measure === measure")
     x = alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=UNIT)
     chart = _highlighted(base.encode(x=x), table, "value", "value of the measure", emotion)

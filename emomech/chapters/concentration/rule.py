@@ -1,133 +1,158 @@
-"""The rule for claim C3: one emotion, disgust, is weaker than the others and spread over more features."""
+"""The rule for claim C3: one emotion, disgust, is weaker than the others, and more diffuse.
 
-from collections.abc import Mapping
+Two parts are decided, each by the median contrast over every specification of a multiverse (`specifications`):
 
-import numpy as np
+- weaker: its features carry less than those of the other emotions;
+- more diffuse: it is spread over more features than the other emotions.
 
-from emomech.causal.concentration import EFFECTIVE, RECALL, TOTAL
-from emomech.chapters.concentration.analysis import ABLATED, ALL, ITS, LOG_ODDS, MATCHED, ONE, Concentration
-from emomech.chapters.verdict import Verdict
+A part holds if the median contrast has the claimed sign and reaches a tenth of the mean of the others; if it does so as
+well among features that write no label; if it exceeds, in the claimed direction, the same median contrast of every
+control, by the interval of the difference; and if no other emotion in the place of this one shows it as strongly.
+Compared only with emotions of the same valence, it has to keep its sign, or the claim holds partly.
+
+The controls: features that are selected for shuffled labels (each of five shuffles), random directions in a network
+with random weights, SAEs with a frozen or a soft-frozen decoder, and, for what features carry, matched features.
+Matched features support nothing, so their number is undefined, and they cannot decide how diffuse an emotion is.
+
+Seven emotions differ in any case, and one of them is the weakest. A permutation of the roles of seven emotions cannot
+give a p-value below 1/7. That no other emotion shows the contrast is therefore necessary, and never sufficient.
+
+That a rival overshadows the emotion is no part of the claim here. It is only described (`overshadowed`).
+"""
+
+from collections.abc import Iterator
+
+from emomech.chapters.concentration.analysis import Concentration
+from emomech.chapters.concentration.specifications import (
+    DIFFUSE,
+    ITS,
+    MATCHED,
+    RANDOM,
+    ROLES,
+    SAME_VALENCE,
+    SHUFFLED,
+    SILENT,
+    WEAKER,
+    WHOLE,
+    criterion,
+)
+from emomech.chapters.concentration.tables import ABLATED, LOG_ODDS
+from emomech.chapters.conditions import FROZEN, SECOND_SAES, SOFT_FROZEN
+from emomech.chapters.criteria import Criterion, Family
+from emomech.chapters.rules import Reading, Rule
+from emomech.chapters.stability import draws_of
+from emomech.core.errors import EmomechError
 from emomech.stats.estimates import Estimate
 from emomech.stats.tables import number
 
-SIGNS: Mapping[str, int] = {EFFECTIVE: 1, TOTAL: -1}
-"""Claimed sign of the emotion's difference from the mean of the others."""
-MARGIN = 0.01
-"""A difference smaller than this share of the others' mean counts as no difference."""
+MARGIN = 0.1
+"""Smallest median contrast that matters, as a share of the mean of the others. Below a tenth, exchanging the estimator
+at one hook point changes a contrast by more than the emotion differs. What exceeds a control has to exceed it by as
+much."""
+CONTROLS: dict[str, tuple[str, ...]] = {
+    WEAKER: (SHUFFLED, MATCHED, RANDOM, SOFT_FROZEN, FROZEN),
+    DIFFUSE: (SHUFFLED, RANDOM, SOFT_FROZEN, FROZEN),
+}
+_FAMILIES = (SHUFFLED, ROLES)
+_DOES = {WEAKER: "its features carry less", DIFFUSE: "it is spread over more features"}
+_CONTRAST = "median contrast, as a share of the others' mean"
 
 
-def concentration(result: Concentration) -> Verdict:
-    """Decide claim C3 from the differences between the emotion and the mean of the others at the chosen hook point.
+def _criteria(part: str) -> Iterator[Criterion]:
+    """Criteria of one part of the claim."""
+    sign, does = (-1 if part == WEAKER else 1), _DOES[part]
+    effect = f"{{Emotion}} is {part}: over all specifications, {does} than the others."
+    yield Criterion(criterion(part, WHOLE), effect, _CONTRAST, part=part, sign=sign, margin=MARGIN)
+    silent = f"{{Emotion}} is {part} among features that write no label as well."
+    yield Criterion(criterion(part, SILENT), silent, _CONTRAST, part=part, sign=sign, margin=MARGIN, control=SILENT)
+    for control in CONTROLS[part]:
+        text = f"{{Emotion}} is {part}, by more than with {control}."
+        estimand = f"{_CONTRAST}, minus that with {control}"
+        yield Criterion(
+            criterion(part, WHOLE, control), text, estimand, part=part, sign=sign, margin=MARGIN, control=control
+        )
+    estimand = f"{_CONTRAST}, minus that of another emotion"
+    for what, among in ((WHOLE, ""), (SILENT, " among features that write no label")):
+        text = f"No other emotion is as {'weak' if part == WEAKER else 'diffuse'}{among}."
+        yield Criterion(
+            criterion(part, what, ROLES), text, estimand, part=part, sign=sign, margin=MARGIN, control=ROLES
+        )
+    alike = f"{{Emotion}} is {part} than emotions of the same valence."
+    name = criterion(part, SAME_VALENCE)
+    yield Criterion(name, alike, _CONTRAST, "lowers", part, SAME_VALENCE, sign, MARGIN)
 
-    Two things are claimed: the effective number of its features is larger, and their total effect smaller. Each holds
-    if the difference has that sign with a 95 % interval that excludes zero, is at least one hundredth of the others'
-    mean, and lies wholly beyond the interval of the same difference among matched features, if that is defined.
 
-    Replicates if both hold. Partly if one holds. Does not replicate otherwise. Cannot be tested if the texts lack the
-    emotion or are too few, if labels begin with the same token, or if the model is at chance on all emotions or on this
-    one. The reason also says what the rival does to the emotion; this does not change the outcome.
-    """
+def _read(result: Concentration) -> Reading:
+    """Read the median contrasts, and their differences to the controls."""
     setting = result.setting.iloc[0]
-    emotion, rival = str(setting.emotion), str(setting.rival)
-    statement = f"{_sentence(emotion)} is weaker and more diffuse than the other emotions, and overshadowed by {rival}."
+    words = {"emotion": str(setting.emotion), "Emotion": _sentence(str(setting.emotion))}
     if setting.untested:
-        return Verdict("C3", statement, "cannot be tested here", f"{_sentence(setting.untested)}.", "", "")
-    its, matched = ({m: contrast(result, c, m) for m in SIGNS} for c in (ITS, MATCHED))
-    matters = {m: abs(its[m].value) >= MARGIN * abs(_others(result, m, its[m])) for m in SIGNS}
-    holds = [m for m, sign in SIGNS.items() if matters[m] and beyond(its[m], matched[m], sign)]
-    words = {EFFECTIVE: f"{emotion} is spread over more features", TOTAL: f"the features of {emotion} carry less"}
-    reason = [_claimed(words, holds)]
-    reason += _reversed({measure: difference for measure, difference in its.items() if matters[measure]})
-    return Verdict(
-        claim="C3",
-        statement=statement,
-        outcome=("does not replicate", "partly", "replicates")[len(holds)],
-        reason=" ".join([*reason, _everywhere(result), overshadowed(result)]),
-        estimate="; ".join(f"{measure}, {emotion} minus the others: {its[measure]}" for measure in SIGNS),
-        control="; ".join(f"{measure}, matched features: {matched[measure]}" for measure in SIGNS),
+        return Reading(untested=str(setting.untested), words=words)
+    estimates: dict[str, Estimate | Family] = {}
+    families: dict[str, dict[str, Estimate]] = {}
+    dictionaries: dict[str, list[Estimate]] = {}
+    for row in result.medians.to_dict("records"):
+        versus, member = str(row["versus"]), str(row["member"])
+        name = criterion(str(row["part"]), str(row["what"]), versus)
+        found = Estimate(float(row["contrast"]), float(row["low"]), float(row["high"]), int(row["n"]))
+        if versus in _FAMILIES:
+            families.setdefault(name, {})[member] = found
+        elif member:
+            dictionaries.setdefault(name, []).append(found)
+        else:
+            estimates[name] = found
+    return Reading(
+        estimates | families,
+        words=words,
+        draws=draws_of(result.stability),
+        dictionaries=dictionaries,
+        remarks=(overshadowed(result),),
     )
 
 
-def contrast(result: Concentration, condition: str, measure: str, place: str = ONE) -> Estimate:
-    """The emotion's difference from the mean of the others, at the chosen hook point or another place."""
-    keys = {"condition": condition, "place": place, "emotion": result.setting.emotion.iloc[0], "measure": measure}
-    return number(result.contrasts, "difference", **keys)
-
-
-def beyond(difference: Estimate, control: Estimate, sign: int) -> bool:
-    """Whether a difference has this sign, its interval excludes zero, and it lies beyond the control's interval."""
-    least = difference.low if sign > 0 else -difference.high
-    most = control.high if sign > 0 else -control.low
-    return bool(least > 0 and not most >= least)
+concentration = Rule(
+    claim="C3",
+    statement="{Emotion} is weaker and more diffuse than the other emotions.",
+    criteria=(*_criteria(WEAKER), *_criteria(DIFFUSE)),
+    read=_read,
+    columns=("condition", "versus"),
+    own=frozenset({ITS, SECOND_SAES, ""}),
+)
 
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _claimed(words: Mapping[str, str], holds: list[str]) -> str:
-    missing = [words[measure] for measure in words if measure not in holds]
-    parts = [f"{_sentence(' and '.join(words[m] for m in holds))}, by more than matched features."] if holds else []
-    return " ".join([*parts, *([f"It does not show that {' or that '.join(missing)}."] if missing else [])])
+def median(result: Concentration, part: str, what: str = WHOLE) -> Estimate:
+    """The median contrast of a part of the claim. Raises EmomechError if the table has no such row."""
+    return number(result.medians, "contrast", part=part, what=what, versus="", member="")
 
 
-def _reversed(its: Mapping[str, Estimate]) -> list[str]:
-    """Say which differences have the opposite sign of the claim."""
-    words = {EFFECTIVE: "it is spread over fewer features", TOTAL: "its features carry more"}
-    opposite = [words[m] for m, difference in its.items() if difference.excludes(0) and difference.value * SIGNS[m] < 0]
-    return [f"The opposite holds: {' and '.join(opposite)} than the mean of the others."] if opposite else []
+def share_of_specifications(result: Concentration, part: str, sign: int) -> float:
+    """Share of the specifications with a value in which the contrast has this sign and an interval that excludes 0.
 
-
-def _everywhere(result: Concentration) -> str:
-    difference = contrast(result, ITS, EFFECTIVE, ALL)
-    what = "more" if difference.low > 0 else "fewer" if difference.high < 0 else "neither more nor fewer"
-    return f"Counted over all hook points together, it is spread over {what} features than the others ({difference})."
-
-
-def _others(result: Concentration, measure: str, difference: Estimate) -> float:
-    """Mean of the other emotions."""
-    keys = {"condition": ITS, "place": ONE, "emotion": result.setting.emotion.iloc[0], "measure": measure}
-    return number(result.emotions, "value", **keys).value - difference.value
+    NaN if no specification has a value.
+    """
+    rows = result.specifications[result.specifications.part == part].dropna(subset=["contrast"])
+    if not len(rows):
+        return float("nan")
+    return float(((rows.low > 0) if sign > 0 else (rows.high < 0)).mean())
 
 
 def overshadowed(result: Concentration) -> str:
     """Say how often the emotion is mistaken for its rival, and what ablating the rival's features does to it."""
     setting = result.setting.iloc[0]
     keys = {"acted_on": setting.rival, "edit": ABLATED, "condition": ITS, "affected": setting.emotion}
-    rows = result.interference
-    if not (rows.acted_on == setting.rival).any():
+    if not len(result.interference):
         return f"The texts have no {setting.rival}."
-    change = number(rows, "change", **keys, measure=LOG_ODDS)
-    mistaken = number(result.confusions, "share", gold=setting.emotion, predicted=setting.rival)
+    try:
+        change = number(result.interference, "change", **keys, measure=LOG_ODDS)
+        mistaken = number(result.confusions, "share", gold=setting.emotion, predicted=setting.rival)
+    except EmomechError:
+        return f"The texts have no {setting.rival}."
     what = "less sure" if change.high < 0 else "surer" if change.low > 0 else "neither surer nor less sure"
     return (
         f"{mistaken.value:.0%} of its texts are mistaken for {setting.rival}. Without the first features of "
-        f"{setting.rival} the model is {what} of {setting.emotion}."
+        f"{setting.rival} the model is {what} of {setting.emotion}. Neither decides."
     )
-
-
-def hardest(result: Concentration) -> str:
-    """Names of the emotions whose recall is below the mean of the others, as the page quotes them."""
-    return _named(result, RECALL, -1) or "none"
-
-
-def spread_most(result: Concentration) -> str:
-    """Names of the emotions that are spread over more features than the mean of the others."""
-    return _named(result, EFFECTIVE, 1) or "none"
-
-
-def concentrated_most(result: Concentration) -> str:
-    """Names of the emotions that are spread over fewer features than the mean of the others."""
-    return _named(result, EFFECTIVE, -1) or "none"
-
-
-def _named(result: Concentration, measure: str, sign: int) -> str:
-    rows = result.contrasts.query("condition == @ITS and place == @ONE and measure == @measure")
-    chosen = rows[(np.sign(rows.difference) == sign) & (rows.q <= 0.05)]
-    return ", ".join(chosen.emotion)
-
-
-def expected_by_chance(result: Concentration) -> float:
-    """Number of the differences shown whose intervals would exclude zero by chance if all were zero."""
-    rows = result.contrasts.query("condition == @ITS and place == @ONE")
-    return 0.05 * int(np.isfinite(rows.difference).sum())

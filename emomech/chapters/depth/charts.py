@@ -1,10 +1,14 @@
-"""Figures of the depth measures: profiles by depth, and the onset of each measure."""
+"""Figures of the depth measures: profiles by depth, the onset of each measure, and the lenses."""
 
 import altair as alt
 import pandas as pd
 
+from emomech.chapters.depth.onsets import HALF, LEVELS
 from emomech.figures.marks import UNIT, Layered, at, colour, intervals, number, offset, only, rows
 from emomech.figures.palette import MEASURE_COLOURS
+
+COLOURS = {"J-lens": "#56b4e9", **MEASURE_COLOURS}
+"""Colour of each measure."""
 
 
 def profiles(table: pd.DataFrame, where: str) -> Layered:
@@ -20,7 +24,7 @@ def profiles(table: pd.DataFrame, where: str) -> Layered:
         .transform_filter("datum.task === task")
         .encode(
             x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=UNIT),
-            color=colour("measure", only(MEASURE_COLOURS, shown.measure), columns=3),
+            color=colour("measure", only(COLOURS, shown.measure), columns=3),
             tooltip=["task", "condition", "measure", number("depth"), *map(number, ("value", "low", "high")), "n"],
         )
     )
@@ -58,12 +62,29 @@ def _choice(name: str, options: list[str], label: str) -> alt.Parameter:
 
 def onsets(table: pd.DataFrame, where: str) -> Layered:
     """Draw the onset of each measure, for each task."""
-    shown = at(table[(table.summary == "onset") & table.depth.notna()], where)
+    shown = at(table[(table.level == HALF) & table.depth.notna()], where)
     order = list(dict.fromkeys(shown.task))
-    colours = only(MEASURE_COLOURS, shown.measure)
+    colours = only(COLOURS, shown.measure)
     base = alt.Chart(shown).encode(y=rows("task", order), yOffset=offset("measure", colours))
     return intervals(base, "depth", "depth of half the maximum", colour("measure", colours, columns=3)).properties(
         height=18 * max(3, len(colours)) * max(1, len(order)),
         description=f"Onset of each measure with 95 % intervals, read at the {where}, for each task: the depth at "
         "which the profile above both controls reaches half of its maximum.",
+    )
+
+
+def levels(table: pd.DataFrame, where: str) -> Layered:
+    """Draw how far apart the onsets lie, for each level at which a profile counts as begun, and for each task."""
+    shown = at(table[table.excess.notna()], where)
+    colours = only(dict(zip(LEVELS, ("#009e73", "#0072b2", "#d55e00"), strict=True)), shown.level)
+    order = list(dict.fromkeys(shown.task))
+    base = alt.Chart(shown).encode(y=rows("task", order), yOffset=offset("level", colours))
+    most = max(1.0, float(shown.high.max())) if len(shown) else 1.0
+    least = min(0.0, float(shown.low.min())) if len(shown) else 0.0
+    title = "distance of the onsets less noise (steps)"
+    marks = intervals(base, "excess", title, colour("level", colours), least=least, most=most)
+    return marks.properties(
+        height=18 * max(3, len(colours)) * max(1, len(order)),
+        description=f"Distance between the earliest and the latest onset at the {where}, less what noise alone gives, "
+        "with 95 % intervals, for each task and each share of the maximum at which a profile counts as begun.",
     )

@@ -4,12 +4,12 @@ The matrices of the early, the middle or the late third of the blocks are quanti
 noise, each at a dose that changes them by the same relative size (`weight_edits`); single blocks are skipped. The cost
 is measured on the same texts with and without the edit: balanced accuracy of the emotion task, of control tasks, and
 the next-token loss. The other thirds show whether the early third is special, and the control tasks show whether the
-emotion is.
+emotion is. Intervals are those of `flips`, which hold for rare flips as well.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias, get_args
+from typing import TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,122 +17,39 @@ import pandas as pd
 from emomech.causal.lm_loss import language_shift
 from emomech.causal.questions import Questions, balanced
 from emomech.causal.sample import Sample
+from emomech.chapters.early_layers.flips import difference, mean_flips, rise_of_loss
+from emomech.chapters.early_layers.tables import (
+    AVERAGE,
+    BLOCKS,
+    CHANGES,
+    CONTRASTS,
+    EARLY_LESS,
+    LANGUAGE,
+    LOSSES,
+    LOST,
+    MIN_TEXTS,
+    MOST_CONTROL,
+    NEAR,
+    REFERENCE,
+    RISE,
+    SETTING,
+    SKIPPING,
+    SPECIAL,
+    EarlyLayers,
+)
 from emomech.chapters.early_layers.weight_edits import EditMethod, at_change, matrices, relative_change, skip, thirds
+from emomech.chapters.stability import STABILITY, stability_rows
 from emomech.chapters.tasks import EMOTION, tasks_of
 from emomech.core.errors import UsageError
 from emomech.models.language_model import LanguageModel
-from emomech.stats.classification import Confusion
-from emomech.stats.estimates import Floats, from_draws, with_resamples
-from emomech.stats.tables import INTERVAL, Schema, filled, frame
+from emomech.stats.estimates import Floats, Ints
+from emomech.stats.tables import Row, filled, frame
 from emomech.study.study import Study
-
-LANGUAGE_LOSS = "language"
-SKIPPING, AVERAGE = "skipping", "mean"
-CHANGES = (0.1, 0.2, 0.4, 0.8)
-"""Relative sizes of the change at which thirds are compared."""
-REFERENCE = 0.2
-"""The change that the verdict uses; it was fixed before any result was seen."""
-NEAR = 0.25
-"""Largest relative deviation from the intended change; a method that deviates more is left out of the mean."""
-MIN_TEXTS = 8
-"""Fewest texts of a label on the report split."""
-EARLY_LESS = {"early less middle": "middle", "early less late": "late"}
-"""Contrast of two thirds -> the third that is subtracted."""
-_THIRD = {"third": "third of the blocks that is edited"}
-_TARGET = {"target": "intended relative change of the matrices; undefined for skipping"}
-_EDIT = {
-    **_THIRD,
-    "method": "kind of edit; mean: average over the methods that came close to the intended change in every third",
-    **_TARGET,
-    "dose": "dose of the edit, or the methods that are averaged",
-}
-_CHANGE = {"change": "relative change of the matrices that was reached"}
-_TASK = {"task": "task that the model is asked"}
-_N = {"n": "number of texts"}
-SETTING = Schema(
-    keys=_TASK,
-    values={
-        "accuracy": "balanced accuracy of the unedited model",
-        **INTERVAL,
-        "chance": "balanced accuracy of guessing",
-        **_N,
-        "untested": "why the task cannot be tested; empty if it can",
-    },
-)
-BLOCKS = Schema(
-    keys={"third": "third of the blocks"},
-    values={
-        "blocks": "numbers of its blocks",
-        "n_blocks": "number of blocks",
-        "n_weights": "number of weights in their matrices",
-    },
-)
-LOSSES = Schema(
-    keys=_EDIT | _TASK,
-    values=_CHANGE | {"loss": "balanced accuracy that the edit costs, on the same texts", **INTERVAL, **_N},
-)
-LANGUAGE = Schema(keys=_EDIT, values=_CHANGE | {"rise": "relative rise of the next-token loss", **INTERVAL, **_N})
-CONTRASTS = Schema(
-    keys={**_TARGET, "contrast": "two thirds: loss by editing the first minus loss by editing the second", **_TASK},
-    values={"difference": "difference in accuracy lost, mean over the methods", **INTERVAL, **_N},
-)
-SPECIAL = Schema(
-    keys={
-        **_TARGET,
-        "contrast": "loss by editing the early third, or that minus the loss by editing another third",
-        "control": "control task",
-    },
-    values={
-        "difference": "loss of the emotion task minus loss of the control task",
-        **INTERVAL,
-        "n": "number of texts of the emotion task",
-    },
-)
-
-
-@dataclass(frozen=True)
-class EarlyLayers:
-    """Cost of editing each third of the blocks: for emotion, for other tasks and for language modelling."""
-
-    setting: Annotated[pd.DataFrame, SETTING]
-    blocks: Annotated[pd.DataFrame, BLOCKS]
-    losses: Annotated[pd.DataFrame, LOSSES]
-    language: Annotated[pd.DataFrame, LANGUAGE]
-    contrasts: Annotated[pd.DataFrame, CONTRASTS]
-    special: Annotated[pd.DataFrame, SPECIAL]
 
 
 @dataclass(frozen=True, eq=False)
-class _TaskSample:
-    """The sample of one task, and the accuracy of the unedited model on it."""
-
-    sample: Sample
-    accuracy: Floats
-    """Balanced accuracy (draw)."""
-
-    @classmethod
-    def of(cls, study: Study, most: int, n_resamples: int, seed: int) -> "_TaskSample":
-        """Ask the unedited model. Raises UsageError for too few texts, and for labels with the same first token."""
-        rows = balanced(study, "report", most)
-        if len(rows) < MIN_TEXTS * len(study.corpus.labels):
-            n = len(rows) // len(study.corpus.labels)
-            raise UsageError(f"the report split has {n} texts of each label; {MIN_TEXTS} are needed. Take more texts.")
-        sample = Sample.of(Questions.of(study, rows), n_resamples, seed)
-        return cls(sample, _accuracy(sample, sample.logits))
-
-    def lost(self, edited: LanguageModel) -> Floats:
-        """Balanced accuracy that an edited model loses (draw)."""
-        return self.accuracy - _accuracy(self.sample, self.sample.questions.on(edited).logits())
-
-
-def _accuracy(sample: Sample, logits: Floats) -> Floats:
-    """Balanced accuracy (draw) of answers with these logits (text, label)."""
-    return Confusion.of(sample.gold, logits.argmax(1), len(sample.labels), sample.weights).balanced_accuracy()
-
-
-@dataclass(frozen=True)
-class _EditCost:
-    """One edit of one third, and what it costs."""
+class _Cost:
+    """What one edit of one third, or the mean over several methods, costs each text."""
 
     third: str
     method: str
@@ -140,7 +57,9 @@ class _EditCost:
     dose: str
     change: float
     lost: Mapping[str, Floats]
-    """Task -> accuracy lost, and `LANGUAGE_LOSS` -> relative rise of the next-token loss (draw)."""
+    """Task -> 1 for a right answer that turns wrong, -1 for the reverse (text)."""
+    language: Floats
+    """Next-token loss of each text after the edit (text)."""
 
     @property
     def columns(self) -> dict[str, object]:
@@ -149,58 +68,87 @@ class _EditCost:
         return {**keys, "change": self.change}
 
 
-def early_layers(study: Study, *, most: int = 30, n_language: int = 40, n_resamples: int = 400) -> EarlyLayers:
-    """Edit each third of the blocks in every way, on at most `most` texts per label of each task.
+@dataclass(frozen=True, eq=False)
+class _Texts:
+    """Texts of the tasks, and the next-token loss before any edit."""
+
+    samples: Mapping[str, Sample]
+    language: Floats
+    """Next-token loss of each text (text)."""
+
+    def loss(self, task: str, lost: Floats) -> Row:
+        """Estimate of a loss on a task, with the number of texts."""
+        return {"loss": mean_flips(lost, self.samples[task].questions.clusters), "n": len(lost)}
+
+
+def early_layers(study: Study, *, most: int = 60, n_language: int = 40, n_draws: int = 5) -> EarlyLayers:
+    """Edit each third of the blocks in every way, on at most `most` texts of each emotion.
 
     The next-token loss is measured on `n_language` texts of the first control task, or of the study itself if it has no
-    control; intervals have `n_resamples` bootstrap draws. If the claim cannot be tested (fewer than three blocks, a
-    model at chance, labels with the same first token), all tables but `setting` are empty and `setting` says why.
+    control. The main estimates are repeated on `n_draws` random halves of the texts. If the claim cannot be tested
+    (fewer than three blocks, a model at chance, labels with the same first token), all tables but `setting` are empty
+    and `setting` says why.
     """
-    tasks: dict[str, _TaskSample] = {}
+    samples: dict[str, Sample] = {}
     setting = []
     for number, (name, task_study) in enumerate(tasks_of(study).items()):
-        task, row = _task(task_study, most, n_resamples, study.spec.seed + number)
+        sample, row = _task(task_study, most if name == EMOTION else min(most, MOST_CONTROL), study.spec.seed + number)
         setting.append({"task": name, **row})
-        tasks |= {name: task} if task is not None else {}
-    if EMOTION not in tasks:
+        samples |= {name: sample} if sample is not None else {}
+    if EMOTION not in samples:
         return filled(EarlyLayers, setting=frame(SETTING, setting))
-    texts = (study.controls[0] if study.controls else study).prompts[:n_language]
+    prompts = (study.controls[0] if study.controls else study).prompts[:n_language]
     parts = thirds(study.lm.n_layers)
-    weights = with_resamples([str(i) for i in range(len(texts))], n_resamples, study.spec.seed)
-
-    def lost(edited: LanguageModel) -> dict[str, Floats]:
-        rise = language_shift(study.lm, texts, {}, edited=edited).means(weights)["loss"]
-        return {name: task.lost(edited) for name, task in tasks.items()} | {LANGUAGE_LOSS: rise}
-
-    costs = []
-    for third, blocks in parts.items():
-        for method, target, dose, change, edited in _edits(study.lm, blocks, study.spec.seed):
-            costs.append(_EditCost(third, method, target, dose, change, lost(edited)))
+    texts = _Texts(samples, language_shift(study.lm, prompts, {}).before)
+    costs = [
+        _cost(study.lm, texts, prompts, (third, *edit))
+        for third, blocks in parts.items()
+        for edit in _edits(study.lm, blocks, study.spec.seed)
+    ]
     costs += _averages(costs)
-    n = {name: len(task.sample) for name, task in tasks.items()} | {LANGUAGE_LOSS: len(texts)}
-    average = {(cost.third, cost.target): cost.lost for cost in costs if cost.method == AVERAGE}
+    average = {(cost.third, cost.target): cost for cost in costs if cost.method == AVERAGE}
     return EarlyLayers(
         setting=frame(SETTING, setting),
         blocks=_blocks(study.lm, parts),
-        losses=_losses(costs, n),
-        language=_language(costs, n[LANGUAGE_LOSS]),
-        contrasts=_contrasts(average, n),
-        special=_special(average, n),
+        losses=frame(LOSSES, (row for cost in costs for row in loss_rows(cost, texts))),
+        language=frame(LANGUAGE, (language_row(cost, texts) for cost in costs)),
+        contrasts=frame(CONTRASTS, contrast_rows(average, texts)),
+        special=frame(SPECIAL, _special(average, texts)),
+        stability=frame(STABILITY, stability_rows(redrawn(average, texts, n_draws, study.spec.seed))),
     )
 
 
-def _task(study: Study, most: int, n_resamples: int, seed: int) -> tuple[_TaskSample | None, dict[str, object]]:
+def _task(study: Study, most: int, seed: int) -> tuple[Sample | None, dict[str, object]]:
     """Sample of one task, None if it cannot be tested, and the columns of its row in the setting."""
     try:
         thirds(study.lm.n_layers)
-        task = _TaskSample.of(study, most, n_resamples, seed)
+        rows = balanced(study, "report", most)
+        if (n := len(rows) // len(study.corpus.labels)) < MIN_TEXTS:
+            raise UsageError(f"the report split has {n} texts of each label; {MIN_TEXTS} are needed. Take more texts.")
+        sample = Sample.of(Questions.of(study, rows), 0, seed)
     except UsageError as error:
         return None, {"n": 0, "untested": str(error)}
-    chance = 1 / len(task.sample.labels)
-    accuracy = from_draws(task.accuracy, len(task.sample))
-    untested = "" if accuracy.low > chance else f"the model's answers are no better than chance: {accuracy}"
-    row = {"accuracy": accuracy, "chance": chance, "n": accuracy.n, "untested": untested}
-    return None if untested else task, row
+    accuracy, above = sample.balanced_accuracy, sample.above_chance
+    untested = "" if above else f"the model's answers are no better than chance: {accuracy}"
+    row = {"accuracy": accuracy, "chance": 1 / len(sample.labels), "n": len(sample), "untested": untested}
+    return sample if above else None, row
+
+
+_Edit: TypeAlias = tuple[str, str, float, str, float, LanguageModel]
+"""Third, method, intended change, dose, change reached, edited model."""
+
+
+def _cost(lm: LanguageModel, texts: _Texts, prompts: Sequence[str], edit: _Edit) -> _Cost:
+    """Ask the edited model. Skipping is measured on the emotion task only."""
+    *columns, edited = edit
+    asked = [EMOTION] if edit[1] == SKIPPING else texts.samples
+    lost = {name: _lost(texts.samples[name], edited) for name in asked}
+    return _Cost(*columns, lost, language_shift(lm, prompts, {}, edited=edited).after)
+
+
+def _lost(sample: Sample, edited: LanguageModel) -> Floats:
+    right = sample.questions.on(edited).logits().argmax(1) == sample.gold
+    return sample.right.astype(float) - right
 
 
 def _edits(
@@ -221,7 +169,7 @@ def _edits(
             yield SKIPPING, float("nan"), name, float("nan"), skip(lm, numbers)
 
 
-def _averages(costs: Sequence[_EditCost]) -> Iterator[_EditCost]:
+def _averages(costs: Sequence[_Cost]) -> Iterator[_Cost]:
     """Mean cost, for each change, of the methods that come close to it in all thirds, so that thirds are comparable."""
     for target in CHANGES:
         far = {c.method for c in costs if c.target == target and abs(c.change - target) > NEAR * target}
@@ -229,8 +177,9 @@ def _averages(costs: Sequence[_EditCost]) -> Iterator[_EditCost]:
         for third in dict.fromkeys(cost.third for cost in costs):
             averaged = [c for c in costs if (c.third, c.target) == (third, target) and c.method in methods]
             lost = {name: np.mean([cost.lost[name] for cost in averaged], axis=0) for name in averaged[0].lost}
+            language = np.mean([cost.language for cost in averaged], axis=0)
             change = float(np.mean([cost.change for cost in averaged]))
-            yield _EditCost(third, AVERAGE, target, ", ".join(methods), change, lost)
+            yield _Cost(third, AVERAGE, target, ", ".join(methods), change, lost, language)
 
 
 def _blocks(lm: LanguageModel, parts: Mapping[str, Sequence[int]]) -> pd.DataFrame:
@@ -246,54 +195,64 @@ def _blocks(lm: LanguageModel, parts: Mapping[str, Sequence[int]]) -> pd.DataFra
     return frame(BLOCKS, rows)
 
 
-def _losses(costs: Sequence[_EditCost], n: Mapping[str, int]) -> pd.DataFrame:
-    rows = [
-        {**cost.columns, "task": task, "loss": from_draws(lost, n[task]), "n": n[task]}
-        for cost in costs
-        for task, lost in cost.lost.items()
-        if task != LANGUAGE_LOSS
-    ]
-    return frame(LOSSES, rows)
+def loss_rows(cost: _Cost, texts: _Texts) -> Iterator[Row]:
+    """Accuracy that one edit costs, for each task."""
+    for task, lost in cost.lost.items():
+        yield {**cost.columns, "task": task, **texts.loss(task, lost)}
 
 
-def _language(costs: Sequence[_EditCost], n: int) -> pd.DataFrame:
-    rows = [{**cost.columns, "rise": from_draws(cost.lost[LANGUAGE_LOSS], n), "n": n} for cost in costs]
-    return frame(LANGUAGE, rows)
+def language_row(cost: _Cost, texts: _Texts) -> Row:
+    """Rise of the next-token loss by one edit."""
+    return {**cost.columns, "rise": rise_of_loss(texts.language, cost.language), "n": len(texts.language)}
 
 
-_Averages: TypeAlias = Mapping[tuple[str, float], Mapping[str, Floats]]
-"""Third and change -> task -> mean loss (draw)."""
+_Averages: TypeAlias = Mapping[tuple[str, float], _Cost]
+"""Third and change -> mean over the methods."""
 
 
-def _early_minus_others(average: _Averages, target: float) -> dict[str, dict[str, Floats]]:
-    """Loss by editing the early third minus that by editing another third: contrast -> task -> difference (draw)."""
-    early = average["early", target]
-    return {
-        contrast: {task: lost - average[other, target][task] for task, lost in early.items()}
-        for contrast, other in EARLY_LESS.items()
-    }
+def _early_minus(average: _Averages, target: float, other: str) -> dict[str, Floats]:
+    """Loss by editing the early third minus that by editing another third, on the same texts: task -> (text)."""
+    early, later = average["early", target].lost, average[other, target].lost
+    return {task: lost - later[task] for task, lost in early.items()}
 
 
-def _contrasts(average: _Averages, n: Mapping[str, int]) -> pd.DataFrame:
-    rows = [
-        {"target": target, "contrast": contrast, "task": task, "difference": from_draws(draws, n[task]), "n": n[task]}
-        for target in CHANGES
-        for contrast, by_task in _early_minus_others(average, target).items()
-        for task, draws in by_task.items()
-        if task != LANGUAGE_LOSS
-    ]
-    return frame(CONTRASTS, rows)
+def contrast_rows(average: _Averages, texts: _Texts) -> Iterator[Row]:
+    """The early third less another third, for each change and task."""
+    for target in dict.fromkeys(target for _, target in average):
+        for contrast, other in EARLY_LESS.items():
+            for task, lost in _early_minus(average, target, other).items():
+                estimate = mean_flips(lost, texts.samples[task].questions.clusters)
+                keys = {"target": target, "contrast": contrast, "task": task}
+                yield {**keys, "difference": estimate, "n": len(lost)}
 
 
-def _special(average: _Averages, n: Mapping[str, int]) -> pd.DataFrame:
-    """Compare the emotion task with each control task; they have different texts, and so different resamples."""
-    rows = []
+def _special(average: _Averages, texts: _Texts) -> Iterator[Row]:
+    """Compare the emotion task with each control task; they have different texts, so their intervals are combined."""
     for target in CHANGES:
-        contrasts = {"early": average["early", target], **_early_minus_others(average, target)}
+        contrasts = {"early": average["early", target].lost}
+        contrasts |= {contrast: _early_minus(average, target, other) for contrast, other in EARLY_LESS.items()}
         for contrast, by_task in contrasts.items():
-            for task, draws in by_task.items():
-                if task not in (EMOTION, LANGUAGE_LOSS):
+            estimates = {
+                task: mean_flips(lost, texts.samples[task].questions.clusters) for task, lost in by_task.items()
+            }
+            for task, of_control in estimates.items():
+                if task != EMOTION:
                     keys = {"target": target, "contrast": contrast, "control": task}
-                    difference = from_draws(by_task[EMOTION] - draws, n[EMOTION])
-                    rows.append({**keys, "difference": difference, "n": n[EMOTION]})
-    return frame(SPECIAL, rows)
+                    own = estimates[EMOTION]
+                    yield {**keys, "difference": difference(own, of_control), "n": own.n}
+
+
+def redrawn(average: _Averages, texts: _Texts, n_draws: int, seed: int) -> dict[str, list[float]]:
+    """The estimates that decide on all texts, then on random halves of them: name -> value of each draw."""
+    rng = np.random.default_rng(seed)
+    halves: list[tuple[Ints, Ints]] = [
+        tuple(rng.permutation(n)[: (n + 1) // 2] for n in (len(texts.samples[EMOTION]), len(texts.language)))
+        for _ in range(1, n_draws)
+    ]
+    early = average["early", REFERENCE]
+    by_name = {LOST: early.lost[EMOTION]}
+    by_name |= {name: _early_minus(average, REFERENCE, other)[EMOTION] for name, other in EARLY_LESS.items()}
+    drawn = {name: [lost.mean(), *(lost[rows].mean() for rows, _ in halves)] for name, lost in by_name.items()}
+    before, after = texts.language, early.language
+    rises = [after.sum() / before.sum(), *(after[rows].sum() / before[rows].sum() for _, rows in halves)]
+    return {name: list(map(float, values)) for name, values in (drawn | {RISE: np.subtract(rises, 1)}).items()}

@@ -11,7 +11,7 @@ _CHANGE = alt.X(
     "change:Q",
     title="relative change of the third's matrices",
     scale=alt.Scale(type="log", nice=False),
-    axis=alt.Axis(format="~g", values=[0.1, 0.2, 0.4, 0.8]),
+    axis=alt.Axis(format="~g", values=[0.1, 0.2, 0.4]),
 )
 
 

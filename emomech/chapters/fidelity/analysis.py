@@ -1,42 +1,43 @@
-"""Do single SAE features stand for annotated properties of a text? A test of the instrument before it is used.
+"""Do single SAE features stand for annotated properties of a text, and does the answer depend on them?
 
 For every value of every label family, the best single feature of each hook point is the one whose activation best
-separates texts with the value from the others. Feature, sign, threshold and hook point are chosen on the `discover`
-split; AUROC and F1 are measured on `report`. The same is done with four comparisons: random directions in place of the
-SAE, random directions in a network with random weights, the dimensions of the residual stream, and a linear probe,
-which may combine all dimensions.
+separates texts with the value from the others (`units`). Feature, sign, threshold and hook point are chosen on the
+`discover` split; AUROC and F1 are measured on `report`. The best feature of each emotion is then ablated on other texts
+(`causal`). The same is done with units that need no SAE, or an SAE that hardly learned.
 
 Everything is read at the answer, where the token is the same in every text and carries no information.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated
 
-import numpy as np
 import pandas as pd
-import torch
 
+from emomech.causal.sample import Sample
 from emomech.chapters import sae_quality
-from emomech.core.errors import UsageError
+from emomech.chapters.fidelity.causal import Losses, Unit, answers, emotion_family, losses
+from emomech.chapters.fidelity.intervals import auroc_lead, mean_of
+from emomech.chapters.fidelity.readers import ABLATED, DIMENSIONS, OWN, PROBE, RANDOM, Reader, readers_of, units_of
+from emomech.chapters.fidelity.stability import Division, divisions, quantities
+from emomech.chapters.fidelity.units import (
+    EMOTION,
+    BestUnit,
+    Chosen,
+    Family,
+    best_hook_points,
+    best_units,
+    families_of,
+    probe_scores,
+)
+from emomech.chapters.stability import STABILITY, stability_rows
 from emomech.core.hook_points import HookPoint
-from emomech.data.corpus import Corpus
-from emomech.models.activations import collect
-from emomech.models.language_model import randomised
 from emomech.saes.compatibility import check_quality
-from emomech.saes.controls import random_like
 from emomech.saes.quality import Quality, qualities
-from emomech.stats.auroc import Bools, Detector, auroc, auroc_difference, members
-from emomech.stats.estimates import Estimate, Floats
-from emomech.stats.tables import DEPTH, INTERVAL, Schema, frame
+from emomech.stats.estimates import Floats
+from emomech.stats.tables import DEPTH, INTERVAL, Row, Schema, frame
 from emomech.study.study import Study
 
-Reader = Literal["SAE features", "random directions", "residual dimensions", "linear probe", "random weights"]
-"""The units that are read: features of the SAE; the same number of random directions, equally sparse; dimensions of the
-residual stream; a logistic regression on all dimensions; random directions in the same network with random weights."""
-FEATURES: Reader = "SAE features"
-MIN_VALUE = 20
-"""Fewest texts of a value on each of the two splits; rarer values are left out."""
 N_GATE_TEXTS = 100
 """Texts on which the quality of the SAEs is measured."""
 _VALUE = {"family": "label family", "value": "value of the family that is separated from the others"}
@@ -52,9 +53,9 @@ DETECTION = Schema(
     values={"depth": DEPTH, **_SCORES},
 )
 ADVANTAGE = Schema(
-    keys={"baseline": "kind of unit that the SAE features are compared with", **_VALUE},
+    keys={**_READER, "baseline": "kind of unit that it is compared with", **_VALUE},
     values={
-        "difference": "AUROC of the best SAE feature minus that of the baseline's best unit, on the same texts",
+        "difference": "AUROC of the best feature minus that of the baseline's best unit, on the same texts",
         **INTERVAL,
         "n": "number of texts with the value",
     },
@@ -62,6 +63,32 @@ ADVANTAGE = Schema(
 BEST = Schema(
     keys={**_READER, **_VALUE},
     values={"hook_point": "place in the model at which the best unit was chosen", "depth": DEPTH, **_SCORES},
+)
+_EMOTION = {"emotion": "emotion of the texts, and of the unit"}
+ABLATION = Schema(
+    keys={**_READER, **_EMOTION},
+    values={
+        "loss": "log-odds of the emotion lost when the best unit is moved to its mean at the answer, in nats",
+        **INTERVAL,
+        "hook_point": "place in the model at which the best unit was chosen",
+        "n": "number of texts, which did not choose the unit",
+    },
+)
+DEPENDENCE = Schema(
+    keys={**_READER, "baseline": "kind of unit that it is compared with", **_EMOTION},
+    values={
+        "difference": "log-odds lost without the best feature, minus those lost without the baseline's, text by text",
+        **INTERVAL,
+        "n": "number of texts",
+    },
+)
+SETTING = Schema(
+    keys={"model": "model that is asked"},
+    values={
+        "accuracy": "balanced accuracy on the texts that do not choose",
+        **INTERVAL,
+        "untested": "why units cannot be ablated; empty if they can",
+    },
 )
 QUALITY = Schema(
     keys={"dictionary": "the SAE, or random directions in its place", "hook_point": "place in the model"},
@@ -76,156 +103,113 @@ class Fidelity:
     best: Annotated[pd.DataFrame, BEST]
     advantage: Annotated[pd.DataFrame, ADVANTAGE]
     detection: Annotated[pd.DataFrame, DETECTION]
+    ablation: Annotated[pd.DataFrame, ABLATION]
+    dependence: Annotated[pd.DataFrame, DEPENDENCE]
     quality: Annotated[pd.DataFrame, QUALITY]
+    setting: Annotated[pd.DataFrame, SETTING]
+    stability: Annotated[pd.DataFrame, STABILITY]
 
 
-@dataclass(frozen=True)
-class _Family:
-    """A label family on the texts that carry it."""
-
-    name: str
-    values: tuple[str, ...]
-    text: np.ndarray
-    """Number of each text in the corpus (text)."""
-    member: Bools
-    """Which texts have which value (text, value)."""
-    chooses: Bools
-    """Texts that units are chosen on; the others are scored (text)."""
-
-    @property
-    def separated(self) -> list[int]:
-        """Values to separate from the others: all of them, or the rarer of two, since the other is its complement."""
-        return list(range(len(self.values))) if len(self.values) > 2 else [int(self.member.sum(0).argmin())]
-
-
-@dataclass(frozen=True)
-class _BestUnit:
-    """The best unit of one kind at one hook point for one value."""
-
-    family: str
-    value: str
-    auroc: Estimate
-    f1: float
-    chosen_auroc: float
-    """AUROC on the texts that the unit was chosen on."""
-    score: Floats
-    """Score of each `report` text (text)."""
-    member: Bools
-    """Which of these texts have the value (text)."""
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Label family and value, as the page shows them."""
-        return self.family.replace("_", " "), self.value
-
-    @property
-    def columns(self) -> dict[str, object]:
-        """Family, value and scores: columns that several tables share."""
-        family, value = self.key
-        ends = {"low": self.auroc.low, "high": self.auroc.high}
-        scores = {"auroc": self.auroc.value, **ends, "f1": self.f1, "n": self.auroc.n}
-        return {"family": family, "value": value, **scores}
-
-
-_BestUnits: TypeAlias = Mapping[tuple[Reader, HookPoint], Sequence[_BestUnit]]
-"""The best unit for every value, by reader and hook point."""
-
-
-def fidelity(study: Study, *, n_resamples: int = 400) -> Fidelity:
+def fidelity(study: Study, *, n_draws: int = 5) -> Fidelity:
     """Choose and score the best unit of each kind, at each hook point, for every value of every label family.
 
-    Differences between kinds of units have intervals from `n_resamples` bootstrap draws of the `report` texts.
-    Raises UsageError for an SAE that does not fit the model on these texts, and if no family has two values with
-    20 texts or more on both splits.
+    `n_draws` divisions of the texts, with the page's own, say whether a lead holds on other texts. Raises UsageError
+    for an SAE that does not fit the model on these texts, and if no family has two values with 20 texts or more on
+    both splits.
     """
-    lm, saes, seed = study.lm, study.saes, study.spec.seed
-    families = _families(study.corpus, seed)
-    questions = study.tokens
-    ends = [[len(question.ids) - 1] for question in questions]
-    activations = collect(lm, list(saes), questions, ends)
-    untrained = collect(randomised(lm, seed), list(saes), questions, ends)
+    lm, seed = study.lm, study.spec.seed
+    families = families_of(study.corpus, seed)
     texts = [example.text for example in study.corpus.examples[:N_GATE_TEXTS]]
-    quality = qualities(lm, saes, texts)
-    check_quality(quality, saes, override=study.settings.force)
-    units: dict[tuple[Reader, HookPoint], list[_BestUnit]] = {}
-    random = {}
-    for measured in quality:
-        point, sae, l0 = measured.point, saes[measured.point], measured.l0
-        x = activations[point]
-        random[point] = random_like(sae, x, seed, l0=l0)
-        readers: dict[Reader, torch.Tensor] = {
-            "SAE features": sae.encode(x),
-            "random directions": random[point].encode(x),
-            "residual dimensions": x,
-            "random weights": random_like(sae, untrained[point], seed, l0=l0).encode(untrained[point]),
-        }
-        for reader in get_args(Reader):
-            probe = _probe_scores(x, families) if reader == "linear probe" else None
-            units[reader, point] = list(_best_units(families, probe or [readers[reader].numpy()] * len(families)))
-    depth = {point: point.depth(lm.n_layers) for point in saes}
-    chosen = _best_hook_points(units)
+    quality = qualities(lm, study.saes, texts)
+    check_quality(quality, study.saes, override=study.settings.force)
+    readers = readers_of(study, {measured.point: measured.l0 for measured in quality})
+    read = {key: units_of(*reader) for key, reader in readers.items()}
+    units = {key: list(best_units(families, [x] * len(families))) for key, x in read.items()}
+    for point in study.saes:
+        scores = probe_scores(readers[DIMENSIONS, point][1], families)
+        units[PROBE, point] = list(best_units(families, scores))
+    chosen = best_hook_points(units)
+    again = divisions(families, read, n_draws - 1, seed)
+    emotions = emotion_family(families)
+    sample, reason = answers(study, emotions)
+    lost = None if reason or not emotions else losses(study, emotions, readers, _ablated(emotions, chosen, again))
+    random = {point: sae for (reader, point), (sae, _) in readers.items() if reader == RANDOM}
+    depth = {point: point.depth(lm.n_layers) for point in study.saes}
+    of_texts = text_losses(emotions, chosen, lost) if lost and emotions else {}
     return Fidelity(
         best=_best(chosen, depth),
-        advantage=_advantage(chosen, n_resamples, seed),
+        advantage=frame(ADVANTAGE, advantage_rows({key: unit for key, (_, unit) in chosen.items()})),
         detection=_detection(units, depth),
+        ablation=frame(ABLATION, ablation_rows(of_texts, {key: str(point) for key, (point, _) in chosen.items()})),
+        dependence=frame(DEPENDENCE, dependence_rows(of_texts)),
         quality=_quality(quality, qualities(lm, random, texts), lm.n_layers),
+        setting=frame(SETTING, [setting_row(lm.name, sample, reason)]),
+        stability=frame(STABILITY, stability_rows(quantities(again, read, lost))),
     )
 
 
-def _families(corpus: Corpus, seed: int) -> list[_Family]:
-    """Label families of the answer, the emotion and the gold tags, on one text per cluster."""
-    order = np.random.default_rng(seed).permutation(len(corpus.examples))
-    texts = np.array(sorted({corpus.examples[i].cluster: int(i) for i in order}.values()))
-    split = np.array([corpus.split(corpus.examples[i], seed) for i in texts])
-    tags = [{**corpus.examples[i].answer_tags, "emotion": corpus.examples[i].label} for i in texts]
-    families = []
-    for name in dict.fromkeys(name for text in tags for name in text):
-        value = np.array([text.get(name, "") for text in tags])
-        sides = [value[split == side] for side in ("discover", "report")]
-        values = [v for v in np.unique(value) if v and min((side == v).sum() for side in sides) >= MIN_VALUE]
-        used = np.isin(value, values) & (split != "tune")
-        if len(values) > 1:
-            member = members(np.searchsorted(values, value[used]), len(values))
-            families.append(_Family(name, tuple(map(str, values)), texts[used], member, split[used] == "discover"))
-    if not families:
-        raise UsageError(
-            f"corpus {corpus.name!r}: no label family has two values with {MIN_VALUE} texts or more on both the "
-            "discover and the report split. Take more texts."
-        )
-    return families
+def setting_row(model: str, sample: Sample | None, reason: str) -> Row:
+    """The row of `SETTING`."""
+    row: dict[str, object] = {"model": model, "untested": reason}
+    return row | ({"accuracy": sample.balanced_accuracy} if sample else {})
 
 
-def _probe_scores(activations: torch.Tensor, families: Sequence[_Family]) -> list[Floats]:
-    """Fit a logistic regression per family; its log-probability of each value for all texts (text, value)."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    scores = []
-    for family in families:
-        x = activations[torch.from_numpy(family.text)].numpy()
-        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
-        probe.fit(x[family.chooses], family.member[family.chooses].argmax(1))
-        log_probs = np.zeros((int(family.text.max()) + 1, len(family.values)))
-        log_probs[family.text] = probe.predict_log_proba(x)
-        scores.append(log_probs)
-    return scores
+def _ablated(emotions: Family, chosen: Chosen[Reader], again: Iterable[Division]) -> dict[str, list[Unit]]:
+    """Units to ablate for each emotion: those that are chosen on any division of the texts."""
+    units: dict[str, list[Unit]] = {emotion: [] for emotion in emotions.values}
+    for (reader, family, value), (point, best) in chosen.items():
+        if family == EMOTION and reader in (*OWN, *ABLATED):
+            units[value].append((reader, point, best.unit))
+    for division in again:
+        for emotion, unit in division.units():
+            units[emotion].append(unit)
+    return units
 
 
-def _best_units(families: Sequence[_Family], units: Sequence[Floats]) -> Iterator[_BestUnit]:
-    """Choose and score the best unit for each value; `units` holds activations (text, unit) for each family."""
-    for family, all_activations in zip(families, units, strict=True):
-        activations, chooses = all_activations[family.text], family.chooses
-        detectors = Detector.find(activations[chooses], family.member[chooses])
-        for i in family.separated:
-            detector, member = detectors[i], family.member[:, i]
-            chosen_auroc = auroc(detector.scores(activations[chooses]), member[chooses]).value
-            score, right = detector.scores(activations[~chooses]), member[~chooses]
-            f1 = detector.f1(activations[~chooses], right)
-            yield _BestUnit(family.name, family.values[i], auroc(score, right), f1, chosen_auroc, score, right)
+TextLosses = Mapping[tuple[Reader, str], Floats]
+"""Reader and emotion -> log-odds that each text of the emotion loses without the reader's best unit (text)."""
 
 
-def _detection(units: _BestUnits, depth: Mapping[HookPoint, float]) -> pd.DataFrame:
+def text_losses(emotions: Family, chosen: Chosen[Reader], lost: Losses) -> dict[tuple[Reader, str], Floats]:
+    """Losses on texts that did not choose; all readers have the same texts of an emotion."""
+    return {
+        (reader, value): lost.elsewhere(emotions, value, (reader, point, best.unit))
+        for (reader, family, value), (point, best) in chosen.items()
+        if family == EMOTION and reader in (*OWN, *ABLATED)
+    }
+
+
+def ablation_rows(of_texts: TextLosses, places: Mapping[tuple[Reader, str, str], str]) -> Iterator[Row]:
+    """Rows of `ABLATION`."""
+    for (reader, emotion), loss in of_texts.items():
+        place = places[reader, EMOTION, emotion]
+        estimate = mean_of(loss)
+        yield {"reader": reader, "emotion": emotion, "loss": estimate, "hook_point": place, "n": estimate.n}
+
+
+def dependence_rows(of_texts: TextLosses) -> Iterator[Row]:
+    """Rows of `DEPENDENCE`: the model's SAEs, and second SAEs, against each baseline on the same texts."""
+    for own in OWN:
+        for (baseline, emotion), loss in of_texts.items():
+            if baseline in ABLATED and (own, emotion) in of_texts:
+                lead = mean_of(of_texts[own, emotion] - loss)
+                yield {"reader": own, "baseline": baseline, "emotion": emotion, "difference": lead, "n": lead.n}
+
+
+def advantage_rows(chosen: Mapping[tuple[Reader, str, str], BestUnit]) -> Iterator[Row]:
+    """Rows of `ADVANTAGE`: the model's SAEs, and second SAEs, against each other reader on the same texts."""
+    for own in OWN:
+        for (baseline, family, value), other in chosen.items():
+            if baseline not in OWN and (own, family, value) in chosen:
+                feature = chosen[own, family, value]
+                lead = auroc_lead(feature.score, other.score, feature.member)
+                keys = {"reader": own, "baseline": baseline, "family": family, "value": value}
+                yield {**keys, "difference": lead, "n": lead.n}
+
+
+def _detection(
+    units: Mapping[tuple[Reader, HookPoint], Sequence[BestUnit]], depth: Mapping[HookPoint, float]
+) -> pd.DataFrame:
     rows = [
         {"reader": reader, "hook_point": str(point), "depth": depth[point], **unit.columns}
         for (reader, point), best in units.items()
@@ -234,37 +218,12 @@ def _detection(units: _BestUnits, depth: Mapping[HookPoint, float]) -> pd.DataFr
     return frame(DETECTION, rows)
 
 
-_Chosen: TypeAlias = Mapping[tuple[str, str, str], tuple[HookPoint, _BestUnit]]
-"""The best hook point and the best unit there, by reader, family and value."""
-
-
-def _best_hook_points(units: _BestUnits) -> _Chosen:
-    """For each reader and value, choose the hook point with the highest AUROC on the texts that units are chosen on."""
-    chosen: dict[tuple[str, str, str], tuple[HookPoint, _BestUnit]] = {}
-    for (reader, point), best in units.items():
-        for unit in best:
-            key = (reader, *unit.key)
-            if key not in chosen or unit.chosen_auroc > chosen[key][1].chosen_auroc:
-                chosen[key] = (point, unit)
-    return chosen
-
-
-def _best(chosen: _Chosen, depth: Mapping[HookPoint, float]) -> pd.DataFrame:
+def _best(chosen: Chosen[Reader], depth: Mapping[HookPoint, float]) -> pd.DataFrame:
     rows = [
         {"reader": reader, "hook_point": str(point), "depth": depth[point], **unit.columns}
         for (reader, _, _), (point, unit) in chosen.items()
     ]
     return frame(BEST, rows)
-
-
-def _advantage(chosen: _Chosen, n_resamples: int, seed: int) -> pd.DataFrame:
-    rows = []
-    for (reader, family, value), (_, other) in chosen.items():
-        if reader != FEATURES:
-            feature = chosen[FEATURES, family, value][1]
-            gain = auroc_difference(feature.score, other.score, feature.member, n_resamples, seed)
-            rows.append({"baseline": reader, "family": family, "value": value, "difference": gain, "n": gain.n})
-    return frame(ADVANTAGE, rows)
 
 
 def _quality(saes: Sequence[Quality], random: Sequence[Quality], n_layers: int) -> pd.DataFrame:

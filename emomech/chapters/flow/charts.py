@@ -21,9 +21,9 @@ def stages(table: pd.DataFrame, where: str) -> Layered:
     base = alt.Chart(shown).encode(
         x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=UNIT),
         color=colour("stage", only(STAGE_COLOURS, shown.stage)),
-        tooltip=["condition", "stage", number("depth"), *map(number, ("share", "low", "high"))],
+        tooltip=["condition", "stage", number("depth"), *map(number, ("explained", "low", "high", "chance"))],
     )
-    share = alt.Y("share:Q", title="selective share of active features", axis=SHARE)
+    share = alt.Y("explained:Q", title="share of variance explained", axis=SHARE)
     trained = base.transform_filter(alt.datum.condition == "trained")
     band = trained.mark_area(opacity=0.18).encode(y=alt.Y("low:Q"), y2="high:Q")
     line = trained.mark_line(point=True, strokeWidth=2.5).encode(y=share)
@@ -36,14 +36,14 @@ def stages(table: pd.DataFrame, where: str) -> Layered:
         .properties(
             width="container",
             height=300,
-            description=f"Share of active SAE features that are selective for each stage, by depth, read at the "
+            description=f"Share of the SAE features' variance that each stage explains, by depth, read at the "
             f"{where}. Solid lines: trained model, with 95 % intervals; dashed lines: the selected control.",
         )
     )
 
 
 def families(table: pd.DataFrame, where: str) -> alt.Chart:
-    """Draw the selective share of every family at every hook point of the trained model."""
+    """Draw what every family explains at every hook point of the trained model."""
     shown = at(table[table.condition == "trained"], where)
     order = list(dict.fromkeys(shown.family))
     return (
@@ -53,19 +53,25 @@ def families(table: pd.DataFrame, where: str) -> alt.Chart:
             x=alt.X("depth:O", title="depth", axis=alt.Axis(format=".3~f", labelAngle=0, labelOverlap=True)),
             y=alt.Y("family:N", sort=order, title=None),
             color=alt.Color(
-                "share:Q",
-                scale=alt.Scale(scheme="viridis", domain=[0, max(0.05, shown.share.max())] if len(shown) else [0, 1]),
-                legend=alt.Legend(title="selective share", format="%", gradientLength=140),
+                "explained:Q",
+                scale=alt.Scale(scheme="viridis", domain=[0, _largest(shown)], clamp=True),
+                legend=alt.Legend(title="share explained", format="%", gradientLength=140),
             ),
-            tooltip=["hook_point", "family", "stage", number("share"), "n_selective", "n_active"],
+            tooltip=["hook_point", "family", "stage", number("explained")],
         )
         .properties(
             width="container",
             height=34 * max(1, len(order)),
-            description=f"Share of active features that are selective for each label family, by depth, read at the "
+            description=f"Share of the features' variance that each label family explains, by depth, read at the "
             f"{where}.",
         )
     )
+
+
+def _largest(shown: pd.DataFrame) -> float:
+    """End of the colour scale; token identity explains many times as much as all other families, and is cut off."""
+    of_stages = shown[shown.stage != "lexical"].explained
+    return max(0.02, float(of_stages.max())) if len(of_stages) else 1.0
 
 
 def centres(table: pd.DataFrame, where: str) -> Layered:

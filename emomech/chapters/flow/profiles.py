@@ -1,17 +1,18 @@
-"""What share of each layer's features is selective for each label family: the profile of a family in depth.
+"""How much of the variance of each layer's features each label family explains: the profile of a family in depth.
 
 One forward pass reads all hook points at all places that any family needs. At each hook point, the features are ranked
-once per family, and the selective ones are counted in the full sample and, at the same threshold, in every resample of
-the texts: halves for held-out error, bootstrap draws for intervals.
+once per family, and the share is measured in the full sample and in every resample of the texts: random halves, on
+which a direction has to hold, and bootstrap draws for intervals. See `stats.explained` for the share.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from emomech.chapters.flow.order import StageProfiles
 from emomech.chapters.flow.reads import STAGES, FamilyReads, ReadPlace, stage_of
 from emomech.core.hook_points import HookPoint
 from emomech.models.activations import collect
@@ -19,15 +20,11 @@ from emomech.models.language_model import LanguageModel
 from emomech.models.tokens import TokenizedText
 from emomech.saes.encoding import encode
 from emomech.saes.sae import Sae
-from emomech.stats.depth_profiles import centre_of_gravity, ramp_error, segment, step_error
-from emomech.stats.estimates import Floats, bootstrap_weights
-from emomech.stats.selectivity import Selectivity, Strata
-from emomech.stats.testing import LEVEL, permuted_within
-
-N_HALVES = 50
-"""Number of random divisions of the texts into halves; held-out error is averaged over them."""
-MAX_PHASES = 5
-RAMP = "ramp"
+from emomech.stats.estimates import Bools, Floats, bootstrap_weights
+from emomech.stats.explained import Contrasts, contrasts, explained, split
+from emomech.stats.ranks import Ranks
+from emomech.stats.selectivity import Strata
+from emomech.stats.testing import permuted_within
 
 
 @dataclass(frozen=True)
@@ -36,44 +33,39 @@ class Resamples:
 
     weights: Floats
     """How often each text is drawn (row, text)."""
+    n_divisions: int
+    """Number of random divisions of the texts into halves."""
+    first: Bools
+    """Whether a text is in the first half of those that `stats.explained` compares (text)."""
 
     @classmethod
-    def of(cls, clusters: Sequence[str], n_draws: int, seed: int) -> "Resamples":
+    def of(cls, clusters: Sequence[str], n_draws: int, n_divisions: int, seed: int) -> "Resamples":
         """Divide and draw whole clusters; `clusters` names the cluster of each text."""
         names, member = np.unique(clusters, return_inverse=True)
-        rng = np.random.default_rng(seed)
-        first = np.stack([rng.permutation(len(names)) < len(names) / 2 for _ in range(N_HALVES)])[:, member]
-        halves = np.stack([first, ~first], 1).reshape(2 * N_HALVES, -1).astype(float)
+        first = np.stack([split(len(names), seed + 1 + i) for i in range(n_divisions)])[:, member]
+        halves = np.stack([first, ~first], 1).reshape(2 * n_divisions, -1).astype(float)
         everything = np.ones((1, len(member)))
-        return cls(np.concatenate([everything, halves, bootstrap_weights(clusters, n_draws, seed)]))
+        weights = np.concatenate([everything, halves, bootstrap_weights(clusters, n_draws, seed)])
+        return cls(weights, n_divisions, split(len(names), seed)[member])
 
-    @staticmethod
-    def halves(values: Floats) -> Floats:
+    def halves(self, values: Floats) -> Floats:
         """Select the pairs of halves from values by row (division, half, …)."""
-        return values[1 : 1 + 2 * N_HALVES].reshape(N_HALVES, 2, *values.shape[1:])
+        return values[1 : 1 + 2 * self.n_divisions].reshape(self.n_divisions, 2, *values.shape[1:])
 
-    @staticmethod
-    def draws(values: Floats) -> Floats:
-        """Select the bootstrap draws from values by row (draw, …)."""
-        return values[1 + 2 * N_HALVES :]
+    def with_draws(self, values: Floats) -> Floats:
+        """Select the full sample and the bootstrap draws from values by row (1 + draw, …)."""
+        return np.delete(values, range(1, 1 + 2 * self.n_divisions), axis=0)
 
 
 @dataclass(frozen=True)
 class FamilyProfile:
-    """Counts of selective features for one family, by layer."""
+    """Share of the features' variance that one family explains, by layer."""
 
     family: str
-    n_selective: Floats
-    """Number of selective features in each resample (row, layer)."""
-    n_active: Floats
-    """Number of features that fire on any of the family's reads (layer)."""
-    n_by_chance: Floats
-    """Number of selective features when the labels are permuted, in the same way in all layers (permutation, layer)."""
-
-    @property
-    def share(self) -> Floats:
-        """Share of active features that are selective (row, layer); 0 if none is active."""
-        return self.n_selective / np.maximum(self.n_active, 1)
+    explained: Floats
+    """Share in each resample (row, layer); around 0 where the family explains nothing, so also below it."""
+    by_chance: Floats
+    """The same with permuted labels, permuted in the same way in all layers (permutation, layer)."""
 
 
 @dataclass(frozen=True)
@@ -86,29 +78,36 @@ class PlaceProfiles:
     families: Sequence[FamilyProfile]
     n_reads: int
 
-    def stages(self) -> dict[str, Floats]:
-        """Mean share over each stage's families (row, layer)."""
-        return {stage: np.mean([f.share for f in families], axis=0) for stage, families in self._by_stage().items()}
+    def stages(self, resamples: Resamples) -> StageProfiles:
+        """Mean share over each stage's families, with draws for intervals.
 
-    def present(self) -> set[str]:
-        """Stages with more selective features, over all layers, than in 95 % of the permutations of their labels."""
-        totals = {
-            stage: (sum(f.n_selective[0].sum() for f in families), sum(f.n_by_chance.sum(1) for f in families))
-            for stage, families in self._by_stage().items()
-        }
-        return {stage for stage, (n, by_chance) in totals.items() if n > np.quantile(by_chance, 1 - LEVEL)}
+        A draw is a bootstrap draw of the texts and, added to it, the value of one permutation of the labels. The
+        bootstrap hardly sees the noise of a label that explains nothing, if the strata are small; permutations do.
+        """
+        by_stage = self._by_stage()
+        draws = {s: resamples.with_draws(np.mean([f.explained for f in of], axis=0)) for s, of in by_stage.items()}
+        noise = self.by_chance()
+        return StageProfiles(self.depth, {s: _noisy(draws[s], noise[s]) for s in by_stage}, self.n_reads)
 
-    def centres(self) -> dict[str, Floats]:
-        """Depth centre of gravity of each stage (row); NaN for a stage that is not present."""
-        present = self.present()
-        return {
-            stage: centre_of_gravity(self.depth, profile if stage in present else 0 * profile)
-            for stage, profile in self.stages().items()
-        }
+    def halves(self, resamples: Resamples) -> dict[str, Floats]:
+        """Mean share over each stage's families in pairs of halves of the texts (division, half, layer)."""
+        by_stage = self._by_stage()
+        return {s: resamples.halves(np.mean([f.explained for f in of], axis=0)) for s, of in by_stage.items()}
+
+    def by_chance(self) -> dict[str, Floats]:
+        """Mean share over each stage's families with permuted labels (permutation, layer)."""
+        by_stage = self._by_stage()
+        return {stage: np.mean([f.by_chance for f in families], axis=0) for stage, families in by_stage.items()}
 
     def _by_stage(self) -> dict[str, list[FamilyProfile]]:
         by_stage = {stage: [f for f in self.families if stage_of(f.family) == stage] for stage in STAGES}
         return {stage: families for stage, families in by_stage.items() if families}
+
+
+def _noisy(draws: Floats, noise: Floats) -> Floats:
+    """Add the noise of permuted labels (permutation, layer) to all draws but the first (1 + draw, layer)."""
+    added = (noise - noise.mean(0))[np.arange(len(draws) - 1) % len(noise)]
+    return np.concatenate([draws[:1], draws[1:] + added])
 
 
 @dataclass(frozen=True)
@@ -142,73 +141,49 @@ class ReadActivations:
         return self.activations[point][torch.tensor([self.row[place] for place in family.places()])]
 
 
-def measure(
-    reads: ReadActivations,
-    saes: Mapping[HookPoint, Sae],
-    tested: Sequence[FamilyReads],
-    resamples: Resamples,
-    n_permutations: int,
-    seed: int,
-) -> Iterator[PlaceProfiles]:
-    """Profile every family, place by place; layers are in the order of `saes`."""
-    places: dict[ReadPlace, None] = dict.fromkeys(family.where for family in tested)
-    for where in places:
-        of_place = [family for family in tested if family.where == where]
-        counts = [
-            [_count(reads, sae, family, resamples, n_permutations, seed) for sae in saes.values()]
-            for family in of_place
-        ]
-        families = [
-            FamilyProfile(
-                family.family,
-                np.stack([layer.n_selective for layer in layers], 1),
-                np.array([layer.n_active for layer in layers]),
-                np.stack([layer.n_by_chance for layer in layers], 1),
-            )
-            for family, layers in zip(of_place, counts, strict=True)
-        ]
-        depth = np.array([point.depth(reads.n_layers) for point in saes])
-        yield PlaceProfiles(where, depth, families, len(of_place[0].text))
-
-
 @dataclass(frozen=True)
-class _LayerCounts:
-    """Counts of features at one hook point for one family."""
+class Labelled:
+    """Reads of a family whose labels are prepared for all resamples, once for all layers and conditions."""
 
-    n_selective: Floats
-    """In each resample (row)."""
-    n_active: int
-    n_by_chance: Floats
-    """Selective features in each permutation of the labels (permutation)."""
+    reads: FamilyReads
+    resampled: Contrasts
+    permuted: Contrasts
+
+    @classmethod
+    def of(cls, reads: FamilyReads, resamples: Resamples, n_permutations: int, seed: int) -> "Labelled":
+        """Prepare the labels, and `n_permutations` permutations of them inside their strata."""
+        strata, first = Strata.of(reads.strata), resamples.first[reads.text]
+        rng = np.random.default_rng(seed)
+        permutations = permuted_within(reads.label, strata.index, rng, n_permutations)
+        return cls(
+            reads,
+            contrasts(reads.label[None], strata, first, resamples.weights[:, reads.text]),
+            contrasts(permutations, strata, first, np.ones((1, len(first)))),
+        )
 
 
-def _count(
-    reads: ReadActivations, sae: Sae, family: FamilyReads, resamples: Resamples, n_permutations: int, seed: int
-) -> _LayerCounts:
-    features = encode(sae, reads.at(family, sae.point))
-    tested = Selectivity.of(features, family.label, Strata.of(family.strata))
-    null = tested.null(n_permutations, seed)
-    n_selective = tested.n_selective(null.threshold, resamples.weights[:, family.text])
-    return _LayerCounts(n_selective.astype(float), tested.n_active, null.n_selective().astype(float))
+def measure(reads: ReadActivations, saes: Mapping[HookPoint, Sae], tested: Sequence[Labelled]) -> list[PlaceProfiles]:
+    """Profile every family, place by place; layers are in the order of `saes`."""
+    places: dict[ReadPlace, None] = dict.fromkeys(labelled.reads.where for labelled in tested)
+    depth = np.array([point.depth(reads.n_layers) for point in saes])
+    return [
+        PlaceProfiles(
+            where,
+            depth,
+            [_profile(reads, saes, labelled) for labelled in tested if labelled.reads.where == where],
+            next(len(labelled.reads.text) for labelled in tested if labelled.reads.where == where),
+        )
+        for where in places
+    ]
 
 
-def held_out_errors(place: PlaceProfiles) -> list[tuple[str, float, str]]:
-    """Held-out error of one to five phases and of a ramp, and where the phases begin: (form, error, starts).
-
-    Each stage of the claim that is present is divided by its largest share, so that all stages have equal weight.
-    """
-    present = place.present() - {"lexical"}
-    scaled = [shares / shares[0].max() for stage, shares in place.stages().items() if stage in present]
-    if not scaled:
-        return []
-    profile = np.stack(scaled, -1)
-    pairs = [pair for first, second in Resamples.halves(profile) for pair in ((first, second), (second, first))]
-    n_phases = range(1, min(MAX_PHASES, len(place.depth)) + 1)
-    errors = {f"K={k}": np.mean([step_error(*pair, k) for pair in pairs]) for k in n_phases}
-    starts = {f"K={k}": " ".join(f"{place.depth[i]:.2f}" for i in segment(profile[0], k)) for k in n_phases}
-    errors[RAMP] = np.mean([ramp_error(*pair, place.depth) for pair in pairs])
-    constant = max(errors["K=1"], 1e-12)
-    return [(form, float(error / constant), starts.get(form, "")) for form, error in errors.items()]
+def _profile(reads: ReadActivations, saes: Mapping[HookPoint, Sae], labelled: Labelled) -> FamilyProfile:
+    shares, by_chance = [], []
+    for sae in saes.values():
+        ranks = Ranks.of(encode(sae, reads.at(labelled.reads, sae.point)))
+        shares.append(explained(ranks, labelled.resampled))
+        by_chance.append(explained(ranks, labelled.permuted))
+    return FamilyProfile(labelled.reads.family, np.stack(shares, 1), np.stack(by_chance, 1))
 
 
 def with_labels_permuted_in_strata(family: FamilyReads, seed: int) -> FamilyReads:

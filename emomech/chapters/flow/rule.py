@@ -1,138 +1,160 @@
-"""The rule for claim C1: syntax, then semantics, then emotion, in three phases of depth."""
+"""The rule for claim C1: the model processes syntax first, then semantics, then emotion.
 
-from collections.abc import Mapping, Sequence
+The claim has four parts: semantics lies deeper than syntax, and emotion deeper than semantics, each read at the words
+and at the answer. A part holds if the later stage's depth centre of gravity lies deeper by at least `MARGIN`, with an
+interval that excludes zero, and if the same holds for the difference less what the network with random weights shows,
+and less what shuffled labels show, on the same texts. With SAEs of another seed it has to hold as well, if there are
+any. Stages that are read on different texts leave *partly* at most, because a difference between the texts could then
+look like an order. A place where a stage cannot be read counts as not shown.
 
-import numpy as np
+A stage that explains clearly less than the floor of a centre has no centre, and its steps are undefined. A stage of
+which the sample cannot say whether it explains that much may lie anywhere, so its steps have no power.
 
-from emomech.chapters.flow.analysis import Flow
-from emomech.chapters.flow.profiles import RAMP
-from emomech.chapters.verdict import Verdict
+Random and barely trained dictionaries do not decide: the claim is about the model, and an order that they show too is
+an order of the model's activations. The number of phases does not decide: it grows with the precision of the profile.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from emomech.chapters.conditions import (
+    FROZEN,
+    RANDOM_DICTIONARY,
+    RANDOM_WEIGHTS,
+    SECOND_SAES,
+    SHUFFLED_LABELS,
+    SOFT_FROZEN,
+    TRAINED,
+)
+from emomech.chapters.criteria import Criterion
+from emomech.chapters.flow.order import CONTRASTS, FLOOR, STEPS
+from emomech.chapters.flow.reads import READ_PLACES
+from emomech.chapters.rules import Reading, Rule
+from emomech.chapters.stability import draws_of
+from emomech.chapters.verdict import sentences
 from emomech.stats.estimates import Estimate
 
-MARGIN = 0.01
-"""Errors that differ by less than this share of the one-phase error count as equal; the fewer phases then win."""
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from emomech.chapters.flow.analysis import Flow
+
+MARGIN = 0.05
+"""A twentieth of the depth: less than half a block of an eight-block model, the distance between two hook points being
+one block. A smaller shift of a mean over layers is no sequence of stages."""
+DECIDING = (RANDOM_WEIGHTS, SHUFFLED_LABELS)
+"""Without learned weights, and without labels, there is nothing to process in an order."""
+_SAME_TEXTS = "same texts"
+_DICTIONARY = "the claim is about the model; an order that {} shows too is an order of the model's activations"
+_UNKNOWN = Estimate(0.0, -1.0, 1.0, 0)
+"""A difference of centres of which nothing is known."""
 
 
-def flow(result: Flow) -> Verdict:
-    """Decide claim C1 from the centres of gravity, their controls and the number of phases.
+def _criteria() -> tuple[Criterion, ...]:
+    made = []
+    for where in READ_PLACES:
+        for step in STEPS:
+            later, earlier = CONTRASTS[step]
+            name, part = f"{step}, {where}", f"{later} after {earlier}, read at the {where}"
+            text = f"At the {where}, {later} lies deeper than {earlier}"
+            units = f"difference of depth centres of gravity ({step}, {where}), in units of model depth"
+            made.append(Criterion(name, f"{text}.", estimand=units, part=part, margin=MARGIN))
+            made += [
+                Criterion(
+                    f"{name}, {control}",
+                    f"{text} by more than with {control}.",
+                    estimand=f"{units}, less the control's",
+                    part=part,
+                    control=control,
+                    margin=MARGIN,
+                )
+                for control in DECIDING
+            ]
+    same = "Syntax, semantics and emotion are read on the same texts."
+    share = "share of the three stages that are read on one kind of texts"
+    return (*made, Criterion(_SAME_TEXTS, same, estimand=share, role="lowers", margin=1))
 
-    A stage without more selective features than chance has no centre, and therefore no place in the order.
 
-    Replicates if, at every place that can be tested, semantics lies deeper than syntax and emotion deeper than
-    semantics, both by more than with random weights, and three phases predict held-out texts best. Partly if that order
-    holds at one place, or if emotion at least lies deeper than syntax by more than with random weights. At most partly
-    if the stages are read on different texts, because a difference between texts could then look like an order. Cannot
-    be tested if the families of a stage cannot be read.
-    """
-    trained, control = (_differences(result, condition) for condition in ("trained", "random weights"))
-    steps = ("semantics − syntax", "emotion − semantics")
-    places = [where for where, centres in trained.items() if all(step in centres for step in steps)]
-    statement = "The model processes syntax first, then semantics, then emotion, in three phases of depth."
-    if not places:
-        return Verdict("C1", statement, "cannot be tested here", _untested_in_words(result), "", "")
-    ordered = [w for w in places if all(_beyond(trained[w][s], control.get(w, {}).get(s)) for s in steps)]
-    emotion_last = [
-        w for w in places if _beyond(trained[w]["emotion − syntax"], control.get(w, {}).get("emotion − syntax"))
-    ]
-    best = {where: _best_form(result, where) for where in places}
-    three = [where for where in places if best[where] == "K=3"]
-    different_texts = _on_different_texts(result)
-    if ordered == places and three == places and not different_texts:
-        outcome = "replicates"
-    else:
-        outcome = "partly" if ordered or emotion_last else "does not replicate"
-    return Verdict(
-        claim="C1",
-        statement=statement,
-        outcome=outcome,
-        reason=" ".join(
-            [*_order_in_words(trained, places, ordered, emotion_last), _phases_in_words(best), *different_texts]
-        ),
-        estimate="; ".join(f"{w}, {s}: {trained[w][s]}" for w in places for s in steps),
-        control="; ".join(f"{w}, {s}: {control[w][s]}" for w in places for s in steps if s in control.get(w, {})),
+def _read(result: "Flow") -> Reading:
+    own = _estimates(result.differences[result.differences.condition == TRAINED])
+    if not _places(own):
+        return Reading(untested=_untested_in_words(result))
+    own |= _unclear(result, own)
+    estimates = dict(own)
+    for control in DECIDING:
+        compared = _estimates(result.beyond[result.beyond.control == control])
+        estimates |= {f"{name}, {control}": _UNKNOWN if own[name] == _UNKNOWN else e for name, e in compared.items()}
+    second = _estimates(result.differences[result.differences.condition == SECOND_SAES])
+    return Reading(
+        {**estimates, _SAME_TEXTS: _on_same_texts(result)},
+        draws=draws_of(result.stability),
+        dictionaries={name: [estimate] for name, estimate in second.items()},
+        remarks=_remarks(result),
     )
 
 
-def _differences(result: Flow, condition: str) -> dict[str, dict[str, Estimate]]:
-    """Differences between centres in one condition: place -> contrast -> estimate."""
-    differences: dict[str, dict[str, Estimate]] = {}
-    for row in result.differences.query("condition == @condition").to_dict("records"):
-        estimate = Estimate(row["difference"], row["low"], row["high"], row["n"])
-        differences.setdefault(row["where"], {})[row["contrast"]] = estimate
-    return differences
+def _estimates(table: "pd.DataFrame") -> dict[str, Estimate]:
+    """Both steps at every place: "step, place" -> estimate."""
+    rows = table[table.contrast.isin(STEPS)].to_dict("records")
+    return {
+        f"{r['contrast']}, {r['where']}": Estimate(
+            float(r["difference"]), float(r["low"]), float(r["high"]), int(r["n"])
+        )
+        for r in rows
+    }
 
 
-def _beyond(estimate: Estimate, control: Estimate | None) -> bool:
-    """Whether a difference is positive and exceeds that of the control; a control without a difference is exceeded."""
-    return estimate.low > 0 and not (control is not None and control.high >= estimate.low)
+def _places(own: Mapping[str, Estimate]) -> list[str]:
+    """Places at which all three stages can be read."""
+    return [where for where in READ_PLACES if all(f"{step}, {where}" in own for step in STEPS)]
 
 
-def _best_form(result: Flow, where: str) -> str:
-    """The fewest phases whose error is within the margin of the smallest error, or the ramp if its error is smaller."""
-    forms = result.phases.query("condition == 'trained' and where == @where").set_index("form").error
-    if not len(forms):
-        return ""
-    phases = forms.drop(RAMP)
-    best = str(phases.index[phases <= phases.min() + MARGIN][0])
-    return RAMP if forms[RAMP] < forms[best] else best
+def _unclear(result: "Flow", own: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Steps of which one stage has no centre, and of which no stage is known to explain less than the floor."""
+    trained = result.amounts[result.amounts.condition == TRAINED]
+    high = {(row["where"], row["stage"]): row["high"] for row in trained.to_dict("records")}
+    names = {f"{step}, {where}": [high[where, s] for s in CONTRASTS[step]] for where in _places(own) for step in STEPS}
+    return {name: _UNKNOWN for name, ends in names.items() if own[name].low != own[name].low and min(ends) >= FLOOR}
 
 
-_FORMS = {
-    RAMP: "a straight ramp",
-    "K=1": "one phase",
-    "K=2": "two phases",
-    "K=3": "three phases",
-    "K=4": "four phases",
-    "K=5": "five phases or more",
-}
+def _on_same_texts(result: "Flow") -> Estimate:
+    texts = result.texts[result.texts.stage != "lexical"].texts
+    share = float(texts.value_counts().max() / len(texts)) if len(texts) else 1.0
+    return Estimate(share, share, share, len(texts))
 
 
-def _order_in_words(
-    trained: Mapping[str, Mapping[str, Estimate]],
-    places: Sequence[str],
-    ordered: Sequence[str],
-    emotion_last: Sequence[str],
-) -> list[str]:
-    """Sentences on where the order of the stages holds, where only its ends hold, and where a stage is absent."""
-    missing = [where for where in places if where not in ordered]
-    only_ends = [where for where in emotion_last if where not in ordered]
-    absent = [where for where in missing if any(np.isnan(estimate.value) for estimate in trained[where].values())]
-    cases = [
-        ("Syntax, semantics and emotion follow one another in depth, by more than in the control,", ordered),
-        ("Syntax, semantics and emotion do not follow one another by more than in the control", missing),
-        ("Emotion lies deeper than syntax", only_ends),
-        ("One of the three stages has no more selective features than chance", absent),
-    ]
-    return [f"{text} {_at(where)}." for text, where in cases if where]
-
-
-def _on_different_texts(result: Flow) -> list[str]:
-    """A sentence if the stages of the claim are not all read on the same texts; else none."""
-    by_texts = result.texts.query("stage != 'lexical'").groupby("texts", sort=False).stage
-    if len(by_texts) < 2:
-        return []
+def _remarks(result: "Flow") -> list[str]:
+    """Sentences on the texts of the stages, and on dictionaries that show a step of the order as well."""
+    by_texts = result.texts[result.texts.stage != "lexical"].groupby("texts", sort=False).stage
     where = "; ".join(f"{' and '.join(stages)} on {texts}" for texts, stages in by_texts)
-    return [
-        f"The stages are read on different texts ({where}). A difference between the texts could look like an order, "
-        "so the claim can replicate partly at most."
-    ]
+    different = [f"The stages are read on different texts ({where})."] if len(by_texts) > 1 else []
+    rows = result.differences[result.differences.contrast.isin(STEPS) & (result.differences.low > 0)]
+    shown: dict[str, list[str]] = {}
+    for row in rows[rows.condition.isin(list(_DESCRIBED))].to_dict("records"):
+        shown.setdefault(str(row["condition"]), []).append(f"{row['contrast']} at the {row['where']}")
+    text = "With another dictionary in place of the SAEs, a step of the order is there as well"
+    also = sentences((text, [f"{name} ({'; '.join(steps)})" for name, steps in shown.items()]))
+    return [*different, also] if also else different
 
 
-def _untested_in_words(result: Flow) -> str:
+def _untested_in_words(result: "Flow") -> str:
     missing = result.families.query("untested != '' and stage != 'lexical'").drop_duplicates(["family", "untested"])
     parts = [f"{', '.join(group.family)} ({reason})" for reason, group in missing.groupby("untested", sort=False)]
     return f"Some label families cannot be read: {'; '.join(parts)}."
 
 
-def _phases_in_words(best: Mapping[str, str]) -> str:
-    where = {form: [place for place in best if best[place] == form] for form in best.values()}
-    uncounted = where.pop("", [])
-    forms = " and ".join(f"by {_FORMS[form]} {_at(places)}" for form, places in where.items())
-    parts = [f"The profile of held-out texts is best predicted {forms}."] if forms else []
-    if uncounted:
-        parts += [f"No stage has more selective features than chance {_at(uncounted)}, so no phases are counted."]
-    return " ".join(parts)
-
-
-def _at(places: Sequence[str]) -> str:
-    return " and ".join(f"at the {where}" for where in places)
+_DESCRIBED = {
+    RANDOM_DICTIONARY: _DICTIONARY.format("a random dictionary"),
+    SOFT_FROZEN: _DICTIONARY.format("a dictionary near its random start"),
+    FROZEN: _DICTIONARY.format("a dictionary at its random start"),
+}
+flow = Rule(
+    claim="C1",
+    statement="The model processes syntax first, then semantics, then emotion, in this order of depth.",
+    criteria=_criteria(),
+    read=_read,
+    columns=("condition", "control"),
+    own=frozenset({TRAINED, SECOND_SAES}),
+    described=_DESCRIBED,
+)
+"""The rule for claim C1, as this module states it."""

@@ -6,17 +6,17 @@ models have the largest effects on other texts. An emotion is compared between m
 in which it is frequent. There are two controls: a rival emotion that is made scarce instead, which separates scarcity
 from the emotion itself; and, in the same models, the emotions whose share hardly changes.
 
-Seeds are the independent unit: every draw resamples seeds with replacement and, within them, the texts.
+Seeds are the independent unit: models are paired by seed, and intervals are Student's t over the pairs (`seeds`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
-from emomech.causal.concentration import MEASURES, LabelMeasures, SelectedFeatures
+from emomech.causal.concentration import EFFECTIVE, MEASURES, LabelMeasures, Resplit, SelectedFeatures
 from emomech.causal.sample import Sample
 from emomech.chapters.scarcity.embedded_models import (
     MIN_SEEDS,
@@ -28,15 +28,17 @@ from emomech.chapters.scarcity.embedded_models import (
     rival_of,
     select_features,
 )
+from emomech.chapters.scarcity.seeds import EMOTION, RIVAL, SeedValues, contrast_rows, deciding
+from emomech.chapters.stability import STABILITY, stability_rows
 from emomech.core.errors import UsageError
+from emomech.core.hook_points import HookPoint
 from emomech.organism import records
 from emomech.presets import lookup
 from emomech.stats.estimates import Floats, from_draws
-from emomech.stats.tables import INTERVAL, Schema, frame
+from emomech.stats.tables import INTERVAL, Row, Schema, frame
 from emomech.study.identity import depends_on
 from emomech.study.study import Study
 
-SCARCE, OTHERS, LESS = "the scarce emotion", "the other emotions", "the one less the others"
 ALL_MODELS = ",".join(
     f"organism-{condition}{seed}"
     for condition in ("disgust02", "disgust05", "disgust18", "anger02")
@@ -82,13 +84,13 @@ CONTRASTS = Schema(
         "emotion": "emotion that is made scarce",
         "share": "its share of the answers in the models where it is scarce",
         "who": "this emotion; the other emotions in the same models; or the first minus the second",
-        "measure": _MEASURE,
+        "measure": f"{_MEASURE}; or the logarithm of the effective number",
     },
     values={
         "frequent": "its share of the answers in the models where it is frequent",
-        "difference": "mean over the models where it is scarce minus mean over the models where it is frequent",
+        "difference": "value where it is scarce minus value where it is frequent, mean over seeds",
         **INTERVAL,
-        "n": "number of models where it is scarce",
+        "n": "number of seeds, each with a model where it is scarce and one where it is frequent",
     },
 )
 
@@ -101,6 +103,7 @@ class Scarcity:
     models: Annotated[pd.DataFrame, MODELS]
     values: Annotated[pd.DataFrame, VALUES]
     contrasts: Annotated[pd.DataFrame, CONTRASTS]
+    stability: Annotated[pd.DataFrame, STABILITY]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +113,14 @@ class _MeasuredModel:
     model: OpenedModel
     sample: Sample
     measures: LabelMeasures
+    again: Sequence[Floats]
+    """Effective number of every emotion (label) on other splits of the texts."""
+
+    def seeds(self, draw: int = 0) -> SeedValues:
+        """The values on the study's texts, or, for a draw above 0, the effective numbers on another split."""
+        if draw:
+            return SeedValues(self.model.seed, {EFFECTIVE: self.again[draw - 1]})
+        return SeedValues(self.model.seed, {name: values[0] for name, values in self.measures.values.items()})
 
 
 @depends_on(state=records.state)
@@ -120,8 +131,11 @@ def scarcity(
     emotion: str = "disgust",
     n_texts: int = 24,
     n_resamples: int = 1000,
+    n_draws: int = 5,
 ) -> Scarcity:
     """Measure every model that exists on the study's texts; `models` are presets or folders, separated by commas.
+
+    `n_draws` is the number of splits of the texts on which a direction has to hold; 1: only the study's own.
 
     The result depends on the records of all embedded models, so a kept run is stale when one of them is trained again.
     """
@@ -140,7 +154,7 @@ def scarcity(
         else:
             selected.append((model, features))
     point = common_point([features for _, features in selected])
-    measured = [_MeasuredModel(model, f.sample, f.measured(point)) for model, f in selected if point]
+    measured = [_measured(model, found, point, n_draws) for model, found in selected if point]
     opened = [model for model, _ in selected]
     rival = rival_of(opened, emotion)
     comparisons = compare_shares(opened, emotion, rival)
@@ -156,8 +170,16 @@ def scarcity(
         setting=frame(SETTING, [setting]),
         models=_models(names, measured, emotion, reasons),
         values=_values(measured),
-        contrasts=_contrasts(measured, comparisons, study.spec.seed),
+        contrasts=frame(CONTRASTS, _contrasts(measured, comparisons)),
+        stability=frame(STABILITY, _stability(measured, comparisons, {emotion: EMOTION, rival: RIVAL}, n_draws)),
     )
+
+
+def _measured(model: OpenedModel, selected: SelectedFeatures, point: HookPoint, n_draws: int) -> _MeasuredModel:
+    """Measure a model at the common hook point, on the study's texts and on other splits of them."""
+    blank = np.where(selected.sample.recognised, 0.0, np.nan)
+    again = [Resplit.of(selected, draw).effective_numbers(point) + blank for draw in range(n_draws - 1)]
+    return _MeasuredModel(model, selected.sample, selected.measured(point), again)
 
 
 def _untested(emotion: str, comparisons: Comparisons, reasons: Mapping[str, str]) -> str:
@@ -209,52 +231,18 @@ def _values(measured: Sequence[_MeasuredModel]) -> pd.DataFrame:
     return frame(VALUES, rows)
 
 
-def _contrasts(measured: Sequence[_MeasuredModel], comparisons: Comparisons, seed: int) -> pd.DataFrame:
-    by_name = {each.model.name: each for each in measured}
-    made_scarce = {name for name, _ in comparisons}
-    rows = []
-    for (emotion, share), comparison in comparisons.items():
-        for measure in MEASURES:
-            itself, others = [], []
-            for names in (comparison.scarce, comparison.frequent):
-                values = [by_name[name].measures.values[measure] for name in names]
-                labels = by_name[names[0]].sample.labels
-                unchanged = [i for i, label in enumerate(labels) if label not in made_scarce]
-                itself.append([value[:, labels.index(emotion)] for value in values])
-                others.append([_mean(value[:, unchanged]) for value in values])
-            change, rest = difference_over_seeds(itself, seed), difference_over_seeds(others, seed)
-            for who, draws in ((SCARCE, change), (OTHERS, rest), (LESS, change - rest)):
-                keys = {"emotion": emotion, "share": share, "who": who, "measure": measure}
-                difference = from_draws(draws, len(comparison.scarce), "posterior")
-                shares = {"frequent": comparison.frequent_share}
-                rows.append({**keys, **shares, "difference": difference, "n": difference.n})
-    return frame(CONTRASTS, rows)
+def _contrasts(measured: Sequence[_MeasuredModel], comparisons: Comparisons, draw: int = 0) -> Iterator[Row]:
+    if measured:
+        models = {each.model.name: each.seeds(draw) for each in measured}
+        yield from contrast_rows(models, comparisons, measured[0].sample.labels)
 
 
-def _mean(values: Floats) -> Floats:
-    """Mean over the last axis of the defined values; NaN if none is defined."""
-    defined = np.isfinite(values)
-    return np.where(defined, values, 0).sum(-1) / np.where(defined.any(-1), defined.sum(-1), np.nan)
-
-
-def difference_over_seeds(groups: Sequence[Sequence[Floats]], seed: int) -> Floats:
-    """Mean over the models of the first group minus that over the second (draw); each model is given by its draws.
-
-    The first draw is the value itself; every other draw resamples models with replacement, and uses their resampled
-    texts.
-
-    Example:
-        >>> import numpy as np
-        >>> from emomech.chapters.scarcity.analysis import difference_over_seeds
-        >>> scarce, frequent = [np.array([4.0, 4.5]), np.array([6.0, 5.5])], [np.array([3.0, 3.0])]
-        >>> float(difference_over_seeds([scarce, frequent], seed=0)[0])
-        2.0
-    """
-    rng = np.random.default_rng(seed)
-    means = []
-    for group in groups:
-        values = np.stack(group, 1)
-        drawn = rng.integers(0, len(group), values.shape)
-        drawn[0] = np.arange(len(group))
-        means.append(_mean(np.take_along_axis(values, drawn, 1)))
-    return means[0] - means[1]
+def _stability(
+    measured: Sequence[_MeasuredModel], comparisons: Comparisons, roles: Mapping[str, str], n_draws: int
+) -> Iterator[Row]:
+    """The changes that decide, on the study's texts and on other splits of them."""
+    values: dict[str, list[float]] = {}
+    for draw in range(n_draws):
+        for name, estimate in deciding(_contrasts(measured, comparisons, draw), roles).items():
+            values.setdefault(name, []).append(estimate.value)
+    yield from stability_rows(values)

@@ -44,5 +44,5 @@ def contrasts(table: pd.DataFrame) -> Layered:
         height=64 * max(1, len(order)),
         description="Change of the selected measure of causal features from models in which an emotion is frequent to "
         "models in which it is scarce, for this emotion, for the other emotions, and their difference, with 95 % "
-        "intervals over seeds and texts.",
+        "intervals over seeds.",
     )

@@ -1,15 +1,15 @@
 """Claim C2: are emotion features a pool shared by several emotions, and a specific set for each?
 
 For every SAE feature at the answer, `membership` says to which emotions it belongs, by two kinds of evidence: what it
-separates, and what it does to the prediction. There is a pool if more features are shared than if every emotion chose
-its features independently (`independence`); specific features belong to one emotion only. Features that write label
-words are also counted apart, since a feature that writes the word of one emotion is specific by construction. Shared
-features are compared with the circumplex (Russell, 1980): if they stand for valence or arousal, their activation
-follows that axis from emotion to emotion.
+separates, and what it does to the prediction. There is a pool if more features are shared than if each emotion chose
+its features independently among those that concern emotion (`independence`); specific features belong to one emotion
+only. Features that write label words are also counted apart, since a feature that writes the word of one emotion is
+specific by construction. Shared features are compared with the circumplex (Russell, 1980): if they stand for valence or
+arousal, their activation follows that axis from emotion to emotion.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
 
@@ -17,42 +17,52 @@ import numpy as np
 import pandas as pd
 
 from emomech.causal.questions import Questions
-from emomech.chapters.conditions import TRAINED, Condition
+from emomech.causal.sample import Sample
+from emomech.chapters.conditions import SHUFFLED_LABELS, TRAINED, Condition
 from emomech.chapters.sharing.controls import conditions, one_per_cluster
 from emomech.chapters.sharing.independence import Counts, estimate_columns
 from emomech.chapters.sharing.membership import (
+    FOUND,
     AnswerSample,
     Memberships,
+    chance_of_finding,
     selective,
     stepwise,
     supporting,
     writes_label,
 )
 from emomech.chapters.sharing.relations import (
+    ADVANTAGE,
     ALL,
     AXES,
     COUNTED_COLUMNS,
     PAIRS,
     READ_COLUMNS,
+    SIDES,
     SILENT,
     VALENCE_PAIRS,
     CountsByKey,
     Evidence,
     FeatureSet,
     MembershipsByKey,
+    advantage_table,
     axis_table,
     key_columns,
     pair_table,
+    side_table,
     valence_pair_table,
 )
+from emomech.chapters.sharing.stability import quantities, redrawn
+from emomech.chapters.sharing.tracks import tracks
+from emomech.chapters.stability import STABILITY, stability_rows
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
+from emomech.saes.encoding import encode
+from emomech.saes.sae import Sae
 from emomech.stats.auroc import Bools
-from emomech.stats.classification import balanced_accuracy
 from emomech.stats.tables import DEPTH, INTERVAL, Schema, filled, frame
 from emomech.study.study import Study
 
-SHARED = "shared by two or more, beyond independent assignment"
 MIN_TEXTS = 10
 """Fewest texts of an emotion on each split."""
 MIN_EMOTIONS = 3
@@ -64,27 +74,14 @@ NUMBERS = Schema(
     keys=COUNTED_COLUMNS | {"emotions": "number of emotions to which a feature belongs"},
     values={
         **_SHARE,
-        "expected": "share if every emotion chose its features independently",
-        "expected_low": "lower end of the range that holds 95 % of independent choices",
-        "expected_high": "upper end of the range that holds 95 % of independent choices",
+        "expected": "share if each emotion chose independently among the features that concern emotion",
+        "expected_low": "lower end of the 95 % interval of the expected share",
+        "expected_high": "upper end of the 95 % interval of the expected share",
         **_N,
     },
 )
 SPECIFIC = Schema(
     keys=COUNTED_COLUMNS | {"emotion": "the only emotion to which the features belong"}, values=_SHARE | _N
-)
-SHARING = Schema(
-    keys=COUNTED_COLUMNS,
-    values={"excess": "share of features of two or more emotions, minus the expected share", **INTERVAL, **_N},
-)
-ADVANTAGE = Schema(
-    keys={name: COUNTED_COLUMNS[name] for name in ("evidence", "features")}
-    | {"baseline": "the control", "quantity": "the shared features, or the features of one emotion only"},
-    values={
-        "difference": "share in the trained model minus share in the control",
-        **INTERVAL,
-        "n": "number of features that fire",
-    },
 )
 DEPTHS = Schema(
     keys=READ_COLUMNS | {"kind": "features of one emotion, or of several", "hook_point": "place in the model"},
@@ -111,6 +108,7 @@ SETTING = Schema(
         "chance": "balanced accuracy of guessing",
         "n_discover": "number of texts on which memberships are found",
         "n": "number of texts on which memberships are confirmed",
+        "power": f"chance with which a feature with an AUROC of {FOUND} for an emotion is found",
         "untested": "why the claim cannot be tested; empty if it can",
     },
 )
@@ -122,25 +120,26 @@ class Sharing:
 
     setting: Annotated[pd.DataFrame, SETTING]
     numbers: Annotated[pd.DataFrame, NUMBERS]
-    sharing: Annotated[pd.DataFrame, SHARING]
     specific: Annotated[pd.DataFrame, SPECIFIC]
     advantage: Annotated[pd.DataFrame, ADVANTAGE]
     depths: Annotated[pd.DataFrame, DEPTHS]
     pairs: Annotated[pd.DataFrame, PAIRS]
     valence_pairs: Annotated[pd.DataFrame, VALENCE_PAIRS]
+    sides: Annotated[pd.DataFrame, SIDES]
     axes: Annotated[pd.DataFrame, AXES]
     features: Annotated[pd.DataFrame, FEATURES]
+    stability: Annotated[pd.DataFrame, STABILITY]
 
 
 def sharing(
-    study: Study, *, most: int = 100, n_permutations: int = 200, n_resamples: int = 200, n_draws: int = 200
+    study: Study, *, most: int = 100, n_permutations: int = 200, n_resamples: int = 200, n_draws: int = 5
 ) -> Sharing:
     """Find each feature's emotions on at most `most` texts per emotion and split, and count what emotions share.
 
     Thresholds come from `n_permutations` permutations of the labels, intervals from `n_resamples` bootstrap draws of
-    whole clusters, expected shares from `n_draws` independent assignments. If the claim cannot be tested, all tables
-    but `setting` are empty and `setting` says why: few emotions or texts, labels with the same first token, or a model
-    at chance.
+    whole clusters of texts and of tracks of features. `n_draws` divisions of the texts say whether a direction holds
+    on other texts. If the claim cannot be tested, all tables but `setting` are empty and `setting` says why: few
+    emotions or texts, labels with the same first token, or a model at chance.
     """
     seed = study.spec.seed
     try:
@@ -152,35 +151,75 @@ def sharing(
         return filled(Sharing, setting=setting)
     samples = [AnswerSample.of(q, study.saes, n_resamples, seed + i) for i, q in enumerate(splits)]
     labels = splits[0].labels
-    by_key: dict[tuple[Evidence, Condition], Memberships] = {}
-    counted: dict[tuple[Evidence, Condition, FeatureSet], Counts] = {}
-    rows: list[dict[str, object]] = []
-    for condition, (saes, (first, second)) in conditions(study, samples).items():
-        by_rank = selective(saes, first, second, n_permutations, seed)
-        by_evidence: dict[Evidence, Memberships] = {
-            "selective": by_rank,
-            "stepwise": stepwise(saes, first, second, by_rank, n_permutations, seed),
-            "supporting": supporting(saes, first, second),
-        }
-        for evidence, memberships in by_evidence.items():
-            writes = {point: writes_label(splits[0], saes[point], m) for point, m in memberships.items()}
-            silent = {point: m.keep(~writes[point]) for point, m in memberships.items()}
-            by_key[evidence, condition] = memberships
-            counted[evidence, condition, ALL] = Counts.of(memberships, n_draws, seed)
-            counted[evidence, condition, SILENT] = Counts.of(silent, n_draws, seed)
-            rows += _feature_rows(evidence, memberships, writes, labels) if condition == TRAINED else []
+    found = _Found()
+    for condition, (saes, sides) in conditions(study, samples).items():
+        found.add(condition, saes, sides, _Sizes(n_permutations, n_draws - 1, seed))
+    threshold = max(membership.threshold for membership in found.members["selective", TRAINED].values())
+    n_texts = [len(split) // len(labels) for split in splits]
     return Sharing(
-        setting=setting,
-        numbers=_by_count(NUMBERS, counted, Counts.number_rows),
-        sharing=_by_count(SHARING, counted, Counts.excess_rows),
-        specific=_by_count(SPECIFIC, counted, partial(Counts.specific_rows, labels=labels)),
-        advantage=_advantage(counted, labels),
-        depths=_depths(by_key, study.lm.n_layers),
-        pairs=pair_table(counted, labels),
-        valence_pairs=valence_pair_table(counted, labels),
-        axes=axis_table(by_key, labels),
-        features=frame(FEATURES, rows),
+        setting=setting.assign(power=chance_of_finding(n_texts, len(labels), threshold)),
+        numbers=_by_count(NUMBERS, found.counted, Counts.number_rows),
+        specific=_by_count(SPECIFIC, found.counted, partial(Counts.specific_rows, labels=labels)),
+        advantage=advantage_table(found.counted, labels),
+        depths=_depths(found.members, study.lm.n_layers),
+        pairs=pair_table(found.counted, labels),
+        valence_pairs=valence_pair_table(found.counted, labels),
+        sides=side_table(found.counted, labels),
+        axes=axis_table(found.members, labels),
+        features=frame(FEATURES, found.rows),
+        stability=frame(STABILITY, stability_rows(found.quantities)),
     )
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    n_permutations: int
+    n_more: int
+    """Further divisions of the texts."""
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Memberships and counts of the conditions so far."""
+
+    members: dict[tuple[Evidence, Condition], Memberships] = field(default_factory=dict)
+    counted: dict[tuple[Evidence, Condition, FeatureSet], Counts] = field(default_factory=dict)
+    again: dict[Condition, list[Counts]] = field(default_factory=dict)
+    """Counts on other divisions of the texts."""
+    rows: list[dict[str, object]] = field(default_factory=list)
+    """Rows of the table of features."""
+
+    def add(
+        self, condition: Condition, saes: Mapping[HookPoint, Sae], samples: Sequence[AnswerSample], sizes: _Sizes
+    ) -> None:
+        """Find the memberships of a condition. Evidence that decides nothing is found for two conditions only."""
+        first, second = samples
+        by_rank = selective(saes, first, second, sizes.n_permutations, sizes.seed)
+        by_evidence: dict[Evidence, Memberships] = {"selective": by_rank}
+        if condition in (TRAINED, SHUFFLED_LABELS):
+            by_evidence["stepwise"] = stepwise(saes, first, second, by_rank)
+            by_evidence["supporting"] = supporting(saes, first, second)
+        encoded = {point: encode(sae, first.activations[point]) for point, sae in saes.items()}
+        of_track = tracks(encoded, by_rank)
+        # The same dictionary has the same features in every resample; other dictionaries have features of their own.
+        draws = sizes.seed + (0 if condition in (TRAINED, SHUFFLED_LABELS) else 1 + len(self.again))
+        for evidence, memberships in by_evidence.items():
+            writes = {point: writes_label(first.questions, saes[point], m) for point, m in memberships.items()}
+            self.members[evidence, condition] = memberships
+            every, silent = ({point: ~wrote | all_of for point, wrote in writes.items()} for all_of in (True, False))
+            self.counted[evidence, condition, ALL] = Counts.of(memberships, of_track, draws, every)
+            self.counted[evidence, condition, SILENT] = Counts.of(memberships, of_track, draws, silent)
+            if condition == TRAINED:
+                self.rows.extend(_feature_rows(evidence, memberships, writes, first.questions.labels))
+        self.again[condition] = redrawn(saes, samples, by_rank, sizes.n_more, condition == TRAINED)
+
+    @property
+    def quantities(self) -> dict[str, list[float]]:
+        """What the rule reads, on each division of the texts."""
+        own: dict[Condition, Counts] = {name: self.counted["selective", name, ALL] for name in self.again}
+        again: dict[Condition, Counts] = {name: counts[0] for name, counts in self.again.items()}
+        return quantities(own, again, (self.counted["stepwise", TRAINED, ALL], self.again[TRAINED][-1]))
 
 
 def _setting(discover: Questions, report: Questions, seed: int) -> pd.DataFrame:
@@ -193,15 +232,15 @@ def _setting(discover: Questions, report: Questions, seed: int) -> pd.DataFrame:
     if n_labels < MIN_EMOTIONS or fewest < MIN_TEXTS:
         reason = f"{n_labels} emotions with at least {fewest} independent texts each on both sides of the split; "
         raise UsageError(f"{reason}{MIN_EMOTIONS} emotions with {MIN_TEXTS} texts are needed. Take more texts.")
-    accuracy = balanced_accuracy(report.gold, report.logits().argmax(1), n_labels, report.clusters, seed)
+    sample = Sample.of(report, 0, seed)
     at_chance = "the model does not recognise the emotions better than chance"
     row = {
         "model": discover.lm.name,
-        "accuracy": accuracy,
+        "accuracy": sample.balanced_accuracy,
         "chance": 1 / n_labels,
         "n_discover": len(discover),
         "n": len(report),
-        "untested": "" if accuracy.low > 1 / n_labels else at_chance,
+        "untested": "" if sample.above_chance else at_chance,
     }
     return frame(SETTING, [row])
 
@@ -216,19 +255,6 @@ def _by_count(
         for row in rows_of(counts)
     ]
     return frame(schema, rows)
-
-
-def _advantage(counted: CountsByKey, labels: Sequence[str]) -> pd.DataFrame:
-    """Compare the trained model with each control, draw by draw."""
-    rows = []
-    for (evidence, condition, features), control in counted.items():
-        if condition != TRAINED:
-            trained = counted[evidence, TRAINED, features]
-            shares = [np.column_stack([counts.excess(), counts.specific()]) for counts in (trained, control)]
-            for quantity, values in zip((SHARED, *labels), (shares[0] - shares[1]).T, strict=True):
-                keys = {"evidence": evidence, "features": features, "baseline": condition, "quantity": quantity}
-                rows.append({**keys, **estimate_columns("difference", values, trained.n_active)})
-    return frame(ADVANTAGE, rows)
 
 
 def _depths(by_key: MembershipsByKey, n_layers: int) -> pd.DataFrame:

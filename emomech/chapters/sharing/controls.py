@@ -1,7 +1,9 @@
-"""The conditions under which membership is counted: the trained model, and its three controls.
+"""The conditions under which membership is counted: the trained model with its SAEs, its controls, and second SAEs.
 
 A random dictionary has the size and sparsity of the SAE, so that a result that it shares comes from the model and not
-from the SAE. In a network with random weights it comes from neither (Heap et al., 2025, arXiv:2501.17727).
+from the SAE. In a network with random weights it comes from neither (Heap et al., 2025, arXiv:2501.17727). SAEs with a
+decoder that stays at its random start, or near it, are as selective as those that learn (Korznikov et al., 2026,
+arXiv:2602.14111). Second SAEs are no control: they are trained like the first, with another seed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +11,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from emomech.causal.questions import balanced
-from emomech.chapters.conditions import RANDOM_DICTIONARY, RANDOM_WEIGHTS, SHUFFLED_LABELS, TRAINED, Condition
+from emomech.chapters.conditions import (
+    BARELY_TRAINED,
+    RANDOM_DICTIONARY,
+    RANDOM_WEIGHTS,
+    SECOND_SAES,
+    SHUFFLED_LABELS,
+    TRAINED,
+    Condition,
+)
 from emomech.chapters.sharing.membership import AnswerSample
 from emomech.core.hook_points import HookPoint
 from emomech.data.corpus import Split
@@ -23,16 +33,25 @@ from emomech.study.study import Study
 def conditions(
     study: Study, samples: Sequence[AnswerSample]
 ) -> dict[Condition, tuple[Mapping[HookPoint, Sae], Sequence[AnswerSample]]]:
-    """Dictionaries and samples of each condition; the samples are in the order of the splits given."""
+    """Dictionaries and samples of each condition; the samples are in the order of the splits given.
+
+    SAEs that hardly learn, and second SAEs, are there only if the model has them.
+    """
     saes, seed = study.saes, study.spec.seed
     untrained = randomised(study.lm, seed)
     on_untrained = [sample.on(untrained) for sample in samples]
-    return {
+    others: dict[Condition, Mapping[HookPoint, Sae]] = {
+        name: study.control_saes.get(name, {}) for name in BARELY_TRAINED
+    }
+    others[SECOND_SAES] = study.other_saes
+    by_condition: dict[Condition, tuple[Mapping[HookPoint, Sae], Sequence[AnswerSample]]] = {
         TRAINED: (saes, samples),
         SHUFFLED_LABELS: (saes, [sample.with_permuted_labels(seed + i) for i, sample in enumerate(samples)]),
         RANDOM_DICTIONARY: (_random(saes, samples[0], samples[0], seed), samples),
         RANDOM_WEIGHTS: (_random(saes, samples[0], on_untrained[0], seed), on_untrained),
     }
+    by_condition.update({name: (read, samples) for name, read in others.items() if read})
+    return by_condition
 
 
 def _random(

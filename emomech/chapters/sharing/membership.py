@@ -1,21 +1,18 @@
-"""Membership: which features belong to which emotions, and how many emotions share if they choose independently.
+"""Membership: which features belong to which emotions, by what they tell and by what they do.
 
 There are two kinds of evidence. A feature is *selective* for an emotion if its activation ranks higher on the emotion's
 texts than on the others (`stats.selectivity`). It *supports* the emotion if it also ranks higher there and moving it to
 its mean would lower the log-odds of the label (`causal.attribution`). Either is found on one split and has to be
 confirmed on the other.
-
-A feature that belongs to two emotions is no evidence for sharing by itself, because features that fire often have more
-chances to belong to any emotion. Under *independent assignment* every emotion keeps the number of its features in each
-bin of firing rate, but which features these are is random.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array
+from scipy.stats import norm
 from torch import Tensor
 
 from emomech.causal.attribution import attribute
@@ -35,10 +32,12 @@ NOMINAL = 1.645
 """Least standardised rank sum that confirms a feature on the second split: one-sided 5 %."""
 LEAST_SUPPORT = 0.01
 """Smallest loss of log-odds, in nats, that counts as support; 1 nat makes the odds e times as large."""
-N_BINS = 5
-"""Number of bins of firing rate, with equally many features each."""
 _CHUNK = 64
 """Texts whose effects of all features are in memory at the same time."""
+
+
+FOUND = 0.75
+"""AUROC of the feature whose chance of being found is reported."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +63,6 @@ class AnswerSample:
         """How often each text is drawn (draw, text); the first draw is the texts themselves."""
         return self.sample.weights
 
-    @property
-    def without_resamples(self) -> "AnswerSample":
-        """Keep the first draw only."""
-        return replace(self, sample=replace(self.sample, weights=self.weights[:1]))
-
     def on(self, lm: LanguageModel) -> "AnswerSample":
         """Read another model with the same tokenizer."""
         sample = self.sample.on(lm)
@@ -92,43 +86,11 @@ class Membership:
     """Whether a feature belongs to an emotion (draw, feature, emotion); the first draw is the texts themselves."""
     profile: Floats
     """Mean activation on each emotion's texts of the second split (feature, emotion)."""
-
-    def keep(self, which: Bools) -> "Membership":
-        """Keep the features that `which` (feature) selects."""
-        return Membership(self.feature[which], self.rate[which], self.member[:, which], self.profile[which])
-
-    def independent(self, n: int, seed: int) -> Bools:
-        """Draw from independent assignment (draw, feature, emotion): `n` draws for the first row of `member`.
-
-        One draw for each other row of `member` follows.
-        """
-        rng = np.random.default_rng(seed)
-        drawn = np.concatenate([np.repeat(self.member[:1], n, 0), self.member[1:]])
-        order = np.lexsort((rng.random(len(self.rate)), self.rate))  # features with equal rates in random order
-        for same_rate in np.array_split(order, N_BINS):
-            if len(same_rate):
-                drawn[:, same_rate] = rng.permuted(drawn[:, same_rate], axis=1)
-        return drawn
+    threshold: float = float("inf")
+    """Rank sum that selects a feature on the first split."""
 
 
 Memberships = Mapping[HookPoint, Membership]
-
-
-def counts_by_number(member: Bools) -> Ints:
-    """Count the features that belong to 0, 1, 2, … emotions (draw, number)."""
-    numbers = member.sum(2)
-    return np.stack([(numbers == k).sum(1) for k in range(member.shape[2] + 1)], 1)
-
-
-def specific_counts(member: Bools) -> Ints:
-    """Count the features that belong to each emotion and to no other (draw, emotion)."""
-    return (member & (member.sum(2, keepdims=True) == 1)).sum(1)
-
-
-def common_counts(member: Bools) -> Ints:
-    """Count the features that two emotions have in common, on the diagonal those of one (draw, emotion, emotion)."""
-    each = member.astype(np.float32)
-    return np.rint(each.transpose(0, 2, 1) @ each).astype(int)
 
 
 def selective(
@@ -142,15 +104,35 @@ def selective(
     memberships = {}
     for point, sae in saes.items():
         x, x_again = (encode(sae, sample.activations[point]) for sample in (first, second))
-        ranks, feature = _selectivity(x, first), np.unique(x.indices)
-        above = ranks.statistic(first.weights) > ranks.null(n, seed).threshold
-        member = above & _above(x_again, second, sae.d_sae, NOMINAL)[:, :, feature]
-        memberships[point] = _membership(x, x_again, feature, member, second)
+        gold, n_labels = first.questions.gold, len(first.questions.labels)
+        threshold = _selectivity(x, gold).null(n, seed).threshold
+        again = second.questions.gold, n_labels
+        member = above(x, (gold, n_labels), threshold, first.weights) & above(x_again, again, NOMINAL, second.weights)
+        memberships[point] = _membership(x, x_again, np.unique(x.indices), member, second, threshold)
     return memberships
 
 
+def chance_of_finding(n_texts: Sequence[int], n_labels: int, threshold: float) -> float:
+    """Chance with which a feature with an AUROC of `FOUND` for one of the labels is found.
+
+    `n_texts` are the texts of each label on the two splits, `threshold` is that of the first. The rank sum of a feature
+    with AUROC a is about normal, with a mean of (a − 1/2) √(12 n m / (n + m + 1)) standard deviations.
+
+    Example:
+        >>> from emomech.chapters.sharing.membership import chance_of_finding
+        >>> [round(chance_of_finding((n, n), 7, 4.3), 2) for n in (24, 100)]
+        [0.35, 1.0]
+    """
+    chance = 1.0
+    for n, at in zip(n_texts, (threshold, NOMINAL), strict=True):
+        others = n * (n_labels - 1)
+        mean = (FOUND - 0.5) * np.sqrt(12 * n * others / (n + others + 1))
+        chance *= float(norm.cdf(mean - at))
+    return chance
+
+
 def stepwise(
-    saes: Mapping[HookPoint, Sae], first: AnswerSample, second: AnswerSample, known: Memberships, n: int, seed: int
+    saes: Mapping[HookPoint, Sae], first: AnswerSample, second: AnswerSample, known: Memberships
 ) -> dict[HookPoint, Membership]:
     """Extend the memberships of `selective`, `known`, by further emotions of the same features.
 
@@ -159,45 +141,61 @@ def stepwise(
     """
     extended = {}
     for point, sae in saes.items():
-        x, x_again = (encode(sae, sample.activations[point]) for sample in (first, second))
-        ranks, membership = _selectivity(x, first), known[point]
-        threshold = ranks.null(n, seed).threshold
-        strongest = np.where(membership.member[0].any(1), ranks.statistic()[0].argmax(0), -1)
-        member = membership.member.copy()
-        for label in np.unique(strongest[strongest >= 0]):
-            rest, rest_again = (_without(y, sample, label) for y, sample in ((x, first), (x_again, second)))
-            further = _above(*rest, sae.d_sae, threshold) & _above(*rest_again, sae.d_sae, NOMINAL)
-            features = membership.feature[strongest == label]
-            member[:, strongest == label] |= further[:, :, features].transpose(0, 2, 1)
-        extended[point] = replace(membership, member=member)
+        membership, read = known[point], []
+        for sample, threshold in ((first, membership.threshold), (second, NOMINAL)):
+            labels = sample.questions.gold, len(sample.questions.labels)
+            read.append((encode(sae, sample.activations[point]), labels, threshold, sample.weights))
+        extended[point] = replace(membership, member=with_further(membership, *read))
     return extended
 
 
-def _without(features: csr_array, answers: AnswerSample, label: int) -> tuple[csr_array, AnswerSample]:
-    """Leave out the texts of a label."""
-    kept = np.flatnonzero(answers.questions.gold != label)
-    sample = Sample(answers.questions.take(kept), answers.weights[:, kept], answers.sample.seed)
-    return features[kept], AnswerSample(sample, {})
+Labels = tuple[Ints, int]
+"""The number of each text's label (text), and how many labels there are."""
+Read = tuple[csr_array, Labels, float, Floats]
+"""Features (text, d_sae) of one split, their labels, the rank sum to exceed, and how often each text counts."""
 
 
-def _selectivity(features: csr_array, answers: AnswerSample) -> Selectivity:
-    return Selectivity.of(features, answers.questions.gold, Strata(np.zeros(len(answers.questions), dtype=int)))
+def with_further(membership: Membership, first: Read, second: Read) -> Bools:
+    """Members with further emotions, looked for without the texts of a feature's strongest (draw, feature, emotion)."""
+    x, (gold, _), _, _ = first
+    member = membership.member.copy()
+    ranks = np.full((gold.max() + 1, x.shape[1]), -np.inf)
+    ranks[:, np.unique(x.indices)] = _selectivity(x, gold).statistic()[0]
+    strongest = np.where(member[0].any(1), ranks[:, membership.feature].argmax(0), -1)
+    for label in np.unique(strongest[strongest >= 0]):
+        found = []
+        for features, (of_split, n_labels), threshold, weights in (first, second):
+            kept = np.flatnonzero(of_split != label)
+            found.append(above(features[kept], (of_split[kept], n_labels), threshold, weights[:, kept]))
+        further = (found[0] & found[1])[:, :, membership.feature[strongest == label]]
+        member[:, strongest == label] |= further.transpose(0, 2, 1)
+    return member
 
 
-def _above(features: csr_array, answers: AnswerSample, d_sae: int, threshold: float) -> Bools:
-    """Whether each feature ranks higher on an emotion's texts, beyond a threshold (draw, emotion, feature)."""
-    statistic = _selectivity(features, answers).statistic(answers.weights)
-    above = np.zeros((len(statistic), len(answers.questions.labels), d_sae), dtype=bool)
-    above[:, : statistic.shape[1], np.unique(features.indices)] = statistic > threshold
-    return above
+def _selectivity(features: csr_array, gold: Ints) -> Selectivity:
+    return Selectivity.of(features, gold, Strata(np.zeros(len(gold), dtype=int)))
+
+
+def above(features: csr_array, labels: Labels, threshold: float, weights: Floats) -> Bools:
+    """Whether features (text, d_sae) rank higher on a label's texts, beyond a threshold (draw, label, d_sae).
+
+    `weights` is how often each text is drawn (draw, text).
+    """
+    gold, n_labels = labels
+    statistic = _selectivity(features, gold).statistic(weights)
+    exceeds = np.zeros((len(statistic), n_labels, features.shape[1]), dtype=bool)
+    exceeds[:, : statistic.shape[1], np.unique(features.indices)] = statistic > threshold
+    return exceeds
 
 
 def _membership(
-    features: csr_array, features_again: csr_array, feature: Ints, member: Bools, second: AnswerSample
+    x: csr_array, x_again: csr_array, feature: Ints, member: Bools, second: AnswerSample, threshold: float = np.inf
 ) -> Membership:
-    """Membership of the features that fire on the first split; `member` is (draw, emotion, feature)."""
-    rate = np.bincount(features.indices, minlength=features.shape[1])[feature] / features.shape[0]
-    return Membership(feature, rate, member.transpose(0, 2, 1), label_means(features_again, second.questions)[feature])
+    """Membership of the features that fire on the first split; `member` is (draw, emotion, d_sae or feature)."""
+    rate = np.bincount(x.indices, minlength=x.shape[1])[feature] / x.shape[0]
+    profile = label_means(x_again, second.questions)[feature]
+    of_feature = member[:, :, feature] if member.shape[2] == x.shape[1] else member
+    return Membership(feature, rate, of_feature.transpose(0, 2, 1), profile, threshold)
 
 
 def label_means(features: csr_array, questions: Questions) -> Floats:
@@ -219,14 +217,14 @@ def supporting(saes: Mapping[HookPoint, Sae], first: AnswerSample, second: Answe
     active = {point: np.unique(x.indices) for point, (x, _) in read.items()}
     effects, effects_again = (_effects(sample.questions, saes, means, active) for sample in (first, second))
     memberships = {}
-    for point, sae in saes.items():
-        x, x_again = read[point]
+    for point, (x, x_again) in read.items():
         _, t = mean_and_t(effects[point], first.questions.gold, first.weights)
         mean_again, t_again = mean_and_t(effects_again[point], second.questions.gold, second.weights)
         confirmed = (t_again < -NOMINAL) & (mean_again < -LEAST_SUPPORT)
         member = (t <= -discovery_threshold(-t[0], np.bincount(first.questions.gold))) & confirmed
         for features, sample in ((x, first), (x_again, second)):
-            member &= _above(features, sample.without_resamples, sae.d_sae, NOMINAL)[:, :, active[point]]
+            labels = sample.questions.gold, len(sample.questions.labels)
+            member &= above(features, labels, NOMINAL, sample.weights[:1])[:, :, active[point]]
         memberships[point] = _membership(x, x_again, active[point], member, second)
     return memberships
 

@@ -8,7 +8,7 @@ import pandas as pd
 from emomech.figures.marks import Layered, colour, intervals, number, offset, only, rows
 from emomech.figures.palette import STEERED_COLOURS
 
-_GREY = "#8c8c8c"
+_GREY, _BLUE = "#8c8c8c", "#0072b2"
 _SIGNED = alt.Axis(format="+.3~f", tickCount=5, labelFlush=False)
 _NEAREST, _FARTHEST = 0.2, 0.4
 """Least and greatest distance from zero at which a scale of rises ends."""
@@ -104,6 +104,59 @@ def efficiency(table: pd.DataFrame) -> Layered:
     )
 
 
+def leads(table: pd.DataFrame) -> Layered:
+    """Draw the gain of the causal features over all draws of the labelled texts, and their lead over every control."""
+    far = min(_FARTHEST, max([_NEAREST, *table[["low", "high"]].abs().max().dropna()]))
+    base = alt.Chart(table).encode(y=rows("versus", list(table.versus)))
+    zero = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(opacity=0.6, color=_GREY).encode(x="at:Q")
+    chart = intervals(base, "lead", "rise of balanced accuracy beyond it", alt.value(_BLUE), zero, least=-far, most=far)
+    return chart.properties(
+        height=34 * max(1, len(table)),
+        description="Rise of balanced accuracy by causal features beyond no steering and beyond every control, with "
+        "95 % intervals over texts and draws of the labelled texts.",
+    )
+
+
+def response(table: pd.DataFrame) -> Layered:
+    """Draw the mean rise of the log-odds at doses on both sides of no steering."""
+    base = alt.Chart(table).encode(
+        x=alt.X("dose:Q", title="dose, in peaks"),
+        color=alt.value(_BLUE),
+        tooltip=[number(name) for name in ("dose", "log_odds", "low", "high", "gain")],
+    )
+    bars = base.mark_rule(strokeWidth=2, opacity=0.6).encode(y=alt.Y("low:Q"), y2="high:Q")
+    title = "rise of the log-odds, nats"
+    line = base.mark_line(point=True).encode(y=alt.Y("log_odds:Q", title=title, axis=_SIGNED))
+    zero = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(color=_GREY, strokeDash=[4, 4]).encode(y="at:Q")
+    return alt.layer(zero, bars, line).properties(
+        width="container",
+        height=240,
+        description="Mean rise of the log-odds of the own label with 95 % intervals, by doses that turn the causal "
+        "features down and up.",
+    )
+
+
+def steerability(table: pd.DataFrame) -> Layered:
+    """Draw how many texts have which slope of their own log-odds over the doses."""
+    bars = (
+        alt.Chart(table)
+        .mark_bar()
+        .encode(
+            x=alt.X("slope:Q", title="slope of the log-odds, nats per step", bin=alt.Bin(maxbins=30)),
+            y=alt.Y("count()", title="texts"),
+            color=alt.Color("right:N", scale=_scale(_BEFORE, table.right)),
+        )
+    )
+    zero = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(color=_GREY, strokeDash=[4, 4]).encode(x="at:Q")
+    return alt.layer(bars, zero).properties(
+        width="container",
+        height=220,
+        description="Number of texts by the slope of the log-odds of their own label over the doses, for texts that "
+        "are right and wrong without steering; texts left of zero are steered the wrong way.",
+    )
+
+
+_BEFORE: Mapping[str, str] = {"right before": "#0072b2", "wrong before": "#e69f00"}
 _OPERATIONS: Mapping[str, str] = {
     "scale": "#0072b2",
     "add to the weak": "#e69f00",

@@ -4,18 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from emomech.causal.lm_loss import language_shift
-from emomech.causal.steering.experiment import BIAS, FEATURES, MATCHED, Experiment, MethodResult, doses_shown
-from emomech.causal.steering.operations import Units, best
+from emomech.causal.steering.experiment import BIAS, FEATURES, MATCHED, Experiment, MethodResult
+from emomech.causal.steering.operations import best
 from emomech.causal.steering.recognition import ACCURACY, F1, Change, Texts
+from emomech.chapters.steering.evidence import NONE
 from emomech.data.corpus import Example, breakdowns
-from emomech.stats.estimates import Floats, bootstrap_weights, interval
 from emomech.stats.tables import Row
-from emomech.study.study import Study
-
-NONE = "no steering"
-N_LANGUAGE = 80
-"""Texts on which language modelling is measured, at most."""
 
 
 def methods(texts: Texts, results: Sequence[MethodResult]) -> list[Row]:
@@ -105,41 +99,9 @@ def trials(experiment: Experiment) -> Iterator[Row]:
             yield {**row, "gain": experiment.by_operation(operation).gain()} if trial is chosen else row
 
 
-def language(study: Study, experiment: Experiment) -> tuple[str, list[dict[str, object]]]:
-    """Measure what the chosen move costs and gains at every dose; the name of the texts, and the rows."""
-    other = study.controls[0] if study.controls else study
-    corpus, seed = other.corpus, study.spec.seed
-    prompts = [q for q, e in zip(other.prompts, corpus.examples, strict=True) if corpus.split(e, seed) == "report"]
-    texts = prompts[:N_LANGUAGE]
-    weights = bootstrap_weights([str(i) for i in range(len(texts))], len(experiment.texts.report.resamples), seed)
-    rows = []
-    for name, units in ((FEATURES, experiment.units), (MATCHED, experiment.matched)):
-        for dose in doses_shown(experiment.chosen):
-            row = {"units": name, "dose": dose, "chosen": bool(dose == experiment.chosen.dose), "n": len(texts)}
-            rows.append(row | _cost_and_gain(experiment, units, dose, texts, weights))
-    return f"{corpus.name}, the question included" if study.controls else f"{corpus.name}, the reported texts", rows
-
-
-def _cost_and_gain(
-    experiment: Experiment, units: Units, dose: float, texts: Sequence[str], weights: Floats
-) -> dict[str, object]:
-    move = experiment.chosen.at(dose)
-    shift = language_shift(experiment.study.lm, texts, units.edits(move))
-    gain, means, resampled = experiment.change(units, move).gain(), shift.means(), shift.means(weights)
-    return {
-        "displacement": units.displacement(move),
-        "loss": interval(float(means["loss"][0]), resampled["loss"], weights.shape[1]),
-        "kl": float(means["kl"][0]),
-        "agreement": float(means["agreement"][0]),
-        "gain": gain,
-    }
-
-
 def efficiency(experiment: Experiment) -> Iterator[Row]:
     """Gain by the number of labelled texts, of scaled features and of the logit bias."""
-    curves = [(FEATURES, *result) for result in experiment.efficiency()]
-    curves += [(BIAS, size, *experiment.bias(size)) for size in experiment.sizes]
-    for method, size, dose, change in curves:
+    for method, size, dose, change in experiment.efficiency():
         gain = change.gain()
         yield {"method": method, "n_labelled": size, "dose": dose, "gain": gain, "n": gain.n}
 

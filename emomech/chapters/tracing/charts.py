@@ -3,53 +3,69 @@
 import altair as alt
 import pandas as pd
 
-from emomech.chapters.tracing.analysis import JOINT
-from emomech.chapters.tracing.curves import ALL_TEXTS, ENOUGH
+from emomech.chapters.tracing.evidence import ENOUGH, FEATURES, RANDOM
 from emomech.figures.marks import Layered, colour, number, offset, only, rows, spans
 from emomech.figures.palette import NODE_COLOURS, TEXT_COLOURS, TRACED_COLOURS, VERIFIED_COLOURS
 
 _GREY = "#8c8c8c"
+_COLOURS = {**TRACED_COLOURS, RANDOM: "#7b5ea7"}
 _POWERS = alt.Axis(format=",d", values=[4**power for power in range(11)])
 _BAND = 0.15
 
 
-def needed(curves: pd.DataFrame, headline: pd.DataFrame) -> Layered:
-    """Draw the loss when the first k are ablated together; the dashed line is 80 % of the joint effect."""
-    shown = curves[(curves.edit == "ablated") & (curves.measure == "nats")]
-    joint = headline[(headline.texts == ALL_TEXTS) & (headline.measure == JOINT)]
-    curves_and_bands = _over_sizes(shown, "ablated together", "log-odds lost, nats")
-    return alt.layer(_level(joint.value * ENOUGH), curves_and_bands).properties(
+def needed(curves: pd.DataFrame, above_guess: float) -> Layered:
+    """Draw the loss when the first k are ablated together; the dotted line is 80 % of the log-odds above guessing."""
+    shown = curves[curves.edit == "ablated"]
+    return alt.layer(
+        _level(pd.Series([above_guess * ENOUGH])), _over_sizes(shown, "ablated together", "log-odds lost, nats")
+    ).properties(
         width="container",
         height=320,
         description="Log-odds lost when the first k features are ablated together, with intervals, beside k matched "
         "features, residual dimensions, features ranked for shuffled labels, features that write no label, and "
-        "directions in a network with random weights.",
+        "random directions, in the model and in a network with random weights.",
     )
 
 
-def kept(curves: pd.DataFrame, headline: pd.DataFrame) -> Layered:
-    """Draw what is kept when all but the first k are ablated; dashed: the SAEs' error goes to its mean as well."""
-    shown = curves[(curves.edit != "ablated") & (curves.measure == "nats")]
-    joint = headline[(headline.texts == ALL_TEXTS) & (headline.measure == JOINT)]
-    curves_and_bands = _over_sizes(shown, "kept alone", "log-odds kept, nats")
-    return alt.layer(_level(joint.value * ENOUGH), curves_and_bands).properties(
+def other_edits(curves: pd.DataFrame, above_guess: float) -> Layered:
+    """Draw the first features ablated in other ways, and all but the first k ablated at all hook points together."""
+    shown = curves[curves.condition == FEATURES]
+    base = alt.Chart(shown).encode(
+        x=alt.X("k:Q", title="number of features", scale=alt.Scale(type="log", base=2, nice=False), axis=_POWERS),
+        color=alt.Color("edit:N", legend=alt.Legend(symbolOpacity=1, columns=2)),
+        tooltip=["edit:N", "k:Q", *map(number, ("value", "low", "high")), "n:Q"],
+    )
+    title = "log-odds lost or kept, nats"
+    band = base.mark_area(opacity=_BAND).encode(y=alt.Y("low:Q", title=title), y2="high:Q")
+    line = base.mark_line(point=True).encode(y=alt.Y("value:Q", title=title))
+    return alt.layer(_level(pd.Series([above_guess * ENOUGH])), band, line).properties(
         width="container",
-        height=320,
-        description="Log-odds kept when all features but the first k are ablated, with 95 % intervals, for "
-        "two rankings of the features, with and without the SAEs' error, and for the controls.",
+        height=300,
+        description="Log-odds lost when the first k features are ablated to their means, to zero or to random values, "
+        "and log-odds kept when all others are ablated, with 95 % intervals.",
+    )
+
+
+def kept(table: pd.DataFrame, ranking: str) -> Layered:
+    """Draw the accuracy that is kept with only k parts of one hook point, at the answer token."""
+    shown = table[(table.ranking == ranking) & (table.measure == "accuracy") & (table.k > 0)]
+    none = table[(table.ranking == ranking) & (table.measure == "accuracy") & (table.k == 0)]
+    return alt.layer(_level(none.value), _over_sizes(shown, "kept alone", "accuracy")).properties(
+        width="container",
+        height=300,
+        description="Accuracy when only k parts of one hook point are kept at the answer token, with 95 % intervals, "
+        "for the ranked features and their controls; the dotted line is the accuracy with none.",
     )
 
 
 def _over_sizes(shown: pd.DataFrame, what: str, title: str) -> Layered:
     base = alt.Chart(shown).encode(
         x=alt.X("k:Q", title=f"how many are {what}", scale=alt.Scale(type="log", base=2, nice=False), axis=_POWERS),
-        color=colour("condition", only(TRACED_COLOURS, shown.condition), columns=2),
-        detail="edit:N",
-        tooltip=["condition:N", "edit:N", "k:Q", *map(number, ("value", "low", "high")), "n:Q"],
+        color=colour("condition", only(_COLOURS, shown.condition), columns=2),
+        tooltip=["condition:N", "k:Q", *map(number, ("value", "low", "high")), "n:Q"],
     )
     band = base.mark_area(opacity=_BAND).encode(y=alt.Y("low:Q", title=title), y2="high:Q")
-    dashed = alt.condition("test('mean', datum.edit)", alt.value([5, 4]), alt.value([1, 0]))
-    line = base.mark_line(point=True).encode(y=alt.Y("value:Q", title=title), strokeDash=dashed)
+    line = base.mark_line(point=True).encode(y=alt.Y("value:Q", title=title))
     return alt.layer(band, line)
 
 
@@ -58,17 +74,17 @@ def _level(value: pd.Series) -> alt.Chart:
     return rule.encode(y="at:Q", color=alt.value(_GREY))
 
 
-def advantage(table: pd.DataFrame) -> Layered:
-    """Draw how much more is lost without the features than without the same number of other parts."""
-    shown = table.dropna(subset=["difference"])
+def leads(table: pd.DataFrame, part: str, ranking: str) -> Layered:
+    """Draw how much more of the whole the features reach than the same number of other parts."""
+    shown = table[(table.part == part) & (table.condition == ranking)].dropna(subset=["difference"])
     order, colours = list(dict.fromkeys(shown.baseline)), only(TEXT_COLOURS, shown.texts)
     base = alt.Chart(shown).encode(y=rows("baseline", order), yOffset=offset("texts", colours))
-    chart = spans(base, "difference", "log-odds lost beyond the baseline, nats", colour("texts", colours), zero=True)
+    chart = spans(base, "difference", "share of the whole, beyond", colour("texts", colours), zero=True, more=("k",))
     return chart.properties(
         width="container",
         height=46 * max(1, len(order)),
-        description="Log-odds lost without the first features, minus those lost without the same number of other "
-        "parts, with 95 % intervals, over all texts and over those that the model recognises.",
+        description="Share of the whole that the first features reach, minus what the same number of other parts "
+        "reaches, with 95 % intervals, over all texts and over those that the model gets right.",
     )
 
 

@@ -1,60 +1,59 @@
-"""Share of the joint effect of all features that the first k of a ranking have, in comparison with k other parts.
+"""Necessity: what the answer loses when the first k features of all hook points are ablated at every token.
 
 The ranking of the features is compared with others of the same size: features that fire alike, the ranking for permuted
-labels, the dimensions of the residual stream, and random directions in a network with random weights.
+labels, the dimensions of the residual stream, random directions, and random directions in a network with random
+weights. The whole that shares refer to is the log-odds that the model has above those of guessing: a set without which
+the model only guesses carries all of the prediction. What is lost when *all* features are ablated is no such ceiling:
+a confident wrong answer has lower log-odds than a guess, so fewer features can cost more.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from emomech.causal.ablation import Ranking, first_reaching, rank_features
-from emomech.causal.dictionary import Dictionary
+from emomech.causal.ablation import Ranking, rank_features, rank_shuffled
+from emomech.causal.dictionary import Dictionary, Style
 from emomech.causal.feature_stats import matched
 from emomech.causal.logit_attribution import written_labels
-from emomech.causal.questions import Questions
+from emomech.causal.questions import Edits, Questions
 from emomech.causal.sample import Sample, doubling
+from emomech.chapters.tracing.evidence import (
+    BASELINES,
+    DIMENSIONS,
+    FEATURES,
+    MATCHED,
+    NECESSITY,
+    RANDOM,
+    SHUFFLED,
+    SILENT,
+    UNTRAINED,
+    VARIANTS,
+    ContenderName,
+    Evidence,
+    reached,
+)
 from emomech.core.hook_points import FeatureId, HookPoint
 from emomech.models.language_model import randomised
 from emomech.saes.controls import random_like
 from emomech.saes.sae import Sae
-from emomech.stats.estimates import Estimate, Floats, Ints, from_draws
-from emomech.stats.testing import permuted
+from emomech.stats.estimates import Floats
 
-ContenderName = Literal[
-    "SAE features",
-    "matched features",
-    "shuffled labels",
-    "residual dimensions",
-    "writing no label",
-    "either sign",
-    "random weights",
-]
-"""The ranking of the features; features that fire alike; the ranking for permuted labels; residual dimensions, ranked
-alike; the ranking without features that write a label; features by the size of their effect, whether their ablation
-costs or helps; random directions, ranked alike, in a network with random weights."""
-FEATURES: ContenderName = "SAE features"
-MATCHED: ContenderName = "matched features"
-UNTRAINED: ContenderName = "random weights"
-SILENT: ContenderName = "writing no label"
-EITHER_SIGN: ContenderName = "either sign"
-BESIDE: tuple[ContenderName, ...] = (MATCHED, "shuffled labels", "residual dimensions", SILENT, UNTRAINED)
-"""What is ablated beside the features."""
-KEPT: tuple[ContenderName, ...] = (EITHER_SIGN, MATCHED, "residual dimensions", UNTRAINED)
-"""What is kept alone beside the features."""
-CurveEdit = Literal["ablated", "kept alone", "kept alone, error at its mean"]
-ALL_TEXTS, RECOGNISED = "all texts", "recognised texts"
-ENOUGH = 0.8
-"""Share of the joint effect of all features at which the first k count as carrying it."""
-_N_DRAWS = 2
+CurveEdit = Literal["ablated", "ablated to zero", "ablated to random values", "kept alone"]
+ABLATED: CurveEdit = "ablated"
+STYLES: Mapping[CurveEdit, Style] = {"ablated to zero": "zero", "ablated to random values": "resample"}
+"""Other ways to ablate than to the mean."""
+DOSES = (-0.5, 0.5, 1.0)
+"""Shares of their value by which the first k features are lowered; the first raises them."""
+N_DRAWS = 2
 """Sets of matched features that are averaged."""
-_N_PERMUTED = 4
+N_PERMUTED = 3
 """Rankings for permuted labels that are averaged."""
 _SPARE = 8
 """At most one in `_SPARE` of the features is matched, so that enough are left to choose from."""
+_FINE = 4
+"""Every power of two is tried up to this many times what counts as few, and every second one beyond."""
 _N_READ = 512
 """First features of the ranking that are tested for writing a label."""
 
@@ -68,23 +67,10 @@ class Line:
     ks: Sequence[int]
     nats: Floats = field(repr=False)
     """Log-odds (size, text)."""
-    whole: Floats = field(repr=False)
-    """Log-odds lost when all features of the kind are ablated (text): the denominator of shares."""
 
     def at(self, k: int) -> Floats:
         """Log-odds at one size (text)."""
         return self.nats[list(self.ks).index(k)]
-
-
-def text_groups(sample: Sample) -> dict[str, Ints]:
-    """Numbers of the texts that are reported on together: all, and those that the unedited model gets right."""
-    return {ALL_TEXTS: np.arange(len(sample)), RECOGNISED: np.flatnonzero(sample.right)}
-
-
-def size_to_enough(sample: Sample, line: Line, rows: Ints, unit: int = 1) -> Estimate:
-    """Smallest size tried that has `ENOUGH` of the joint effect, divided by `unit`; undefined if there is no effect."""
-    at = first_reaching(line.nats[:, rows], line.whole[rows], ENOUGH, sample.weights[:, rows])
-    return from_draws(np.where(at < 0, np.nan, np.array(line.ks)[at] / unit), len(rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,27 +84,26 @@ class Contender:
     """The first k: one set, or several sets that are averaged."""
     n: int
     """Number of features to take from."""
-    whole: Floats = field(repr=False)
-    """Log-odds lost when all features of the kind are ablated (text)."""
 
-    def sizes(self, wanted: Sequence[int]) -> list[int]:
-        """Keep the sizes up to the number of features."""
-        return sorted({k for k in wanted if k <= self.n})
+    def ablated(self, ks: Sequence[int], edit: CurveEdit = ABLATED, on: Sample | None = None) -> Line:
+        """Ablate the first k, on the sample or on another one."""
+        sizes, sample = sorted({k for k in ks if k <= self.n}), on or self.sample
+        style = STYLES.get(edit, "mean")
+        lost = self._lost(sample, [[self.dictionary.ablate(one, style) for one in self.first(k)] for k in sizes])
+        return Line(self.condition, edit, sizes, lost)
 
-    def ablated(self, ks: Sequence[int]) -> Line:
-        """Ablate the first k to their means."""
-        return self._line("ablated", ks, self.dictionary.ablate)
+    def kept(self, ks: Sequence[int], whole: Floats) -> Line:
+        """Ablate all but the first k; `whole` is what is lost without all of them (text)."""
+        lost = self._lost(self.sample, [[self.dictionary.keep_only(one) for one in self.first(k)] for k in ks])
+        return Line(self.condition, "kept alone", ks, whole - lost)
 
-    def kept(self, ks: Sequence[int], error: bool = True) -> Line:
-        """Ablate all but the first k; without `error`, also what the SAEs do not explain."""
-        edit: CurveEdit = "kept alone" if error else "kept alone, error at its mean"
-        line = self._line(edit, ks, partial(self.dictionary.keep_only, error=error))
-        return Line(line.condition, edit, line.ks, self.whole - line.nats, self.whole)
-
-    def _line(self, edit: CurveEdit, ks: Sequence[int], edits: Callable) -> Line:
-        sizes = self.sizes(ks)
-        nats = [self.sample.losses(map(edits, self.first(k))).mean(0) for k in sizes]
-        return Line(self.condition, edit, sizes, np.stack(nats), self.whole)
+    @staticmethod
+    def _lost(sample: Sample, edits: Sequence[Sequence[Edits]]) -> Floats:
+        """Log-odds lost by each group of edits, mean over the group (group, text), from one pass over the texts."""
+        lost = sample.losses(edit for group in edits for edit in group)
+        ends = np.cumsum([len(group) for group in edits])[:-1]
+        means = [part.mean(0) for part in np.split(lost, ends)] if edits else []
+        return np.reshape(means, (len(edits), len(sample)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,33 +119,28 @@ class Contest:
     contenders: Mapping[ContenderName, Contender]
 
     @property
-    def features(self) -> Contender:
-        """The ranking that is tested."""
-        return self.contenders[FEATURES]
+    def n_active(self) -> float:
+        """Mean number of features that fire at a token, of all hook points together."""
+        return float(sum(stats.fires.sum() for stats in self.dictionary.stats.values()))
 
 
 def contest(discover: Questions, sample: Sample, saes: Mapping[HookPoint, Sae], seed: int) -> Contest:
     """Rank features, and what they are compared with, on `discover`, to be ablated on the sample."""
     dictionary = Dictionary.of(discover, saes)
     ranking = rank_features(discover, dictionary)
-    rng = np.random.default_rng(seed)
-    others = [rank_features(discover, dictionary, permuted(discover.gold, rng)) for _ in range(_N_PERMUTED)]
+    others = rank_shuffled(discover, dictionary, N_PERMUTED, seed)
     labels = written_labels(discover, saes, ranking.features[:_N_READ])
     silent = [feature for feature, label in zip(ranking.features, labels) if not label]
-    either = [ranking.features[i] for i in np.argsort(-np.abs(ranking.loss), kind="stable")]
-    joint_loss = sample.losses([dictionary.ablate(dictionary.alive)])[0]
-
-    def from_model(condition: ContenderName, first: Callable, n: int) -> Contender:
-        return Contender(condition, sample, dictionary, first, n, joint_loss)
-
     n = len(ranking.features)
     contenders = [
-        from_model(FEATURES, lambda k: [ranking.features[:k]], n),
-        from_model(MATCHED, lambda k: matched_sets(ranking.features[:k], dictionary, seed), n // _SPARE),
-        from_model("shuffled labels", lambda k: [other.features[:k] for other in others], n),
-        from_model(SILENT, lambda k: [silent[:k]], len(silent)),
-        from_model(EITHER_SIGN, lambda k: [either[:k]], n),
-        _ranked_alone("residual dimensions", discover, sample, Dictionary.dimensions(discover, saes)),
+        Contender(FEATURES, sample, dictionary, lambda k: [ranking.features[:k]], n),
+        Contender(SILENT, sample, dictionary, lambda k: [silent[:k]], len(silent)),
+        Contender(
+            MATCHED, sample, dictionary, lambda k: matched_sets(ranking.features[:k], dictionary, seed), n // _SPARE
+        ),
+        Contender(SHUFFLED, sample, dictionary, lambda k: [other.features[:k] for other in others], n),
+        _ranked(DIMENSIONS, discover, sample, Dictionary.dimensions(discover, saes)),
+        _ranked(RANDOM, discover, sample, random_directions(discover, dictionary, seed)),
         _random_weights(discover, sample, dictionary, seed),
     ]
     return Contest(dictionary, ranking, others, labels, {contender.condition: contender for contender in contenders})
@@ -168,45 +148,92 @@ def contest(discover: Questions, sample: Sample, saes: Mapping[HookPoint, Sae], 
 
 def matched_sets(features: Sequence[FeatureId], dictionary: Dictionary, seed: int) -> list[list[FeatureId]]:
     """Draw several sets of features that fire as the given ones do."""
-    return [matched(features, dictionary.stats, seed + draw) for draw in range(_N_DRAWS)]
+    return [matched(features, dictionary.stats, seed + draw) for draw in range(N_DRAWS)]
 
 
-def _ranked_alone(condition: ContenderName, discover: Questions, sample: Sample, dictionary: Dictionary) -> Contender:
+def random_directions(questions: Questions, dictionary: Dictionary, seed: int) -> Dictionary:
+    """Draw random directions, of the number and sparsity of the features, that read the model of the questions."""
+    read = Dictionary.of(questions, dictionary.saes).stats
+    saes = {
+        point: random_like(sae, read[point].drawn, seed, l0=float(dictionary.stats[point].fires.sum()))
+        for point, sae in dictionary.saes.items()
+    }
+    return Dictionary.of(questions, saes)
+
+
+def _ranked(condition: ContenderName, discover: Questions, sample: Sample, dictionary: Dictionary) -> Contender:
     """Rank the features of another dictionary, or of another model, by themselves."""
     ranking = rank_features(discover, dictionary)
-    joint_loss = sample.losses([dictionary.ablate(dictionary.alive)])[0]
-    n = len(ranking.features)
-    return Contender(condition, sample, dictionary, lambda k: [ranking.features[:k]], n, joint_loss)
+    return Contender(condition, sample, dictionary, lambda k: [ranking.features[:k]], len(ranking.features))
 
 
 def _random_weights(discover: Questions, sample: Sample, dictionary: Dictionary, seed: int) -> Contender:
     """Rank random directions, of the number and sparsity of the features, in a network with random weights."""
     untrained = randomised(discover.lm, seed)
-    untrained_discover = discover.on(untrained)
-    stats = Dictionary.of(untrained_discover, dictionary.saes).stats
-    saes = {
-        point: random_like(sae, stats[point].drawn, seed, l0=float(dictionary.stats[point].fires.sum()))
-        for point, sae in dictionary.saes.items()
-    }
-    random = Dictionary.of(untrained_discover, saes)
-    return _ranked_alone(UNTRAINED, untrained_discover, sample.on(untrained).replayed(), random)
+    asked = discover.on(untrained)
+    return _ranked(UNTRAINED, asked, sample.on(untrained).replayed(), random_directions(asked, dictionary, seed))
 
 
-Lines = Mapping[tuple[ContenderName, CurveEdit], Line]
+@dataclass(frozen=True, eq=False)
+class Necessity:
+    """All curves, and the evidence that follows from them."""
+
+    lines: Sequence[Line]
+    evidence: Sequence[Evidence]
+    """Of the ranking, and of the ranking without features that write a label."""
+    all_ablated: Floats = field(repr=False)
+    """Log-odds lost when all features are ablated (text)."""
+    doses: Floats = field(repr=False)
+    """Log-odds lost when the first k features are lowered by each of `DOSES` (dose, text)."""
 
 
-def measure_lines(contest: Contest) -> tuple[Lines, int]:
-    """Measure all curves, and find the smallest size at which the first features have enough of the joint effect.
+def necessity(contest: Contest, choose_on: Sample, most: int) -> Necessity:
+    """Measure all curves. Sizes of comparisons are chosen on `choose_on`; `most` if no size tried is enough there."""
+    features, sample = contest.contenders[FEATURES], contest.contenders[FEATURES].sample
+    every = doubling(features.n)
+    few = [k for k in every if k <= _FINE * most]
+    ks = {variant: _chosen(contest.contenders[variant], choose_on, few, most) for variant in VARIANTS}
+    all_ablated = sample.losses([contest.dictionary.ablate(contest.dictionary.alive)])[0]
+    some = sorted({*few[::2], *ks.values()})
+    wide = sorted({*every[::2], features.n})
+    lines = [features.ablated(sorted({*few, *wide, *ks.values()}))]
+    lines += [contest.contenders[SILENT].ablated(sorted({*few, *ks.values()}))]
+    lines += [contest.contenders[name].ablated(some) for name in BASELINES[NECESSITY]]
+    lines += [features.ablated(few, edit) for edit in STYLES]
+    lines += [features.kept(wide, all_ablated)]
+    chosen = features.first(ks[FEATURES])[0]
+    doses = sample.losses(contest.dictionary.scale(chosen, 1 - dose) for dose in DOSES)
+    by_name = {line.condition: line for line in lines if line.edit == ABLATED}
+    evidence = [_evidence(contest, by_name, variant, k) for variant, k in ks.items()]
+    return Necessity(lines, evidence, all_ablated, doses)
 
-    Features are ablated, and kept by the size of their effect, at every size. Everything else is measured at every
-    second size, and at the size that is enough.
-    """
-    ks = doubling(contest.features.n)
-    first = contest.features.ablated(ks)
-    at = int(first_reaching(first.nats, first.whole, ENOUGH, np.ones((1, first.nats.shape[1])))[0])
-    k = ks[at]
-    some = sorted({*ks[::2], k, ks[-1]})
-    lines = [first, contest.features.kept(some), contest.features.kept(some, error=False)]
-    lines += [contest.contenders[condition].ablated(some) for condition in BESIDE]
-    lines += [contest.contenders[condition].kept(ks if condition == EITHER_SIGN else some) for condition in KEPT]
-    return {(line.condition, line.edit): line for line in lines}, k
+
+def whole_of(sample: Sample) -> Floats:
+    """Log-odds of each text's own label above those of a guess among all labels, in nats (text)."""
+    return sample.base + np.log(len(sample.labels) - 1)
+
+
+def _chosen(contender: Contender, sample: Sample, ks: Sequence[int], most: int) -> int:
+    line = contender.ablated(ks, on=sample)
+    k = reached(line.ks, line.nats, np.zeros(len(sample)), whole_of(sample), most)
+    return min(k, contender.n)
+
+
+def _evidence(contest: Contest, lines: Mapping[ContenderName, Line], variant: ContenderName, k: int) -> Evidence:
+    line, sample = lines[variant], contest.contenders[FEATURES].sample
+    missing = np.full(len(sample), np.nan)
+    others = {name: lines[name].at(k) if k in lines[name].ks else missing for name in BASELINES[NECESSITY]}
+    return Evidence(
+        part=NECESSITY,
+        variant=variant,
+        ks=line.ks,
+        values=line.nats,
+        nothing=np.zeros(len(sample)),
+        everything=whole_of(sample),
+        active=np.full(len(sample), contest.n_active),
+        firing=np.repeat(np.array(line.ks, float)[:, None], len(sample), 1),
+        k=k,
+        others=others,
+        n_features=contest.contenders[FEATURES].n,
+        n_dimensions=sample.questions.lm.d_model,
+    )

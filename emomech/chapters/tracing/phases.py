@@ -16,7 +16,8 @@ from emomech.causal.ablation import rank_features
 from emomech.causal.dictionary import Dictionary
 from emomech.causal.questions import Questions, balanced
 from emomech.causal.sample import Sample
-from emomech.chapters.tracing.curves import FEATURES, MATCHED, matched_sets
+from emomech.chapters.tracing.curves import matched_sets
+from emomech.chapters.tracing.evidence import FEATURES, MATCHED
 from emomech.core.hook_points import FeatureId
 from emomech.stats.tables import Row, Schema, frame
 from emomech.study.study import Study

@@ -2,7 +2,7 @@
 
 Features, operation and dose are chosen on texts of one set, the source, and applied to the texts of each other set, the
 target: texts of another style, the same texts with another question, or with other words as answers. A logit bias
-fitted on the same labelled texts is carried over in the same way.
+fitted on the same labelled texts is carried over in the same way, and so are matched random features.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,30 +13,36 @@ import numpy as np
 import pandas as pd
 
 from emomech.causal.dictionary import Dictionary
-from emomech.causal.steering.baselines import logit_bias
-from emomech.causal.steering.experiment import BIAS, FEATURES
+from emomech.causal.steering.experiment import BIAS, FEATURES, MATCHED
+from emomech.causal.steering.label_draws import LabelledPool
 from emomech.causal.steering.operations import (
-    DOSES,
     Move,
+    Trial,
     Units,
     ascent,
     best,
+    climbed,
     label_support,
+    matched_units,
     strongest,
-    tried,
     uniform,
 )
 from emomech.causal.steering.recognition import Change, Texts, accuracy
+from emomech.chapters.stability import STABILITY
+from emomech.chapters.transfer import evidence
+from emomech.chapters.transfer.evidence import Pair
 from emomech.core.errors import UsageError
 from emomech.presets.lookup import listed
-from emomech.stats.estimates import Floats, bootstrap_weights, interval
+from emomech.stats.estimates import Floats, bootstrap_weights
 from emomech.stats.tables import INTERVAL, Row, Schema, frame
 from emomech.study.study import Study
 from emomech.study.variants import TextSet, text_sets
 
-SAME, OTHER = "the set it was chosen on", "other sets"
 N_FEATURES, N_TUNE = 5, 12
 """Features of each emotion, and texts of each emotion that choose a dose."""
+LEAST_WRONG = 2
+"""Texts of a set that have to be wrong to begin with; all pairs are judged together."""
+METHODS = (FEATURES, BIAS, MATCHED)
 LEAST_TEXTS = 40
 """Texts of each emotion that a style or item type needs to become a set."""
 _UNTESTED = {"untested": "why it cannot be tested here; empty if it can"}
@@ -73,6 +79,14 @@ MEANS = Schema(
         "n": "pairs of sets",
     },
 )
+LEADS = Schema(
+    keys={"versus": "what the causal features are compared with, on other sets"},
+    values={"lead": "mean rise of balanced accuracy beyond it", **INTERVAL, "n": "pairs of sets"},
+)
+KEPT = Schema(
+    keys={"quantity": "what is counted, over pairs of different sets"},
+    values={"share": "share of the pairs less one half", **INTERVAL, "n": "pairs of sets"},
+)
 
 
 @dataclass(frozen=True)
@@ -82,33 +96,40 @@ class Transfer:
     sets: Annotated[pd.DataFrame, SETS]
     cells: Annotated[pd.DataFrame, CELLS]
     means: Annotated[pd.DataFrame, MEANS]
+    leads: Annotated[pd.DataFrame, LEADS]
+    kept: Annotated[pd.DataFrame, KEPT]
+    stability: Annotated[pd.DataFrame, STABILITY]
 
 
 @dataclass(frozen=True, eq=False)
 class _Choice:
-    """What was chosen on a set: features with a move, and a bias of the logits (label)."""
+    """What was chosen on a set: features with a move, matched features, and a bias of the logits (label)."""
 
     units: Units = field(repr=False)
+    matched: Units = field(repr=False)
     move: Move
     bias: Floats
 
     @classmethod
     def of(cls, study: Study, texts: Texts) -> "_Choice":
-        """Choose features, dose and bias; the features are all scaled alike, or by one factor per emotion."""
+        """Choose features, dose and bias; the features are all scaled alike, or by one factor per emotion.
+
+        The bias is fitted on all texts that choose features or doses, so that it knows as many labels.
+        """
         tune, labelled = texts.tune, texts.labelled
         dictionary, n = Dictionary.of(tune.questions, study.saes), len(labelled)
         units = strongest(dictionary, label_support(labelled, dictionary, [n], texts.seed)[n], N_FEATURES)
-        trials = tried(units, tune, uniform("scale", tune.logits, tune.gold))
-        move = best([*trials, *ascent(units, tune.questions, best(trials))]).move
-        bias = logit_bias(labelled.logits(), labelled.gold)
-        scores = [round(accuracy(tune.logits + dose * bias, tune.gold), 9) for dose in DOSES]
-        return cls(units, move, DOSES[int(np.argmax(scores))] * bias)
+        scaled = climbed(units, tune, uniform("scale", tune.logits, tune.gold))
+        start = Trial(scaled, accuracy(tune.questions.logits(units.edits(scaled)), tune.gold))
+        move = best([start, *ascent(units, tune.questions, start)]).move
+        _, bias = LabelledPool(texts, dictionary).own(n).bias()
+        return cls(units, matched_units(units, texts.seed), move, bias)
 
     def after(self, target: Texts, method: str) -> Floats:
-        """Logits of the labels of a target's reported texts (text, label)."""
+        """Logits of the labels of a target's reported texts (text, label); matched features are moved as the others."""
         if method == BIAS:
             return target.report.logits + self.bias
-        edits = self.units.edits(self.move)
+        edits = (self.units if method == FEATURES else self.matched).edits(self.move)
         return target.report.questions.logits(edits) if edits else target.report.logits
 
 
@@ -141,16 +162,30 @@ def transfer(
     weights = _weights(sets, n_resamples, study.spec.seed)
     changes = {
         (method, source.about.name, target.about.name): _change(source.choice, target, method, weights)
-        for method in (FEATURES, BIAS)
+        for method in METHODS
         for source in sets
         for target in sets
         if source.choice is not None and target.texts is not None and not target.untested
     }
+    pairs = _pairs(changes)
     return Transfer(
         sets=frame(SETS, map(_row, sets)),
         cells=frame(CELLS, _cells(sets, changes)),
-        means=frame(MEANS, _means(changes)),
+        means=frame(MEANS, evidence.means(pairs, METHODS)),
+        leads=frame(LEADS, evidence.leads(pairs)),
+        kept=frame(KEPT, evidence.kept(pairs)),
+        stability=frame(STABILITY, evidence.without_each_set(pairs)),
     )
+
+
+def _pairs(changes: Mapping[tuple[str, str, str], Change]) -> dict[tuple[str, str], Pair]:
+    """What each method does to the reported texts of each pair of sets."""
+    pairs = {}
+    for (method, source, target), change in changes.items():
+        if method == FEATURES:
+            right = {name: changes[name, source, target].right[1] for name in METHODS}
+            pairs[source, target] = Pair(change.gold, change.right[0], right, change.weights)
+    return pairs
 
 
 def _set(about: TextSet, n_labelled: int, n_report: int, n_resamples: int) -> _Set:
@@ -161,7 +196,7 @@ def _set(about: TextSet, n_labelled: int, n_report: int, n_resamples: int) -> _S
     except UsageError as error:
         return _Set(about, untested=str(error))
     choice = None if texts.unusable() else _Choice.of(about.study, texts)
-    return _Set(about, texts, choice, texts.untested())
+    return _Set(about, texts, choice, texts.untested(LEAST_WRONG))
 
 
 def _weights(sets: Sequence[_Set], n_resamples: int, seed: int) -> Mapping[str, Floats]:
@@ -190,7 +225,7 @@ def _row(text_set: _Set) -> Row:
 
 
 def _cells(sets: Sequence[_Set], changes: Mapping[tuple[str, str, str], Change]) -> Iterator[Row]:
-    for method in (FEATURES, BIAS):
+    for method in METHODS:
         for source in sets:
             for target in sets:
                 key = (method, source.about.name, target.about.name)
@@ -201,15 +236,3 @@ def _cells(sets: Sequence[_Set], changes: Mapping[tuple[str, str, str], Change])
                 else:
                     reason = target.untested or f"nothing was chosen on the source: {source.untested}"
                     yield {**row, "put_right": 0, "put_wrong": 0, "n": 0, "untested": reason}
-
-
-def _means(changes: Mapping[tuple[str, str, str], Change]) -> Iterator[Row]:
-    """Average over the pairs of different sets, and over the sets with themselves."""
-    for method in (FEATURES, BIAS):
-        for targets in (OTHER, SAME):
-            pairs = [c for (m, a, b), c in changes.items() if m == method and (a == b) == (targets == SAME)]
-            if pairs:
-                value = np.array([change.gains()[0] for change in pairs])
-                gain = interval(float(value.mean()), np.mean([c.gains(c.weights) for c in pairs], 0), len(pairs))
-                kept = float((value >= 0).mean())
-                yield {"method": method, "targets": targets, "gain": gain, "kept": kept, "n": gain.n}

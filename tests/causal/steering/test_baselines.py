@@ -9,6 +9,7 @@ import torch
 from emomech.causal.dictionary import Dictionary
 from emomech.causal.questions import Questions, balanced
 from emomech.causal.steering.baselines import class_means, few_shot, logit_bias, selective
+from emomech.causal.steering.label_draws import joined
 from emomech.causal.steering.operations import Move, label_support, strongest
 from emomech.causal.steering.recognition import accuracy
 from emomech.core.errors import UsageError
@@ -37,7 +38,10 @@ def test_dimensions_reproduce_the_activation() -> None:
 def test_class_means_stand_where_the_emotion_is_and_grow(
     dictionary: Dictionary, sides: tuple[Questions, Questions]
 ) -> None:
-    means = class_means(dictionary, *sides)
+    both = joined(*sides)
+    rows = np.arange(len(both))
+    at_answer = both.activations(list(dictionary.saes), "answer")
+    means = class_means(dictionary, at_answer, both.gold, rows[: len(sides[0])], rows[len(sides[0]) :])
     (point,) = means.dictionary.saes
     assert point.resid_index() in planted.BANDS["emotion"]
     x = dictionary.stats[point].drawn

@@ -25,8 +25,6 @@ def test_the_features_are_those_that_were_planted(experiment: Experiment) -> Non
 
 def test_sizes_end_at_the_texts_that_there_are(experiment: Experiment) -> None:
     assert experiment.sizes == [2, 3, 5]
-    assert set(experiment.supports) == {2, 3, 5}
-    assert experiment.own_support is experiment.supports[3]
 
 
 def test_the_best_of_all_trials_is_chosen(experiment: Experiment) -> None:
@@ -45,7 +43,7 @@ def test_no_dose_is_no_change(experiment: Experiment) -> None:
 def test_causal_features_come_first_and_each_method_has_a_name(experiment: Experiment) -> None:
     results = experiment.methods()
     assert results[0].name == FEATURES
-    assert len({result.name for result in results}) == len(results) == 9
+    assert len({result.name for result in results}) == len(results) == 8
 
 
 def test_the_chosen_dose_is_among_those_that_are_shown() -> None:

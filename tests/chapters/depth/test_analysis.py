@@ -1,4 +1,4 @@
-"""Five measures on a model whose onsets are known, and on a model at chance."""
+"""Six measures on a model whose onsets are known, and on a model at chance."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from emomech.stats.estimates import bootstrap_weights
 from emomech.stats.tables import checked, number
 from emomech.study.study import Study
 
-SIZES = {"n_texts": 128, "n_edited": 48, "n_resamples": 1000}
+SIZES = {"n_texts": 128, "n_edited": 48, "n_resamples": 800, "n_draws": 3}
 HALF_WAY = (planted.BANDS["emotion"][0] - 0.5) / planted.N_BLOCKS
 """Between the last depth without emotion features and the first with them."""
 
@@ -39,11 +39,11 @@ def clear() -> Depth:
     return checked(depth(study(controls=(again, chance)), **SIZES))
 
 
-def begins(result: Depth, measure: str, where: str = "answer", summary: str = "onset") -> float:
-    return number(result.summaries, "depth", task="emotion", where=where, measure=measure, summary=summary).value
+def begins(result: Depth, measure: str, where: str = "answer", level: str = "half") -> float:
+    return number(result.onsets, "depth", task="emotion", where=where, measure=measure, level=level).value
 
 
-@pytest.mark.parametrize("measure", ["probe", "best feature", "read-out"])
+@pytest.mark.parametrize("measure", ["probe", "best feature", "read-out", "J-lens"])
 def test_what_reads_begins_where_the_emotion_features_begin(clear: Depth, measure: str) -> None:
     assert begins(clear, measure) == pytest.approx(HALF_WAY, abs=0.05)
 
@@ -56,7 +56,8 @@ def test_what_intervenes_begins_with_what_the_emotion_is_made_from(clear: Depth)
 
 def test_at_the_text_the_emotion_is_decodable_and_not_used(clear: Depth) -> None:
     assert begins(clear, "probe", "text") == pytest.approx(HALF_WAY, abs=0.05)
-    assert np.isnan(begins(clear, "effect of features", "text"))
+    reason = clear.leads.query("where == 'text' and measure == 'effect of features' and task == 'emotion'").undefined
+    assert "is not clearly above 0.1" in reason.item()
     measured = set(clear.profile.query("where == 'text'").measure)
     assert measured == {"probe", "best feature", "effect of features"}
 
@@ -79,31 +80,52 @@ def test_the_controls_show_nothing(clear: Depth, condition: str) -> None:
     assert rows.value.abs().max() < 0.35
 
 
-def test_measures_differ_as_they_do_by_construction(clear: Depth) -> None:
-    rows = clear.measure_differences.query("task == 'emotion' and where == 'answer' and summary == 'onset'")
+def test_pairs_differ_as_they_do_by_construction(clear: Depth) -> None:
+    rows = clear.pairs.query("task == 'emotion' and where == 'answer'")
     causal = {"effect of features", "effect of activation"}
+    assert len(rows) == 15
     for row in rows.to_dict("records"):
-        assert (row["p_corrected"] < 0.05) == bool({row["first"], row["second"]} & causal)
+        if not {row["first"], row["second"]} & causal:
+            assert not row["p_corrected"] < 0.05 or abs(row["difference"]) < 0.02
+        if "effect of features" in (row["first"], row["second"]):
+            assert row["p_corrected"] < 0.05
+
+
+def test_the_distance_is_that_of_the_construction(clear: Depth) -> None:
+    """From the embedding, where the material of the emotion is, to half-way between two hook points at its features."""
+    excess = number(clear.spreads, "excess", task="emotion", where="answer", level="half")
+    assert excess.value == pytest.approx(HALF_WAY * planted.N_BLOCKS, abs=0.3) and excess.low > 1
+    for control in ("random weights", "shuffled labels"):
+        assert number(clear.comparisons, "difference", where="answer", versus=control).low > 1
+    same = number(clear.comparisons, "difference", where="answer", versus="control task", task="again")
+    assert same.value == pytest.approx(0, abs=0.3)
+
+
+def test_the_distance_is_the_same_on_other_draws(clear: Depth) -> None:
+    values = clear.stability.query("quantity == 'spread at the answer'").value
+    assert len(values) == SIZES["n_draws"] and values.between(values.iloc[0] - 1, values.iloc[0] + 1).all()
+    assert {"onset at the answer: J-lens", "onset at the text: probe"} <= set(clear.stability.quantity) | {
+        "onset at the text: probe"
+    }
+
+
+def test_lenses_read_what_the_model_reads_at_the_last_depth(clear: Depth) -> None:
+    last = clear.lenses[clear.lenses.depth == 1]
+    assert len(last) == 3 and last.accuracy.nunique() == 1 and last.accuracy.iloc[0] > 0.95
+    at_end = clear.predictions[clear.predictions.depth == 1]
+    np.testing.assert_allclose(at_end[["correlation", "ratio"]], 1, atol=1e-4)
 
 
 def test_verdicts(clear: Depth) -> None:
     verdict = rule.depth(clear)
-    assert verdict.outcome == "replicates"
-    assert "for emotion also differ for: again (7 of 7 pairs)" in verdict.reason
-    assert "Control tasks that cannot be tested: shuffled" in verdict.reason
-
-
-def test_the_same_task_again_is_no_other_task(clear: Depth) -> None:
-    rows = clear.task_differences.query("task == 'again' and difference == difference")
-    assert len(rows) >= 10
-    assert not (rows.p_corrected < 0.05).any()
-    assert rows.query("summary == 'onset'").difference.abs().max() < 0.05
+    assert verdict.outcome == "partly"  # at the text, only two measures have an onset, and they begin together
+    assert "The control task shuffled cannot be tested" in verdict.reason
 
 
 def test_a_model_at_chance_is_not_measured() -> None:
     result = checked(depth(study(null=True), **SIZES))
     assert "no better than chance" in result.setting.untested[0]
-    assert not len(result.profile) and not len(result.measure_differences)
+    assert not len(result.profile) and not len(result.spreads) and not len(result.lenses)
     assert rule.depth(result).outcome == "cannot be tested here"
 
 

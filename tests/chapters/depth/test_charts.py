@@ -7,9 +7,11 @@ import vl_convert
 from tables import table
 
 from emomech.chapters.depth import charts
-from emomech.chapters.depth.analysis import PROFILE, SUMMARIES
+from emomech.chapters.depth.analysis import PROFILE
+from emomech.chapters.depth.charts import COLOURS
+from emomech.chapters.depth.located import ONSETS, SPREADS
+from emomech.chapters.depth.onsets import LEVELS
 from emomech.core.errors import UsageError
-from emomech.figures.palette import MEASURE_COLOURS
 
 TASKS, CONDITIONS = ("emotion", "worth"), ("trained", "random weights", "shuffled labels")
 PROFILES = table(
@@ -18,11 +20,12 @@ PROFILES = table(
         (condition, task, "answer", measure, at, 0.4, 0.3, 0.5, 60)
         for condition in CONDITIONS
         for task in TASKS
-        for measure in MEASURE_COLOURS
+        for measure in COLOURS
         for at in (0.0, 0.5, 1.0)
     ],
 )
-BEGINS = table(SUMMARIES, [(task, "answer", m, "onset", 0.5, 0.4, 0.6, 60) for task in TASKS for m in MEASURE_COLOURS])
+BEGINS = table(ONSETS, [(task, "answer", m, "half", 0.5, 0.4, 0.6, 60) for task in TASKS for m in COLOURS])
+APART = table(SPREADS, [(t, "answer", x, 6, 2.5, 0.5, 2.0, 1.5, 2.5, 60) for t in TASKS for x in LEVELS])
 DRAWN = {"profiles": charts.profiles(PROFILES, "answer"), "onsets": charts.onsets(BEGINS, "answer")}
 
 
@@ -32,7 +35,15 @@ def test_it_is_valid_says_what_it_shows_and_draws(name: str) -> None:
     assert len(spec["description"]) > 40 and spec["width"] == "container"
     svg = vl_convert.vegalite_to_svg(json.loads(DRAWN[name].to_json()) | {"width": 350})
     assert svg.count("<path") + svg.count("<line") > 10
-    assert all(colour in svg for colour in MEASURE_COLOURS.values())
+    assert all(colour in svg for colour in COLOURS.values())
+
+
+def test_the_distance_is_drawn_for_every_level() -> None:
+    spec = charts.levels(APART, "answer").to_dict()
+    assert "less what noise alone gives" in spec["description"]
+    svg = vl_convert.vegalite_to_svg(spec | {"width": 350})
+    assert svg.count("<path") + svg.count("<line") > 10
+    assert charts.levels(APART.iloc[:0], "answer").to_dict()
 
 
 def test_task_and_control_are_chosen_among_those_of_the_table() -> None:

@@ -1,68 +1,83 @@
-"""The rule on results made by hand: the order, half of it, its opposite, and texts without annotation."""
+"""The rule on results made by hand: the order, its parts, its opposite, its controls, and what cannot be tested."""
 
+from dataclasses import replace
+
+import pandas as pd
 import pytest
-from tables import table
 
-from emomech.chapters.flow.analysis import (
-    CENTRES,
-    DIFFERENCES,
-    FAMILIES,
-    PHASES,
-    PROFILE,
-    QUALITY,
-    STAGE_PROFILE,
-    TEXTS,
-    Flow,
-)
+from emomech.chapters.conditions import RANDOM_DICTIONARY, RANDOM_WEIGHTS, SECOND_SAES, SHUFFLED_LABELS, TRAINED
+from emomech.chapters.flow.analysis import FAMILIES, TEXTS, Flow
+from emomech.chapters.flow.rows import AMOUNTS, BEYOND, DIFFERENCES
 from emomech.chapters.flow.rule import flow
-from emomech.stats.tables import checked
+from emomech.chapters.stability import STABILITY, stability_rows
+from emomech.core.errors import EmomechError
+from emomech.stats.estimates import Estimate
+from emomech.stats.tables import checked, filled, frame
 
-UP = {"semantics − syntax": 0.2, "emotion − semantics": 0.2, "emotion − syntax": 0.4}
-DOWN = {contrast: -value for contrast, value in UP.items()}
-LAST = {"semantics − syntax": -0.1, "emotion − semantics": 0.3, "emotion − syntax": 0.2}
-NONE = dict.fromkeys(UP, 0.0)
+UP = {"semantics − syntax": 0.2, "emotion − semantics": 0.2}
+DOWN, NONE, NAN = ({step: value for step in UP} for value in (-0.2, 0.0, float("nan")))
+FIRST_ONLY = {"semantics − syntax": 0.2, "emotion − semantics": 0.0}
+PLACES = ("words", "answer")
+
+
+def about(value: float, reach: float) -> Estimate:
+    return Estimate(value, value - reach, value + reach, 300)
 
 
 def flowed(
-    words: dict[str, float],
-    answer: dict[str, float],
-    control: dict[str, float] = NONE,
-    best: str = "K=3",
-    treebank: str = "mine",
+    words: dict[str, float], answer: dict[str, float], reach: float = 0.05, emotion: float = 0.1, **less: dict
 ) -> Flow:
-    """Tables with differences at both places and in the control, each ± 0.05; `best` has the smallest error."""
-    groups = [("trained", "words", words), ("trained", "answer", answer)]
-    groups += [("random weights", where, control) for where in ("words", "answer")]
-    rows = [(c, w, name, x, x - 0.05, x + 0.05, 300) for c, w, group in groups for name, x in group.items()]
-    forms = ("K=1", "K=2", "K=3", "ramp")
-    phases = [("trained", w, form, 0.1 if form == best else 0.5, "") for w in ("words", "answer") for form in forms]
-    families = [("words", "role", "syntax", 0, "", "the texts have no such annotation")]
-    stages = {"lexical": treebank, "syntax": treebank, "semantics": treebank, "emotion": "mine"}
-    texts = [(stage, "", name, name, 300, 1) for stage, name in stages.items()]
-    empty = {"profile": PROFILE, "stages": STAGE_PROFILE, "centres": CENTRES, "quality": QUALITY}
-    tables = {name: table(schema) for name, schema in empty.items()}
-    filled = {
-        "differences": table(DIFFERENCES, rows),
-        "phases": table(PHASES, phases),
-        "families": table(FAMILIES, families),
-        "texts": table(TEXTS, texts),
-    }
-    return checked(Flow(**tables, **filled))
+    """Tables with differences at both places, and less those of controls (0 unless `less` names them)."""
+    own = {"words": words, "answer": answer}
+    differences = [
+        {"condition": TRAINED, "where": where, "contrast": step, "difference": about(x, reach), "n": 300}
+        for where, steps in own.items()
+        for step, x in steps.items()
+    ]
+    beyond = [
+        {"control": control, "where": where, "contrast": step, "difference": about(x - shown[step], reach), "n": 300}
+        for control, shown in {RANDOM_WEIGHTS: NONE, SHUFFLED_LABELS: NONE, **less.get("less", {})}.items()
+        for where, steps in own.items()
+        for step, x in steps.items()
+    ]
+    amounts = [
+        {"condition": TRAINED, "where": where, "stage": stage, "explained": about(x, 0.001), "n": 300}
+        for where in PLACES
+        for stage, x in {"syntax": 0.1, "semantics": 0.1, "emotion": emotion}.items()
+    ]
+    families = [
+        {"where": "words", "family": "role", "stage": "syntax", "untested": "the texts have no such annotation"}
+    ]
+    return checked(
+        filled(
+            Flow,
+            differences=frame(DIFFERENCES, differences),
+            beyond=frame(BEYOND, beyond),
+            amounts=frame(AMOUNTS, amounts),
+            families=frame(FAMILIES, families),
+            texts=texts("mine"),
+        )
+    )
+
+
+def texts(treebank: str) -> pd.DataFrame:
+    sources = {"lexical": treebank, "syntax": treebank, "semantics": treebank, "emotion": "mine"}
+    return frame(TEXTS, [{"stage": stage, "texts": name, "n_tested": 1} for stage, name in sources.items()])
 
 
 @pytest.mark.parametrize(
     ("result", "outcome"),
     [
         (flowed(UP, UP), "replicates"),
-        (flowed(UP, UP, best="ramp"), "partly"),
-        (flowed(UP, UP, best="K=4"), "partly"),
-        (flowed(UP, DOWN), "partly"),
-        (flowed(LAST, LAST), "partly"),
-        (flowed(DOWN, DOWN), "does not replicate"),
-        (flowed(NONE, NONE), "does not replicate"),
-        (flowed(UP, UP, control=UP), "does not replicate"),
-        (flowed(UP, UP, treebank="news"), "partly"),
-        (flowed(DOWN, DOWN, treebank="news"), "does not replicate"),
+        (flowed(UP, NONE), "partly"),
+        (flowed(DOWN, UP), "partly"),
+        (flowed(FIRST_ONLY, FIRST_ONLY), "partly"),
+        (flowed(DOWN, DOWN), "reversed"),
+        (flowed(NONE, NONE, reach=0.02), "does not replicate"),
+        (flowed(UP, UP, less={RANDOM_WEIGHTS: UP}, reach=0.02), "does not replicate"),
+        (flowed(UP, UP, less={SHUFFLED_LABELS: UP}, reach=0.02), "does not replicate"),
+        (flowed(UP, UP, less={RANDOM_WEIGHTS: NAN}), "does not replicate"),
+        (flowed(UP, UP, reach=0.5), "no power here"),
         (flowed({"emotion − semantics": 0.2}, {}), "cannot be tested here"),
     ],
 )
@@ -70,36 +85,59 @@ def test_flow(result: Flow, outcome: str) -> None:
     assert flow(result).outcome == outcome
 
 
-def test_flow_says_where_the_order_holds_and_how_many_phases_there_are() -> None:
-    verdict = flow(flowed(UP, DOWN, best="ramp"))
-    assert verdict.reason == (
-        "Syntax, semantics and emotion follow one another in depth, by more than in the control, at the words. "
-        "Syntax, semantics and emotion do not follow one another by more than in the control at the answer. "
-        "The profile of held-out texts is best predicted by a straight ramp at the words and at the answer."
-    )
-    assert "Emotion lies deeper than syntax at the words." in flow(flowed(LAST, DOWN)).reason
-    assert "words, semantics − syntax: 0.20 [0.15, 0.25]" in verdict.estimate
+def test_a_control_that_is_missing_is_not_beaten() -> None:
+    result = flowed(UP, UP)
+    for control in (RANDOM_WEIGHTS, SHUFFLED_LABELS):
+        without = replace(result, beyond=result.beyond[result.beyond.control != control])
+        assert flow(without).outcome == "does not replicate"
 
 
-def test_a_control_without_selective_features_does_not_count_against_the_claim() -> None:
-    nothing = dict.fromkeys(UP, float("nan"))
-    assert flow(flowed(UP, UP, control=nothing)).outcome == "replicates"
+def test_a_control_without_a_role_is_refused() -> None:
+    result = flowed(UP, UP)
+    result.beyond.loc[0, "control"] = "another control"
+    with pytest.raises(EmomechError, match="another control"):
+        flow(result)
 
 
-def test_a_stage_without_a_centre_has_no_place_in_the_order() -> None:
-    absent = UP | dict.fromkeys(("emotion − semantics", "emotion − syntax"), float("nan"))
-    verdict = flow(flowed(absent, absent))
-    assert verdict.outcome == "does not replicate"
-    assert "One of the three stages has no more selective features than chance" in verdict.reason
-    assert "emotion − semantics: undefined" in verdict.estimate
+def test_the_opposite_at_the_words_is_said() -> None:
+    assert "The opposite is shown: At the words, semantics lies deeper than syntax" in flow(flowed(DOWN, UP)).reason
+
+
+def test_stages_on_different_texts_lower() -> None:
+    verdict = flow(replace(flowed(UP, UP), texts=texts("news")))
+    assert verdict.outcome == "partly"
+    assert "read on different texts (syntax and semantics on news; emotion on mine)" in verdict.reason
+
+
+def test_a_dictionary_with_the_same_order_changes_nothing_and_is_named() -> None:
+    result = flowed(UP, UP)
+    same = result.differences.assign(condition=RANDOM_DICTIONARY)
+    verdict = flow(replace(result, differences=pd.concat([result.differences, same])))
+    assert verdict.outcome == "replicates"
+    assert "random dictionary (semantics − syntax at the words; emotion − semantics at the words;" in verdict.reason
+
+
+def test_saes_of_another_seed_have_to_agree() -> None:
+    result = flowed(UP, UP)
+    other = result.differences.assign(condition=SECOND_SAES)
+    assert flow(replace(result, differences=pd.concat([result.differences, other]))).outcome == "replicates"
+    other = other.assign(difference=-0.2, low=-0.25, high=-0.15)
+    assert flow(replace(result, differences=pd.concat([result.differences, other]))).outcome != "replicates"
+
+
+def test_a_step_that_changes_its_sign_on_a_half_leaves_partly() -> None:
+    draws = frame(STABILITY, stability_rows({"emotion − semantics, answer": [0.2, -0.1]}))
+    assert flow(replace(flowed(UP, UP), stability=draws)).outcome == "partly"
+
+
+@pytest.mark.parametrize(("emotion", "status"), [(0.0, "undefined"), (0.002, "no power")])
+def test_a_stage_without_a_centre_is_absent_or_unclear(emotion: float, status: str) -> None:
+    absent = UP | {"emotion − semantics": float("nan")}
+    checks = {check.criterion: check.status for check in flow(flowed(absent, absent, emotion=emotion)).checks}
+    assert checks["At the words, emotion lies deeper than semantics."] == status
 
 
 def test_flow_says_what_is_not_annotated() -> None:
-    verdict = flow(flowed({}, {}))
-    assert "Some label families cannot be read: role (the texts have no such annotation)." in verdict.reason
-
-
-def test_flow_says_when_the_stages_are_read_on_different_texts() -> None:
-    expected = "read on different texts (syntax and semantics on news; emotion on mine)"
-    assert expected in flow(flowed(UP, UP, treebank="news")).reason
-    assert "different texts" not in flow(flowed(UP, UP)).reason
+    assert (
+        "Some label families cannot be read: role (the texts have no such annotation)." in flow(flowed({}, {})).reason
+    )

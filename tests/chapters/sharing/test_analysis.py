@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from emomech.chapters.sharing import rule
-from emomech.chapters.sharing.analysis import SHARED, Sharing, sharing
-from emomech.chapters.sharing.relations import ALL
+from emomech.chapters.sharing.analysis import Sharing, sharing
+from emomech.chapters.sharing.relations import ALL, NOTHING, SHARED
 from emomech.core.hook_points import HookPoint
 from emomech.saes.sae import Sae
 from emomech.stats.tables import checked, number
 from emomech.study.study import Study
 
-SIZES = {"most": 40, "n_permutations": 40, "n_resamples": 40, "n_draws": 40}
+SIZES = {"most": 40, "n_permutations": 40, "n_resamples": 40, "n_draws": 3}
 POINTS = (HookPoint(1), HookPoint(3), HookPoint(5))
 PAIRS = (("joy", "pride"), ("fear", "anger"))
 N_PAIRS = 12
@@ -69,8 +69,8 @@ def test_one_feature_each_is_a_set_and_no_pool(specific: Sharing) -> None:
     assert trained(specific.specific).n.tolist() == [1, 1, 1, 1]
     assert trained(specific.numbers).set_index("emotions").n.to_dict() == {1: 4, 2: 0, 3: 0, 4: 0}
     verdict = rule.sharing(specific)
-    assert verdict.outcome == "partly"
-    assert "4 of 4 emotions have more specific features than in both controls" in verdict.reason
+    assert verdict.outcome == "cannot be tested here"  # four features are no structure
+    assert "Only 4 features belong to any emotion" in verdict.reason
 
 
 def test_what_is_specific_here_writes_the_label_words(specific: Sharing) -> None:
@@ -82,10 +82,26 @@ def test_what_is_specific_here_writes_the_label_words(specific: Sharing) -> None
 
 
 def test_features_of_two_are_a_pool_beyond_independent_assignment(pool: Sharing) -> None:
-    excess = number(pool.sharing, "excess", evidence="selective", condition="trained", features=ALL)
-    assert excess.low > 0
+    keys = {"evidence": "selective", "condition": "trained", "features": ALL, "quantity": SHARED}
+    excess = number(pool.advantage, "difference", baseline=NOTHING, **keys)
+    assert excess.low > 0.05
     assert trained(pool.numbers).set_index("emotions").n[2] == 2 * N_PAIRS
-    assert rule.sharing(pool).outcome == "replicates"
+    checks = {check.criterion: check for check in rule.sharing(pool).checks}
+    assert checks["More features are shared than under independent choice."].status == "met"
+    assert set(pool.stability.query("quantity == 'pool'").value > 0) == {True}
+
+
+def test_saes_that_hardly_learned_and_second_saes_are_conditions() -> None:
+    saes = {point: with_pairs(planted.saes()[point]) for point in POINTS}
+    study = few(planted.study(480), saes).replaced(
+        control_saes=dict.fromkeys(("soft-frozen decoder", "frozen decoder"), saes), other_saes=saes
+    )
+    verdict = rule.sharing(checked(sharing(study, **SIZES)))
+    same = [check for check in verdict.checks if "decoder" in check.control]
+    assert {check.status for check in same} == {"not met", "no power"} or {check.status for check in same} == {
+        "not met"
+    }
+    assert verdict.outcome != "replicates"
 
 
 def test_the_pairs_that_share_are_those_that_were_made_to(pool: Sharing) -> None:
@@ -105,7 +121,13 @@ def test_controls_show_neither(pool: Sharing) -> None:
         rows = pool.numbers.query("evidence == 'selective' and condition == @control")
         assert rows.n.sum() <= 2
         lead = number(
-            pool.advantage, "difference", evidence="selective", features=ALL, baseline=control, quantity=SHARED
+            pool.advantage,
+            "difference",
+            evidence="selective",
+            condition="trained",
+            features=ALL,
+            baseline=control,
+            quantity=SHARED,
         )
         assert lead.low > 0
 

@@ -1,4 +1,4 @@
-"""Membership on a model whose features are known, by each kind of evidence, and under independent assignment."""
+"""Membership on a model whose features are known, by each kind of evidence."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,15 +9,13 @@ import pytest
 import torch
 
 from emomech.causal.questions import Questions
+from emomech.chapters.conditions import FROZEN
 from emomech.chapters.sharing.controls import conditions, one_per_cluster
-from emomech.chapters.sharing.independence import Counts
 from emomech.chapters.sharing.membership import (
     AnswerSample,
     Membership,
-    common_counts,
-    counts_by_number,
+    chance_of_finding,
     selective,
-    specific_counts,
     stepwise,
     supporting,
     writes_label,
@@ -65,7 +63,7 @@ def test_each_emotion_has_its_feature_and_each_pair_its_own(memberships: dict[Ho
     assert [members(memberships[LAST], i) for i in OWN] == np.eye(4, dtype=bool).tolist()
     assert members(memberships[LAST], len(NAMES)) == [True, True, False, False]
     assert members(memberships[LAST], len(NAMES) + 1) == [False, False, True, True]
-    assert counts_by_number(memberships[LAST].member)[0].tolist()[1:] == [4, 2, 0, 0]
+    assert np.bincount(memberships[LAST].member[0].sum(1)).tolist()[1:] == [4, 2]
     assert not memberships[EARLY].member[0].any()
 
 
@@ -103,7 +101,7 @@ def test_a_second_emotion_shows_when_the_first_is_put_aside(sides: tuple[AnswerS
     sae = replace(sae, W_enc=faint)
     chosen, again = (replace(side, activations={LAST: _dimmed(side)}) for side in sides)
     first = selective({LAST: sae}, chosen, again, 40, 0)
-    both = stepwise({LAST: sae}, chosen, again, first, 40, 0)
+    both = stepwise({LAST: sae}, chosen, again, first)
     assert members(first[LAST], OWN[0]) == [True, False, False, False]
     assert members(both[LAST], OWN[0]) == [True, True, False, False]
     assert members(both[LAST], OWN[2]) == [False, False, True, False]
@@ -124,56 +122,17 @@ def test_words_are_written_by_the_directions_that_the_unembedding_reads(
     assert memberships[LAST].feature[wrote].tolist() == sorted(OWN)
 
 
-def made(member: np.ndarray, rate: np.ndarray | None = None) -> Membership:
-    """Features with given emotions, in three equal resamples."""
-    n = len(member)
-    return Membership(
-        np.arange(n), np.ones(n) if rate is None else rate, np.stack([member] * 3), np.zeros(member.shape)
-    )
-
-
-def test_counts_agree_with_counting_by_hand() -> None:
-    member = np.random.default_rng(1).random((1, 40, 3)) < 0.4
-    by_hand = [sum(sum(row) == k for row in member[0].tolist()) for k in range(4)]
-    assert counts_by_number(member)[0].tolist() == by_hand
-    alone = [sum(row[e] and sum(row) == 1 for row in member[0].tolist()) for e in range(3)]
-    assert specific_counts(member)[0].tolist() == alone
-    assert common_counts(member)[0, 0, 2] == sum(row[0] and row[2] for row in member[0].tolist())
-
-
-def test_independent_assignment_keeps_each_emotions_number_in_every_bin() -> None:
-    rng = np.random.default_rng(2)
-    membership = made(rng.random((50, 4)) < 0.3, rng.random(50))
-    drawn = membership.independent(30, 0)
-    assert drawn.shape == (32, 50, 4)
-    for same in np.array_split(np.argsort(membership.rate), 5):  # no two fire alike
-        assert (drawn[:, same].sum(1) == membership.member[0, same].sum(0)).all()
-    assert (drawn != membership.member[0]).any()
-
-
-def test_what_independent_assignment_shares_is_what_probability_says() -> None:
-    member = np.zeros((100, 2), dtype=bool)
-    member[:30, 0] = member[:50, 1] = True
-    expected = Counts.of({LAST: made(member, np.zeros(100))}, 400, 0).expected()[:400, 2].mean()
-    assert expected == pytest.approx(0.3 * 0.5, abs=0.02)  # the bins are of 20 features that are alike
-
-
-def test_an_excess_is_found_where_there_is_one_and_not_where_there_is_none() -> None:
-    rng = np.random.default_rng(3)
-    alike = np.repeat(rng.random((200, 1)) < 0.2, 2, 1)
-    alone = rng.random((200, 2)) < 0.2
-    apart = np.stack([np.arange(200) < 40, np.arange(200) >= 160], 1)[rng.permutation(200)]
-    excess = [Counts.of({LAST: made(member)}, 100, 0).excess()[0] for member in (alike, alone, apart)]
-    assert excess[0] > 0.1
-    assert abs(excess[1]) < 0.03
-    assert excess[2] < -0.02
+def test_few_texts_find_few_features() -> None:
+    chances = [chance_of_finding((n, n), 4, 4.0) for n in (10, 40, 160)]
+    assert chances == sorted(chances)
+    assert chances[0] < 0.1 and chances[-1] > 0.99
 
 
 def test_the_controls_keep_the_dictionaries_size_and_sparsity(
     saes: Mapping[HookPoint, Sae], sides: tuple[AnswerSample, AnswerSample]
 ) -> None:
     study = planted.study(480)
-    study = study.replaced(saes=saes)
+    study = study.replaced(saes=saes, control_saes={FROZEN: saes}, other_saes=saes)
     by_condition = conditions(study, sides)
     random, read = by_condition["random dictionary"]
     assert random[LAST].d_sae == saes[LAST].d_sae
@@ -181,6 +140,8 @@ def test_the_controls_keep_the_dictionaries_size_and_sparsity(
     assert random[LAST].k == round(float(l0))
     assert read == sides
     assert by_condition["shuffled labels"][0] is saes
+    assert by_condition["frozen decoder"] == by_condition["second SAEs"] == (saes, sides)
+    assert "soft-frozen decoder" not in by_condition
     other = by_condition["random weights"][1][0]
     assert not torch.equal(other.activations[LAST], sides[0].activations[LAST])
     assert np.array_equal(other.questions.gold, sides[0].questions.gold)

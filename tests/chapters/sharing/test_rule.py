@@ -1,108 +1,156 @@
-"""The rule on results made by hand: pool and sets, one of them, neither, only label words, and a model at chance."""
+"""The rule on results made by hand: pool and sets, one of them, neither, each control that shows the same, and no power."""
 
 from dataclasses import replace
 
 import pytest
 from tables import table
 
-from emomech.chapters.sharing.analysis import ADVANTAGE, SETTING, SHARED, SHARING, SPECIFIC, Sharing
-from emomech.chapters.sharing.relations import ALL, AXES, SILENT
-from emomech.chapters.sharing.rule import axes_in_words, sharing
+from emomech.chapters.conditions import RANDOM_DICTIONARY, SECOND_SAES, TRAINED
+from emomech.chapters.sharing.analysis import SETTING, SPECIFIC, Sharing
+from emomech.chapters.sharing.relations import ACROSS, ADVANTAGE, ALL, AXES, NOTHING, SHARED, SIDES, SILENT
+from emomech.chapters.sharing.rule import WHERE, axes_in_words, sharing
+from emomech.chapters.sharing.stability import POOL, SETS, STEPWISE
+from emomech.chapters.stability import STABILITY
 from emomech.core.errors import EmomechError
 from emomech.stats.tables import checked, schemas
 
 EMOTIONS = ("joy", "fear", "anger", "calm")
-CONTROLS = ("shuffled labels", "random dictionary", "random weights")
 
 
 def shared(
-    pool: float, own: int, *, silent: tuple[float, int] | None = None, control: float = 0.0, untested: str = ""
+    pool: float = 0.2,
+    own: int = 4,
+    *,
+    silent: tuple[float, int] | None = None,
+    condition: str = TRAINED,
+    error: float = 0.02,
+    untested: str = "",
 ) -> Sharing:
-    """Tables with an excess ± 0.01 and `own` emotions with specific features; `silent` holds both for silent features."""
-    rows: dict[str, list[tuple]] = {"sharing": [], "specific": [], "advantage": []}
+    """Tables with an excess ± `error` and `own` emotions with specific features; no control shows anything."""
+    rows = []
     for evidence in ("selective", "stepwise", "supporting"):
         for features, (excess, n) in {ALL: (pool, own), SILENT: silent or (pool, own)}.items():
-            key = (evidence, "trained", features)
-            rows["sharing"].append((*key, excess, excess - 0.01, excess + 0.01, 900))
-            for i, emotion in enumerate(EMOTIONS):
-                share = 0.05 if i < n else 0.0
-                rows["specific"].append((*key, emotion, share, share - 0.01, share + 0.01, 45))
-                for baseline in CONTROLS:
-                    lead = (evidence, features, baseline, emotion, share, share - 0.01, share + 0.01, 900)
-                    rows["advantage"].append(lead)
-            for baseline in CONTROLS:
-                lead = excess - control
-                rows["advantage"].append((evidence, features, baseline, SHARED, lead, lead - 0.01, lead + 0.01, 900))
+            for baseline in (NOTHING, *WHERE):
+                key = (evidence, condition, features, baseline)
+                rows.append((*key, SHARED, excess, excess - error, excess + error, 90))
+                for i, emotion in enumerate(EMOTIONS):
+                    share = 0.15 if i < n else 0.0
+                    rows.append((*key, emotion, share, share - error, share + error, 90))
     axes = [
         ("selective", "trained", "valence", 0.6, 0.0, 0.4, 0.01, 0.01, 30, ""),
         ("selective", "trained", "arousal", 0.2, 0.0, 0.4, 0.5, 0.05, 30, ""),
     ]
     filled = {
-        "setting": table(SETTING, [("m", 0.9, 0.8, 0.95, 0.25, 400, 400, untested)]),
-        "sharing": table(SHARING, rows["sharing"]),
-        "specific": table(SPECIFIC, rows["specific"]),
-        "advantage": table(ADVANTAGE, rows["advantage"]),
+        "setting": table(SETTING, [("m", 0.9, 0.8, 0.95, 0.25, 400, 400, 0.99, untested)]),
+        "specific": table(SPECIFIC, [("selective", TRAINED, ALL, "joy", 0.1, 0.0, 0.2, 9)]),
+        "advantage": table(ADVANTAGE, rows),
+        "sides": table(SIDES, [("selective", TRAINED, ACROSS, 0.1, 0.05, 0.15, 0.3, 20)]),
         "axes": table(AXES, axes),
+        "stability": table(STABILITY, [(name, i, 0.1) for name in (POOL, SETS, STEPWISE) for i in range(3)]),
     }
     return checked(Sharing(**{name: filled.get(name, table(schema)) for name, schema in schemas(Sharing).items()}))
+
+
+def changed(result: Sharing, *, pool: float | None = None, sets: float | None = None, baseline: str) -> Sharing:
+    """Set the differences to one control, ± 0.02."""
+    advantage = result.advantage.copy()
+    for value, is_quantity in ((pool, advantage.quantity == SHARED), (sets, advantage.quantity != SHARED)):
+        if value is not None:
+            rows = (advantage.baseline == baseline) & is_quantity
+            advantage.loc[rows, ["difference", "low", "high"]] = (value, value - 0.02, value + 0.02)
+    return replace(result, advantage=advantage)
 
 
 @pytest.mark.parametrize(
     ("result", "outcome"),
     [
-        (shared(0.05, 4), "replicates"),
-        (shared(0.05, 2), "replicates"),
-        (shared(0.05, 4, silent=(0.0, 4)), "partly"),
-        (shared(0.05, 1), "partly"),
-        (shared(0.0, 4), "partly"),
-        (shared(-0.05, 4), "partly"),
-        (shared(0.0, 1), "does not replicate"),
-        (shared(0.05, 1, control=0.05), "does not replicate"),
-        (shared(0.05, 4, untested="the model is at chance"), "cannot be tested here"),
+        (shared(), "replicates"),
+        (shared(own=2), "replicates"),
+        (shared(silent=(0.0, 4)), "partly"),
+        (shared(silent=(0.2, 1)), "partly"),
+        (shared(own=1), "partly"),
+        (shared(pool=0.0), "partly"),
+        (shared(pool=0.04), "partly"),
+        (shared(pool=-0.2), "partly"),
+        (shared(pool=0.0, own=1), "does not replicate"),
+        (shared(pool=-0.2, own=1), "reversed"),
+        (shared(pool=0.0, own=0, error=0.5), "no power here"),
+        (shared(untested="the model is at chance"), "cannot be tested here"),
     ],
 )
 def test_sharing(result: Sharing, outcome: str) -> None:
     assert sharing(result).outcome == outcome
 
 
-@pytest.mark.parametrize("control", CONTROLS)
-def test_a_verdict_needs_its_controls(control: str) -> None:
-    result = shared(0.05, 4)
+@pytest.mark.parametrize("control", WHERE)
+def test_a_control_that_shows_the_same_decides_both_parts(control: str) -> None:
+    assert sharing(changed(shared(), pool=0.0, baseline=control)).outcome == "partly"
+    assert sharing(changed(shared(), sets=0.0, baseline=control)).outcome == "partly"
+    assert sharing(changed(shared(), pool=0.0, sets=0.0, baseline=control)).outcome == "does not replicate"
+
+
+@pytest.mark.parametrize("control", WHERE)
+def test_a_control_that_is_missing_is_not_beaten(control: str) -> None:
+    result = shared()
     without = replace(result, advantage=result.advantage[result.advantage.baseline != control])
-    with pytest.raises(EmomechError, match="expected one"):
-        sharing(without)
+    verdict = sharing(without)
+    assert verdict.outcome == "does not replicate"
+    assert {check.status for check in verdict.checks if check.control == control} == {"undefined"}
 
 
-def test_features_of_one_emotion_have_to_exceed_both_controls() -> None:
-    result = shared(0.0, 4)
-    same = (result.advantage.baseline == "random weights") & (result.advantage.quantity != SHARED)
-    result.advantage.loc[same, ["difference", "low", "high"]] = 0.0
-    assert sharing(result).outcome == "does not replicate"
+def test_a_control_that_the_rule_does_not_name_is_refused() -> None:
+    result = shared()
+    result.advantage.loc[result.advantage.baseline == RANDOM_DICTIONARY, "baseline"] = "another"
+    with pytest.raises(EmomechError, match="another"):
+        sharing(result)
 
 
-def test_the_reason_says_what_each_kind_of_evidence_shows() -> None:
-    verdict = sharing(shared(-0.05, 3, silent=(0.0, 2)))
-    assert verdict.reason.startswith(
-        "Among the features that are selective for emotions, fewer features are shared than under independent "
-        "assignment, and 3 of 4 emotions have more specific features than in both controls. "
-        "Without those that write a label word, no more features are shared"
-    )
-    assert "selective −5.00 [−6.00, −4.00]" in verdict.estimate
+def test_a_pool_that_other_divisions_do_not_have_is_partly() -> None:
+    result = shared()
+    result.stability.loc[1, "value"] = -0.1
+    assert sharing(result).outcome == "partly"
+
+
+def test_a_sample_that_misses_features_shows_no_lack_of_sharing() -> None:
+    result = shared(pool=0.0, own=0)
+    result.setting["power"] = 0.3
+    verdict = sharing(result)
+    assert verdict.outcome == "no power here"
+    assert "30%" in verdict.reason
+
+
+def test_second_saes_have_to_agree() -> None:
+    both = shared()
+    assert sharing(_with_second(both, shared(condition=SECOND_SAES))).outcome == "replicates"
+    apart = sharing(_with_second(both, shared(pool=0.0, own=0, condition=SECOND_SAES)))
+    assert apart.outcome == "no power here"  # the interval that covers both says nothing
+
+
+def _with_second(result: Sharing, second: Sharing) -> Sharing:
+    import pandas as pd
+
+    return replace(result, advantage=pd.concat([result.advantage, second.advantage], ignore_index=True))
+
+
+def test_a_direction_is_printed_only_if_it_is_stable() -> None:
+    result = shared()
+    assert "more features are shared than under independent choice" in sharing(result).reason
+    result.stability.loc[result.stability.quantity == STEPWISE, "value"] = -0.1
+    assert "Not stable over draws of the texts: with further emotions" in sharing(result).reason
+
+
+def test_few_features_are_said_to_be_few() -> None:
+    result = shared()
+    result.advantage["n"] = 4
+    assert "Only 4 features belong to any emotion" in sharing(result).reason
 
 
 def test_why_it_cannot_be_tested_is_said() -> None:
-    assert sharing(shared(0.05, 4, untested="too few texts")).reason == "Too few texts."
+    assert sharing(shared(untested="too few texts")).reason == "Too few texts."
 
 
 def test_the_sentence_names_each_axis() -> None:
-    assert axes_in_words(shared(0.05, 4)) == (
+    assert axes_in_words(shared()) == (
         "Features shared by several emotions follow valence better than with exchanged emotion names; "
         "do not follow arousal better than with exchanged emotion names."
-    )
-
-
-def test_random_directions_are_compared_with() -> None:
-    assert sharing(shared(0.05, 3)).reason.endswith(
-        "With random directions in place of the SAEs, the pool is smaller than that of the SAEs; there are fewer "
-        "specific features for 3 of 4 emotions and more for 0."
     )

@@ -9,7 +9,17 @@ from tables import table
 
 from emomech.causal.steering.operations import OPERATIONS
 from emomech.chapters.steering import charts
-from emomech.chapters.steering.analysis import DIFFERENCES, EFFICIENCY, EMOTIONS, ITEMS, LANGUAGE, TRIALS
+from emomech.chapters.steering.analysis import (
+    DIFFERENCES,
+    EFFICIENCY,
+    EMOTIONS,
+    ITEMS,
+    LANGUAGE,
+    LEADS,
+    RESPONSE,
+    STEERABILITY,
+    TRIALS,
+)
 from emomech.figures.palette import STEERED_COLOURS
 
 METHODS = list(STEERED_COLOURS)
@@ -22,6 +32,11 @@ TABLES = {
     "pareto": table(
         LANGUAGE,
         [(u, d, 0.1, d / 9, 0.01, 0.02, 0.1, 0.9, 0.1, 0.0, 0.2, d == 1, 80) for u in SHOWN[:2] for d in (0.5, 1)],
+    ),
+    "leads": table(LEADS, [(m, 0.1, -0.1, 0.2, 20, 40) for m in ("no steering", *METHODS[1:])]),
+    "response": table(RESPONSE, [(d, d / 2, d / 2 - 0.1, d / 2 + 0.1, 0.0, 40) for d in (-0.5, -0.25, 0, 0.25, 0.5)]),
+    "steerability": table(
+        STEERABILITY, [(i, i / 9 - 1, "right before" if i % 3 else "wrong before") for i in range(30)]
     ),
     "efficiency": table(EFFICIENCY, [(m, n, 0.5, 0.1, 0.0, 0.2, 40) for m in SHOWN[:2] for n in (2, 5)]),
 }
@@ -36,7 +51,7 @@ def test_it_is_valid_says_what_it_shows_and_draws(name: str) -> None:
     svg = vl_convert.vegalite_to_svg(json.loads(chart.to_json()) | {"width": 350})
     assert svg.count("<path") + svg.count("<line") > 8
     fields = set(re.findall(r'"field": "(\w+)"', json.dumps(spec)))
-    assert name == "doses" or {"low", "high"} <= fields
+    assert name in ("doses", "steerability") or {"low", "high"} <= fields
 
 
 @pytest.mark.parametrize("name", TABLES)

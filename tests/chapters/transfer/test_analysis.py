@@ -10,7 +10,8 @@ import pytest
 
 from emomech.causal.steering.experiment import BIAS, FEATURES
 from emomech.chapters.transfer import analysis, rule
-from emomech.chapters.transfer.analysis import OTHER, SAME, Transfer, transfer
+from emomech.chapters.transfer.analysis import Transfer, transfer
+from emomech.chapters.transfer.evidence import NONE, OTHER, SAME
 from emomech.data import corpus
 from emomech.stats.tables import checked, number
 from emomech.study.study import Study
@@ -24,8 +25,8 @@ def few_features(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def styled(study: Study) -> Study:
-    """Divide the texts into two styles, which mean nothing."""
-    texts = [replace(e, style="story" if i % 2 else "diary") for i, e in enumerate(study.corpus.examples)]
+    """Divide the texts into three styles, which mean nothing."""
+    texts = [replace(e, style=("story", "diary", "dialogue")[i % 3]) for i, e in enumerate(study.corpus.examples)]
     study = study.replaced(corpus=corpus.make("mine", texts, study.corpus.labels))
     return study
 
@@ -34,7 +35,7 @@ def styled(study: Study) -> Study:
 def carried() -> Transfer:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(analysis, "N_FEATURES", 2)
-        return checked(transfer(styled(noisy.study(960)), prompts="question", words="six", **SMALL))
+        return checked(transfer(styled(noisy.study(1440)), prompts="question", words="six", **SMALL))
 
 
 def cell(result: Transfer, source: str, target: str, method: str = FEATURES):
@@ -49,8 +50,11 @@ def test_scaling_helps_on_the_other_style_too(carried: Transfer) -> None:
 
 
 def test_means_are_those_of_the_cells(carried: Transfer) -> None:
-    off = [cell(carried, "story", "diary").value, cell(carried, "diary", "story").value]
-    on = [cell(carried, "story", "story").value, cell(carried, "diary", "diary").value]
+    styles = ("story", "diary", "dialogue")
+    off = [cell(carried, a, b).value for a in styles for b in styles if a != b]
+    on = [cell(carried, a, a).value for a in styles]
+    assert number(carried.leads, "lead", versus=NONE).value == pytest.approx(np.mean(off))
+    assert len(carried.stability) == 3
     assert number(carried.means, "gain", method=FEATURES, targets=OTHER).value == pytest.approx(np.mean(off))
     assert number(carried.means, "gain", method=FEATURES, targets=SAME).value == pytest.approx(np.mean(on))
     assert number(carried.means, "kept", method=FEATURES, targets=OTHER).value == 1
@@ -58,19 +62,19 @@ def test_means_are_those_of_the_cells(carried: Transfer) -> None:
 
 def test_a_set_on_which_nothing_can_be_tested_says_so_and_is_left_out(carried: Transfer) -> None:
     sets = carried.sets.set_index("set")
-    assert sets.untested[["story", "diary"]].eq("").all()
+    assert sets.untested[["story", "diary", "dialogue"]].eq("").all()
     assert "at chance" in str(sets.untested["prompt question"]) and "no word" in str(sets.untested["words six"])
     assert carried.cells.query("target == 'prompt question'").untested.str.contains("at chance").all()
     assert (
         carried.cells.query("source == 'prompt question' and target == 'story'").untested.str.contains("source").all()
     )
-    assert (carried.cells.untested == "").sum() == 2 * 4
+    assert (carried.cells.untested == "").sum() == 3 * 9
 
 
 def test_where_there_is_one_set_nothing_is_carried() -> None:
     verdict = rule.transfer(checked(transfer(noisy.study(480), prompts="", words="", **SMALL)))
     assert verdict.outcome == "cannot be tested here"
-    assert "two are needed" in verdict.reason
+    assert "3 are needed" in verdict.reason
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from tables import table
 
 from emomech.causal.steering.experiment import BIAS, FEATURES
 from emomech.chapters.transfer import charts
-from emomech.chapters.transfer.analysis import CELLS, MEANS, OTHER, SAME
+from emomech.chapters.transfer.analysis import CELLS, MEANS
+from emomech.chapters.transfer.evidence import OTHER, SAME
 
 SETS = ("story", "diary", "prompt plain")
 ROWS = [

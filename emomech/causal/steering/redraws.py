@@ -1,0 +1,60 @@
+"""What steering and its baselines gain on other draws of the labelled texts, on the same reported texts."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from emomech.causal.steering.experiment import BIAS, COARSE, FEATURES, MATCHED, MEANS, Experiment, MethodResult
+from emomech.causal.steering.label_draws import Labels
+from emomech.causal.steering.operations import Move, Units, climbed, matched_units, strongest
+from emomech.stats.estimates import Bools
+from emomech.stats.paired_answers import Answers
+
+REDRAWN = (FEATURES, MATCHED, BIAS, MEANS)
+"""Methods that are repeated on every draw of the labelled texts."""
+
+
+def right_once(results: Sequence[MethodResult]) -> Mapping[str, Answers]:
+    """Which reported texts the other methods get right, on the page's own draw (1, text).
+
+    A method that starts from other answers, such as another network, gets the unedited answers plus what it changes.
+    """
+    unedited, others = results[0].change, {}
+    assert unedited is not None
+    for result in results:
+        if result.name not in REDRAWN and result.change is not None:
+            before, after = result.change.right
+            same = np.array_equal(before, unedited.right[0])
+            others[result.name] = (after if same else unedited.right[0] + after.astype(float) - before)[None]
+    return others
+
+
+def right_over_draws(experiment: Experiment, results: Sequence[MethodResult], n_draws: int) -> Mapping[str, Bools]:
+    """Say which reported texts each method gets right on each draw of the labelled texts (draw, text).
+
+    The first draw is the page's own, as in `results`. Random features are moved by the dose of the causal ones, and
+    count as unmoved where that would lose accuracy, so that they are at no disadvantage.
+    """
+    own = {result.name: result.change.right[1] for result in results if result.change is not None}
+    draws = [{name: own[name] for name in REDRAWN}]
+    draws += [_right(experiment, labels) for labels in experiment.pool.redrawn(experiment.n_labelled, n_draws - 1)]
+    return {name: np.stack([draw[name] for draw in draws]) for name in REDRAWN}
+
+
+def _right(experiment: Experiment, labels: Labels) -> dict[str, Bools]:
+    """Choose everything on one draw of the labelled texts; say which reported texts are right (text)."""
+    before = experiment.texts.report.right
+    units = strongest(experiment.dictionary, labels.support(), experiment.n_features)
+    move = climbed(units, labels.tune, experiment.scale, COARSE)
+    matched = _after(experiment, matched_units(units, experiment.texts.seed), move)
+    means = experiment.means(labels)
+    return {
+        FEATURES: _after(experiment, units, move),
+        MATCHED: matched if matched.sum() >= before.sum() else before,
+        BIAS: experiment.bias(labels)[1].right[1],
+        MEANS: _after(experiment, means, climbed(means, labels.tune, experiment.scale, COARSE[1:])),
+    }
+
+
+def _after(experiment: Experiment, units: Units, move: Move) -> Bools:
+    return experiment.change(units, move).right[1]

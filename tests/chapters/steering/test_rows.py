@@ -1,0 +1,33 @@
+"""Rows that decide follow from right answers and log-odds made by hand."""
+
+import numpy as np
+
+from emomech.causal.steering.dose_response import DoseResponse
+from emomech.causal.steering.experiment import FEATURES
+from emomech.chapters.steering import rows
+from emomech.chapters.steering.evidence import FLIPS, NONE, leads, leads_by_draw, shares, trends
+
+GOLD = np.arange(40) % 2
+BEFORE = np.arange(40) >= 10
+AFTER = np.stack([np.arange(40) >= 2, np.arange(40) >= 6])
+WEIGHTS = np.ones((20, 40))
+
+
+def test_leads_average_over_draws() -> None:
+    right = {FEATURES: AFTER, NONE: BEFORE[None]}
+    (row,) = leads(GOLD, right, WEIGHTS, 0)
+    assert np.isclose(row["lead"].value, 6 / 40) and row["draws"] == 2
+    assert [round(r["value"], 3) for r in leads_by_draw(GOLD, right)] == [0.2, 0.1]
+
+
+def test_shares_and_trends() -> None:
+    log_odds = np.arange(5.0)[:, None] * np.ones(40)
+    response = DoseResponse((-1.0, -0.5, 0.0, 0.5, 1.0), log_odds, np.stack([BEFORE] * 5), WEIGHTS)
+    flips, rising = shares(BEFORE, AFTER[0], response)
+    assert flips["quantity"] == FLIPS and flips["n"] == 8 and flips["share"].low > 0
+    assert rising["share"].value == 0.5
+    assert [row["trend"].value for row in trends(response)] == [1, 1]
+
+
+def test_no_rows_without_results() -> None:
+    assert list(rows.emotions([], ())) == []
