@@ -151,7 +151,7 @@ def _count(job: _Job, folder: Path) -> dict[str, int]:
     counts: dict[str, int] = dict.fromkeys(OUTCOMES, 0)
     bounds = _bounds(job, simulation)
     for draw in range(job.n):
-        if draw == int(LOOK * job.n) and rule_bounds.decided(counts, bounds):
+        if draw and draw == int(LOOK * job.n) and rule_bounds.decided(counts, bounds):
             break
         tables = scenario.draw(_random(job, scenario, draw), parameters, job.effect)
         counts[simulation.rule(tables).outcome] += 1

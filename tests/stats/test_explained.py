@@ -71,7 +71,7 @@ def test_what_the_stratum_decides_is_not_explained() -> None:
 
 
 def test_weights_of_some_examples_are_a_study_of_these_examples() -> None:
-    x, label, strata = features(400, 1.0, np.random.default_rng(3))
+    _, label, strata = features(400, 1.0, np.random.default_rng(3))
     first, weights = split(400, 0), (np.arange(400) < 200).astype(float)
     whole = contrasts(label[None], strata, first, weights[None])
     part = contrasts(label[None, :200], Strata(strata.index[:200]), first[:200], np.ones((1, 200)))

@@ -217,9 +217,8 @@ def probe_answers(fit: Floats, labels: Ints, read: Floats) -> Ints:
 def feature_draws(fit: Floats, labels: Ints, read: Floats, gold: Ints, weights: Floats) -> Floats:
     """2 AUROC − 1 of the best feature of each label (draw), mean over the labels that a draw has texts of.
 
-    The features are chosen on `fit` (text, d_sae).
-
-    It is scored on other texts, with features `read` (text, d_sae), labels `gold` (text) and `weights` (draw, text).
+    The features are chosen on `fit` (text, d_sae). They are scored on other texts, with features `read` (text, d_sae),
+    labels `gold` (text) and `weights` (draw, text).
     """
     n = int(max(labels.max(), gold.max())) + 1
     member = members(gold, n)

@@ -100,7 +100,7 @@ def _weights(rng: np.random.Generator, parameters: Parameters) -> Floats:
     first = np.stack([split(_N_GROUPS, int(rng.integers(2**31))) for _ in range(_n_divisions(parameters))])
     halves = 2.0 * np.stack([first, ~first], 1).reshape(-1, _N_GROUPS)
     n_resamples = min(int(parameters["n_resamples"]), _MOST_RESAMPLES)
-    drawn = rng.multinomial(_N_GROUPS, np.full(_N_GROUPS, 1 / _N_GROUPS), n_resamples)
+    drawn = rng.multinomial(_N_GROUPS, np.full(_N_GROUPS, 1 / _N_GROUPS), n_resamples).astype(float)
     return np.concatenate([np.ones((1, _N_GROUPS)), halves, drawn])
 
 

@@ -3,9 +3,13 @@
 import altair as alt
 import pandas as pd
 
+from emomech.chapters.conditions import FROZEN, SECOND_SAES, SOFT_FROZEN
 from emomech.figures.marks import SHARE, UNIT, Layered, colour, intervals, number, offset, only, rows
 from emomech.figures.palette import CONDITION_COLOURS, SHARING_COLOURS
 
+COLOURS = {SOFT_FROZEN: "#d55e00", FROZEN: "#9a6a00", SECOND_SAES: "#56a9d9"}
+COLOURS = dict(CONDITION_COLOURS) | {name: colour for name, colour in COLOURS.items() if name not in CONDITION_COLOURS}
+"""Colour of every condition."""
 _ALL = "all features"
 
 
@@ -21,12 +25,12 @@ def _percent(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def numbers(table: pd.DataFrame, evidence: str) -> Layered:
-    """Draw the share of features of one emotion, of two, …, and the range under independent assignment."""
+    """Draw the share of features of one emotion, of two, …, and the expected share under independent choice."""
     shown = _percent(_of(table, evidence))
     nonzero = shown[(shown.high > 0) | (shown.expected_high > 0)]
     shown = shown[shown.emotions <= max([2, *nonzero.emotions])]
     most = max([1, *shown.high.dropna(), *shown.expected_high.dropna()])
-    colours = only(CONDITION_COLOURS, shown.condition)
+    colours = only(COLOURS, shown.condition)
     base = alt.Chart(shown).encode(
         y=alt.Y("emotions:O", title=None, axis=alt.Axis(labelExpr="'of ' + datum.label")),
         yOffset=offset("condition", colours),
@@ -39,7 +43,7 @@ def numbers(table: pd.DataFrame, evidence: str) -> Layered:
     return drawn.properties(
         height=60 * max(1, shown.emotions.nunique()),
         description="Share of the features that belong to one emotion, to two, and so on, with 95 % intervals, in the "
-        f"trained model and in controls; grey bars: range under independent assignment. Evidence: {evidence}.",
+        f"trained model and in controls; grey bars: expected share under independent choice. Evidence: {evidence}.",
     )
 
 
@@ -47,7 +51,7 @@ def specific(table: pd.DataFrame, evidence: str) -> Layered:
     """Draw the share of features that belong to one emotion only, for every emotion."""
     shown = _percent(_of(table, evidence))
     order = list(dict.fromkeys(shown.emotion))
-    colours = only(CONDITION_COLOURS, shown.condition)
+    colours = only(COLOURS, shown.condition)
     base = alt.Chart(shown).encode(y=rows("emotion", order), yOffset=offset("condition", colours))
     most = max([1, *shown.high.dropna()])
     return intervals(base, "share", "features, %", colour("condition", colours, 2), most=most).properties(
@@ -86,7 +90,7 @@ def depths(table: pd.DataFrame, evidence: str) -> Layered:
 
 
 def pairs(table: pd.DataFrame, evidence: str) -> alt.Chart:
-    """Draw the overlap of every two emotions beyond independent assignment, in the trained model."""
+    """Draw the overlap of every two emotions beyond independent choice, in the trained model."""
     shown = _of(table[table.condition == "trained"], evidence)
     order = list(dict.fromkeys([*shown.emotion, *shown.other]))
     mirrored = shown.rename(columns={"emotion": "other", "other": "emotion"})
@@ -109,7 +113,7 @@ def pairs(table: pd.DataFrame, evidence: str) -> alt.Chart:
             width="container",
             height=34 * max(1, len(order)),
             description="Overlap of the features of every two emotions, minus the overlap under independent "
-            f"assignment. Evidence: {evidence}.",
+            f"choice. Evidence: {evidence}.",
         )
     )
 
@@ -119,7 +123,7 @@ def axes(table: pd.DataFrame) -> Layered:
     shown = table[(table.untested.fillna("") == "") & table.fit.notna()].copy()
     shown["row"] = shown.axis.astype(str) + ", " + shown.evidence.astype(str)
     order = sorted(set(shown.row), reverse=True)
-    colours = only(CONDITION_COLOURS, shown.condition)
+    colours = only(COLOURS, shown.condition)
     base = alt.Chart(shown).encode(y=rows("row", order), yOffset=offset("condition", colours))
     title = "mean squared correlation"
     return intervals(base, "fit", title, colour("condition", colours, 2)).properties(

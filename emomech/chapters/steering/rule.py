@@ -146,7 +146,7 @@ def _read_language(result: Steering) -> Reading:
         )
     row = result.language[result.language.chosen & (result.language.units == FEATURES)].iloc[0]
     loss = number(result.language[result.language.chosen], "loss", units=FEATURES)
-    tasks = result.control_tasks[result.control_tasks.chosen]
+    tasks = result.control_tasks[result.control_tasks.chosen.astype(bool)]
     lost: Family = {task: number(tasks, "lost", task=task) for task in tasks.task}
     size = f"The chosen dose moves activations by {decimal(100 * row.displacement)} % of their norm."
     return Reading({"loss": loss, "loss, strictly": loss, "control tasks": lost}, remarks=[size])

@@ -1,50 +1,54 @@
 """The rule on results made by hand: the premise holds, holds in part, fails, or cannot be tested."""
 
+from dataclasses import replace
+
 import pytest
-from tables import table
 
-from emomech.chapters.behaviour.analysis import (
-    ACCURACY,
-    ADVANTAGE,
-    CALIBRATION,
-    CONFUSION,
-    EMOTIONS,
-    MEASURES,
-    Behaviour,
-)
-from emomech.chapters.behaviour.rule import behaviour
-from emomech.stats.tables import checked
+from emomech.chapters.behaviour.analysis import ACCURACY, Behaviour
+from emomech.chapters.behaviour.rule import BASELINES, behaviour
+from emomech.chapters.behaviour.scores import ABOVE, ADVANTAGE
+from emomech.chapters.stability import STABILITY, stability_rows
+from emomech.core.errors import EmomechError
+from emomech.stats.estimates import Estimate
+from emomech.stats.tables import checked, filled, frame
+
+BETTER = dict.fromkeys(BASELINES, 0.2)
 
 
-def behaved(advantage: dict[str, float], conflict: float, n: int = 200) -> Behaviour:
-    """Tables with an advantage over each baseline and an accuracy on conflict items; intervals ± 0.05, chance 0.2."""
-    accuracy = [
-        ("model", "all", "all texts", 0.6, 0.55, 0.65, 0.6, 0.2, n),
-        ("model", "item type", "conflict", conflict, conflict - 0.05, conflict + 0.05, 0.6, 0.2, n),
-        ("model", "item type", "rare", 0.1, 0.0, 0.5, 0.6, 0.2, 3),
+def about(value: float, reach: float, n: int) -> Estimate:
+    return Estimate(value, value - reach, value + reach, n)
+
+
+def behaved(
+    advantage: dict[str, float], above: float = 0.5, conflict: float = 0.5, n: int = 200, reach: float = 0.04
+) -> Behaviour:
+    """Tables with an advantage over each baseline, and an excess over chance on all texts and on conflict items."""
+    excess = [
+        {"breakdown": "all", "group": "all texts", "above": about(above, reach, n), "n": n},
+        {"breakdown": "item type", "group": "conflict", "above": about(conflict, reach, n), "n": n},
     ]
-    gains = [(name, gain, gain - 0.05, gain + 0.05, n) for name, gain in advantage.items()]
-    empty = {"emotions": EMOTIONS, "confusion": CONFUSION, "calibration": CALIBRATION, "measures": MEASURES}
-    tables = {name: table(schema) for name, schema in empty.items()}
-    return checked(Behaviour(table(ACCURACY, accuracy), table(ADVANTAGE, gains), **tables))
+    gains = [{"baseline": name, "difference": about(gain, reach, n), "n": n} for name, gain in advantage.items()]
+    shown = [{"predictor": name, "breakdown": "all", "group": "all texts"} for name in ("model", *advantage)]
+    tables = {"above": frame(ABOVE, excess), "advantage": frame(ADVANTAGE, gains), "accuracy": frame(ACCURACY, shown)}
+    return checked(filled(Behaviour, **tables))
 
 
 @pytest.mark.parametrize(
     ("result", "outcome", "reason"),
     [
-        (behaved({"bag of words": 0.2, "majority": 0.3}, conflict=0.5), "replicates", "beats every baseline"),
-        (
-            behaved({"bag of words": 0.2, "majority": 0.3}, conflict=0.2),
-            "partly",
-            "The model is not above chance on: conflict.",
+        (behaved(BETTER), "replicates", "All 6 criteria are met."),
+        (behaved(BETTER, conflict=0.0), "partly", "by 0.1 in: conflict (0.00 [−0.04, 0.04], 200 texts)."),
+        (behaved(BETTER, above=-0.12), "reversed", "The opposite is shown"),
+        (behaved(BETTER, reach=0.6), "no power here", "Too small a sample to tell"),
+        (behaved(BETTER, n=12), "cannot be tested here", "Only 12 texts"),
+        *(
+            (behaved(BETTER | {name: 0.0}), "does not replicate", f"better than {text}")
+            for name, text in BASELINES.items()
         ),
-        (
-            behaved({"bag of words": 0.0, "majority": 0.3}, conflict=0.5),
-            "partly",
-            "The model does not beat: bag of words.",
+        *(
+            (behaved({n: 0.2 for n in BASELINES if n != name}), "does not replicate", "Undefined, so not shown")
+            for name in BASELINES
         ),
-        (behaved({"bag of words": -0.2, "majority": 0.3}, conflict=0.2), "does not replicate", "does not beat"),
-        (behaved({"bag of words": 0.2}, conflict=0.5, n=12), "cannot be tested here", "Only 12 texts"),
     ],
 )
 def test_behaviour(result: Behaviour, outcome: str, reason: str) -> None:
@@ -53,7 +57,17 @@ def test_behaviour(result: Behaviour, outcome: str, reason: str) -> None:
     assert reason in verdict.reason
 
 
-def test_behaviour_shows_its_estimates() -> None:
-    verdict = behaviour(behaved({"bag of words": 0.2}, conflict=0.5))
-    assert verdict.estimate == "balanced accuracy 0.60 [0.55, 0.65]"
-    assert verdict.control == "advantage over bag of words: 0.20 [0.15, 0.25]"
+def test_a_corpus_without_item_types_is_its_only_group() -> None:
+    result = behaved(BETTER)
+    assert behaviour(replace(result, above=result.above[:1])).outcome == "replicates"
+
+
+def test_an_advantage_that_changes_its_sign_on_a_half_leaves_partly() -> None:
+    result = behaved(BETTER)
+    draws = frame(STABILITY, stability_rows({"majority": [0.2, -0.1]}))
+    assert behaviour(replace(result, stability=draws)).outcome == "partly"
+
+
+def test_a_baseline_without_a_role_is_refused() -> None:
+    with pytest.raises(EmomechError, match="another"):
+        behaviour(behaved({**BETTER, "another": 0.2}))

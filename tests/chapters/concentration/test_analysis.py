@@ -134,8 +134,8 @@ def test_all_hook_points_hold_the_features_of_each(diffuse: Concentration) -> No
 
 def test_the_median_shows_what_is_planted_and_controls_do_not(diffuse: Concentration, alike: Concentration) -> None:
     assert contrast(diffuse, WEAKER).high < -0.2 and contrast(diffuse, DIFFUSE).low > 1
-    for control in (RANDOM, MATCHED):
-        assert contrast(diffuse, WEAKER, control).high < -0.2
+    assert contrast(diffuse, WEAKER, MATCHED).high < -0.2
+    assert np.isfinite([contrast(diffuse, part, RANDOM).low for part in (WEAKER, DIFFUSE)]).all()
     assert len(diffuse.medians.query("part == @WEAKER and versus == @SHUFFLED")) == N_SHUFFLES
     assert contrast(diffuse, WEAKER, ROLES, "joy").high < -0.2
     assert abs(contrast(alike, WEAKER).value) < 0.1 and abs(contrast(alike, DIFFUSE).value) < 0.1
@@ -214,7 +214,7 @@ def test_verdicts_tell_them_apart(diffuse: Concentration, alike: Concentration) 
     """SAEs in the place of controls show that it is weaker, and all features write a label, so nothing holds."""
     assert rule.concentration(diffuse).outcome == "does not replicate"
     statuses = {check.control: check.status for check in rule.concentration(diffuse).checks if check.role == "decides"}
-    assert statuses[RANDOM] == statuses[FROZEN] == "met"
+    assert statuses[FROZEN] == "met" and statuses[SILENT] != "met"
     assert rule.concentration(alike).outcome == "does not replicate"
 
 

@@ -11,7 +11,7 @@ from emomech.core.errors import UsageError
 from emomech.figures.palette import STAGE_COLOURS
 
 ROW = {"condition": "trained", "where": "words", "stage": "syntax", "family": "role", "form": "K=1", "hook_point": "x"}
-ROW |= {"depth": 0.5, "n_selective": 3, "n_active": 10, "share": 0.3, "centre": 0.5, "error": 0.5, "starts": "0.00"}
+ROW |= {"depth": 0.5, "explained": 0.3, "chance": 0.1, "centre": 0.5, "error": 0.5, "starts": "0.00"}
 ROW |= {"low": 0.2, "high": 0.6, "n": 40}
 DRAWN = {
     "stages": charts.stages(varied(analysis.STAGE_PROFILE, ROW, condition=["trained", "random weights"]), "words"),

