@@ -26,7 +26,7 @@ _LIMITS = re.compile(r"(?P<help>.*?)\s*\[(?P<limits>[^\[\]]*)\]")
 _BOUND = re.compile(r"(?P<sign>>=?)\s*(?P<number>\S+)")
 _BOOLS: Mapping[str, bool] = {"true": True, "false": False}
 LARGEST = 2**31 - 1
-"""Largest whole number, and largest size of a negative one: random generators and arrays take no larger seed or size."""
+"""Largest whole number, with either sign; random generators and arrays take no larger seed or size."""
 _LINE = "name: type = literal  # meaning"
 
 

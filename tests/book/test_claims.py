@@ -30,7 +30,7 @@ class Made:
 ASKED: list[tuple[StudySpec, int]] = []
 
 
-def behaviour(study: Study, *, n_resamples: int) -> Made:
+def behaviour(study: Study, *, n_resamples: int, n_draws: int = 1) -> Made:
     ASKED.append((study.spec, n_resamples))
     if study.spec.model.endswith("seed2"):
         raise UsageError("corpus: two texts only.")

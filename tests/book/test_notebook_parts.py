@@ -55,7 +55,16 @@ def test_provenance_is_read_from_the_last_table(page: ExecutedNotebook) -> None:
 
 def test_the_table_of_parameters_is_no_result(tmp_path: Path) -> None:
     notebook = planted_book.executed()
-    values = {"model": "x", "corpus": "", "emotions": "", "prompt": "", "seed": 1, "limit": 0, "n_resamples": 3}
+    values = {
+        "model": "x",
+        "corpus": "",
+        "emotions": "",
+        "prompt": "",
+        "seed": 1,
+        "limit": 0,
+        "n_resamples": 3,
+        "n_draws": 1,
+    }
     notebook.cells.append(planted_book.shows(provenance.parameters_table("behaviour", values)))
     assert len(ExecutedNotebook.read(planted_book.write(tmp_path, flow=notebook) / "flow.ipynb").tables) == 1
 

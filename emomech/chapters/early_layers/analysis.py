@@ -140,10 +140,11 @@ _Edit: TypeAlias = tuple[str, str, float, str, float, LanguageModel]
 
 def _cost(lm: LanguageModel, texts: _Texts, prompts: Sequence[str], edit: _Edit) -> _Cost:
     """Ask the edited model. Skipping is measured on the emotion task only."""
-    *columns, edited = edit
-    asked = [EMOTION] if edit[1] == SKIPPING else texts.samples
+    third, method, target, dose, change, edited = edit
+    asked = [EMOTION] if method == SKIPPING else texts.samples
     lost = {name: _lost(texts.samples[name], edited) for name in asked}
-    return _Cost(*columns, lost, language_shift(lm, prompts, {}, edited=edited).after)
+    language = language_shift(lm, prompts, {}, edited=edited).after
+    return _Cost(third, method, target, dose, change, lost, language)
 
 
 def _lost(sample: Sample, edited: LanguageModel) -> Floats:
@@ -245,10 +246,8 @@ def _special(average: _Averages, texts: _Texts) -> Iterator[Row]:
 def redrawn(average: _Averages, texts: _Texts, n_draws: int, seed: int) -> dict[str, list[float]]:
     """The estimates that decide on all texts, then on random halves of them: name -> value of each draw."""
     rng = np.random.default_rng(seed)
-    halves: list[tuple[Ints, Ints]] = [
-        tuple(rng.permutation(n)[: (n + 1) // 2] for n in (len(texts.samples[EMOTION]), len(texts.language)))
-        for _ in range(1, n_draws)
-    ]
+    n_texts, n_prompts = len(texts.samples[EMOTION]), len(texts.language)
+    halves = [(_half(n_texts, rng), _half(n_prompts, rng)) for _ in range(1, n_draws)]
     early = average["early", REFERENCE]
     by_name = {LOST: early.lost[EMOTION]}
     by_name |= {name: _early_minus(average, REFERENCE, other)[EMOTION] for name, other in EARLY_LESS.items()}
@@ -256,3 +255,7 @@ def redrawn(average: _Averages, texts: _Texts, n_draws: int, seed: int) -> dict[
     before, after = texts.language, early.language
     rises = [after.sum() / before.sum(), *(after[rows].sum() / before[rows].sum() for _, rows in halves)]
     return {name: list(map(float, values)) for name, values in (drawn | {RISE: np.subtract(rises, 1)}).items()}
+
+
+def _half(n: int, rng: np.random.Generator) -> Ints:
+    return rng.permutation(n)[: (n + 1) // 2]

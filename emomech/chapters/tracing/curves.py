@@ -192,7 +192,9 @@ def necessity(contest: Contest, choose_on: Sample, most: int) -> Necessity:
     features, sample = contest.contenders[FEATURES], contest.contenders[FEATURES].sample
     every = doubling(features.n)
     few = [k for k in every if k <= _FINE * most]
-    ks = {variant: _chosen(contest.contenders[variant], choose_on, few, most) for variant in VARIANTS}
+    ks: dict[ContenderName, int] = {
+        variant: _chosen(contest.contenders[variant], choose_on, few, most) for variant in VARIANTS
+    }
     all_ablated = sample.losses([contest.dictionary.ablate(contest.dictionary.alive)])[0]
     some = sorted({*few[::2], *ks.values()})
     wide = sorted({*every[::2], features.n})
@@ -203,7 +205,7 @@ def necessity(contest: Contest, choose_on: Sample, most: int) -> Necessity:
     lines += [features.kept(wide, all_ablated)]
     chosen = features.first(ks[FEATURES])[0]
     doses = sample.losses(contest.dictionary.scale(chosen, 1 - dose) for dose in DOSES)
-    by_name = {line.condition: line for line in lines if line.edit == ABLATED}
+    by_name: dict[ContenderName, Line] = {line.condition: line for line in lines if line.edit == ABLATED}
     evidence = [_evidence(contest, by_name, variant, k) for variant, k in ks.items()]
     return Necessity(lines, evidence, all_ablated, doses)
 
@@ -222,7 +224,9 @@ def _chosen(contender: Contender, sample: Sample, ks: Sequence[int], most: int) 
 def _evidence(contest: Contest, lines: Mapping[ContenderName, Line], variant: ContenderName, k: int) -> Evidence:
     line, sample = lines[variant], contest.contenders[FEATURES].sample
     missing = np.full(len(sample), np.nan)
-    others = {name: lines[name].at(k) if k in lines[name].ks else missing for name in BASELINES[NECESSITY]}
+    others: dict[ContenderName, Floats] = {
+        name: lines[name].at(k) if k in lines[name].ks else missing for name in BASELINES[NECESSITY]
+    }
     return Evidence(
         part=NECESSITY,
         variant=variant,

@@ -201,7 +201,8 @@ def _measured(chosen: Chosen, questions: Questions, seed: int) -> list[KeptLine]
     ks = sorted({*ks, k})
     lines.append(kept_line(questions, MATCHED, own, [matched_sets(order[:size], own, seed) for size in ks], ks))
     lines.append(kept_line(questions, SHUFFLED, own, [_firsts(shuffled, size) for size in ks], ks))
-    for name, other in ((DIMENSIONS, dimensions([point], sae.d_in)[point]), (RANDOM, random)):
+    alike_saes: dict[ContenderName, Sae] = {DIMENSIONS: dimensions([point], sae.d_in)[point], RANDOM: random}
+    for name, other in alike_saes.items():
         halves = 2 if name == DIMENSIONS else 1
         alike = Dictionary({point: other}, feature_stats(discover, {point: other}, "answer"), halves)
         ranking = [rank_features(discover, alike, where="answer")]

@@ -9,11 +9,11 @@ texts of the same world, as on the page.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
-from emomech.chapters.simulation import Parameters, Scenario, Simulation
+from emomech.chapters.simulation import Parameters, Scenario, Simulation, World
 from emomech.chapters.tracing.curves import STYLES
 from emomech.chapters.tracing.evidence import (
     ALL_TEXTS,
@@ -22,6 +22,7 @@ from emomech.chapters.tracing.evidence import (
     PARTS,
     SILENT,
     SUFFICIENCY,
+    UNTRAINED,
     VARIANTS,
     ContenderName,
     Evidence,
@@ -104,7 +105,7 @@ def _evidence(
     most = int(FEW * _N_DIMENSIONS)
     k = reached(_KS, _values(part, curve, chosen_on, rng), *chosen_on[:2], most)
     at_k = float(world.curve(part, variant, np.array([k], float), effect)[0])
-    others = {}
+    others: dict[ContenderName, Floats] = {}
     for name in BASELINES[part]:
         share = at_k if world.spread or name in world.same else world.controls.get(name, _WEAK) * min(1.0, at_k + 0.2)
         others[name] = _values(part, np.array([share]), texts, rng)[0]
@@ -156,13 +157,14 @@ def _again(evidence: Evidence, rng: np.random.Generator) -> Evidence:
     return replace(evidence, values=values)
 
 
-_FULL = {(part, variant): 1.1 if part == NECESSITY else 0.98 for part in PARTS for variant in VARIANTS}
-_WRITERS = _FULL | {(part, SILENT): 0.2 for part in PARTS}
-_NEEDED = _FULL | {(SUFFICIENCY, variant): 0.2 for variant in VARIANTS}
-_ENOUGH = _FULL | {(NECESSITY, variant): 0.2 for variant in VARIANTS}
+_Reach: TypeAlias = Mapping[tuple[PartName, ContenderName], float]
+_FULL: _Reach = {(part, variant): 1.1 if part == NECESSITY else 0.98 for part in PARTS for variant in VARIANTS}
+_WRITERS: _Reach = {**_FULL, **{(part, SILENT): 0.2 for part in PARTS}}
+_NEEDED: _Reach = {**_FULL, **{(SUFFICIENCY, variant): 0.2 for variant in VARIANTS}}
+_ENOUGH: _Reach = {**_FULL, **{(NECESSITY, variant): 0.2 for variant in VARIANTS}}
 
 
-def _scenario(name: str, world: Any, truth: _World) -> Scenario[Tracing]:
+def _scenario(name: str, world: World, truth: _World) -> Scenario[Tracing]:
     return Scenario(name, world, partial(_draw, truth))
 
 
@@ -176,6 +178,7 @@ SIMULATION = Simulation(
             for name in BASELINES[SUFFICIENCY]
         ),
         _scenario("only features that write a label carry it", "null", _World(_WRITERS)),
+        _scenario("random weights do the same, for necessity", "partial null", _World(_FULL, same=(UNTRAINED,))),
         _scenario("needed, but not enough", "partial null", _World(_NEEDED)),
         _scenario("enough, but not needed", "partial null", _World(_ENOUGH)),
         _scenario("few features are needed and enough, and no control does the same", "planted", _World(_FULL)),
