@@ -23,27 +23,23 @@ LONG = {"depth", "sharing", "tracing", "steering", "transfer", "early_layers", "
 
 With EMOMECH_EVERY_NOTEBOOK=1 the test executes them on enough texts. The book always does.
 """
-TOO_FEW = {"limit": 60}
-MEASURED = {"speed"}
-"""Pages that show kept measurements and study no model."""
-SUMMARY = {"verdicts"}
-"""Pages that summarise others: they study several models, and their verdicts are those of other pages."""
-FEW = {
-    "behaviour": {"limit": 200, "n_resamples": 50},
-    "fidelity": {"limit": 400, "n_resamples": 20},
-    "depth": {"limit": 800, "controls": "none", "n_texts": 112, "n_edited": 28, "n_resamples": 800},
-    "flow": {"limit": 300, "n_permutations": 20, "n_resamples": 20},
-    "early_layers": {"limit": 700, "most": 8, "n_language": 8, "n_resamples": 50},
-    "sharing": {"limit": 800, "most": 20, "n_permutations": 20, "n_resamples": 20, "n_draws": 20},
-    "tracing": {"limit": 400, "n_discover": 8, "n_report": 5, "n_single": 1, "n_resamples": 20},
-    "concentration": {"limit": 800, "n_texts": 12, "n_resamples": 50},
-    "steering": {"limit": 700, "n_tune": 5, "n_report": 12, "n_resamples": 50},
+TOO_FEW = {
+    "behaviour": {"limit": 200, "n_resamples": 50, "n_draws": 2},
+    "fidelity": {"limit": 400, "n_draws": 2},
+    "depth": {"limit": 800, "controls": "none", "n_texts": 112, "n_edited": 28, "n_resamples": 800, "n_draws": 2},
+    "flow": {"limit": 300, "n_permutations": 20, "n_resamples": 20, "n_draws": 2},
+    "early_layers": {"limit": 700, "most": 8, "n_language": 8, "n_draws": 2},
+    "sharing": {"limit": 800, "most": 20, "n_permutations": 20, "n_resamples": 20, "n_draws": 2},
+    "tracing": {"limit": 400, "n_discover": 8, "n_report": 5, "n_single": 1, "n_resamples": 20, "n_draws": 2},
+    "concentration": {"limit": 800, "n_texts": 12, "n_resamples": 50, "n_draws": 2},
+    "steering": {"limit": 700, "n_tune": 5, "n_report": 12, "n_resamples": 50, "n_label_draws": 2},
     "transfer": {"limit": 500, "n_report": 6, "n_resamples": 50, "words": ""},
-    "scarcity": {"models": "organism", "limit": 200, "n_texts": 12, "n_resamples": 20},
+    "scarcity": {"models": "organism", "limit": 200, "n_texts": 12, "n_resamples": 20, "n_draws": 2},
     "causal_features": {"limit": 800, "n_features": 1, "n_texts": 12, "n_resamples": 20},
     "organism": {"limit": 200},
     "speed": {},
     "verdicts": {"models": "organism", "claims": "premise", "first": "quick"},
+    "rules": {"models": "organism", "claims": "premise", "first": "quick"},
 }
 
 

@@ -45,16 +45,21 @@ def _rows(rule: Rule[Any]) -> Iterator[Mapping[str, object]]:
         for criterion in (c for c in rule.criteria if c.role == role):
             yield {
                 "claim": rule.claim,
-                "criterion": criterion.text,
+                "criterion": plain(criterion.text),
                 "role": role,
                 "part": criterion.part,
-                "estimate": criterion.estimand,
+                "estimate": plain(criterion.estimand),
                 "expected": expected(criterion),
                 "control": criterion.control,
             }
     for control, why in rule.described.items():
         empty = dict.fromkeys(("part", "estimate", "expected"), "")
         yield {"claim": rule.claim, "criterion": why, "role": "describes", **empty, "control": control}
+
+
+def plain(text: str) -> str:
+    """Write a text with the names of its words in place of the words, which only a reading has."""
+    return text.replace("{", "").replace("}", "")
 
 
 def expected(criterion: Criterion) -> str:
@@ -111,7 +116,7 @@ def now(matrix: "pd.DataFrame", claim: str) -> dict[str, str]:
 
 def section(rule: Rule[Any], page: str, entries: Sequence[Entry], now: Mapping[str, str], rates: str) -> str:
     """Write as HTML what there is about one rule: its history, its criteria, and `rates`, its error rates."""
-    shown = rule.statement.replace("{", "").replace("}", "")
+    shown = plain(rule.statement)
     asked = tables.table(criteria(rule), CRITERIA, caption=f"The criteria of {rule.claim}.", columns=_SHOWN).data
     then = tables.table(history(rule, entries, now), HISTORY, caption=f"The rules of {rule.claim} by date.").data
     return (

@@ -75,7 +75,7 @@ def show(
         _, date = rule_identity.fixed(name)
         when = f"fixed on {date}" if date else "changed since it was last fixed"
         hash_ = rule_identity.rule_hash(rule)[: rule_identity.SHORT]
-        typer.echo(f"{name}: {rule.statement}\n  rule {hash_}, {when}\n")
+        typer.echo(f"{name}: {rule_history.plain(rule.statement)}\n  rule {hash_}, {when}\n")
         for row in rule_history.criteria(rule).to_dict("records"):
             facts = {key: value for key, value in row.items() if key not in ("claim", "criterion", "role") and value}
             typer.echo(f"  {row['role']}: {row['criterion']}")

@@ -54,6 +54,10 @@ def test_the_history_has_the_outcomes_then_and_now() -> None:
     assert table.why.tolist() == ["First.", "A control did not count. The old results."]
 
 
+def test_words_of_a_reading_are_named_without_braces() -> None:
+    assert rule_history.plain("{Emotion} is weaker.") == "Emotion is weaker."
+
+
 def test_a_rule_that_is_not_fixed_says_so() -> None:
     table = rule_history.history(RULE, [OLD], {})
     assert table.rule.tolist() == ["2026-01-02, 000000000000", f"today, {rule_hash(RULE)[:12]}"]

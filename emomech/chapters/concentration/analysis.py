@@ -63,6 +63,8 @@ from emomech.study.study import Study
 
 N_CHOOSE = 20
 """Texts per emotion on which the hook point is chosen."""
+N_TOP = 10
+"""First features of an emotion that are ablated or doubled to measure interference."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,6 @@ def concentration(
     emotion: str = "disgust",
     rival: str = "anger",
     n_texts: int = 40,
-    n_top: int = 10,
     n_resamples: int = 500,
     n_draws: int = 5,
 ) -> Concentration:
@@ -96,7 +97,7 @@ def concentration(
     `n_draws` is the number of splits of the texts on which a direction has to hold; 1: only the study's own.
     """
     seed, labels = study.spec.seed, study.corpus.labels
-    setting = {"emotion": emotion, "rival": rival, "n_top": n_top}
+    setting = {"emotion": emotion, "rival": rival, "n_top": N_TOP}
     if emotion not in labels:
         return _untested(setting, f"the texts have no {emotion}")
     questions = draw_questions(study, {"discover": n_texts, "tune": min(N_CHOOSE, n_texts), "report": n_texts})
@@ -114,7 +115,7 @@ def concentration(
 
     selected = SelectedFeatures.of(study, questions, sample)
     multiverse = _Multiverse.of(study, selected, emotion)
-    first = [ranked[:n_top] for ranked in selected.features]
+    first = [ranked[:N_TOP] for ranked in selected.features]
     point = {"hook_point": str(selected.point), "place": place_of(selected.point)}
     sizes = {"depth": selected.point.depth(study.lm.n_layers), "n_control": min(N_TEXTS, sample.n)}
     return Concentration(

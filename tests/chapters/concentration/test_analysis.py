@@ -45,7 +45,7 @@ from emomech.study.study import Study
 EMOTION, RIVAL = "anger", "fear"
 COPIES = 8
 LATE = planted.POINTS[-2:]
-SIZES = {"emotion": EMOTION, "rival": RIVAL, "n_texts": 24, "n_top": 4, "n_resamples": 60, "n_draws": 2}
+SIZES = {"emotion": EMOTION, "rival": RIVAL, "n_texts": 24, "n_resamples": 60, "n_draws": 2}
 
 
 def split(sae: Sae, name: str, copies: int) -> Sae:
