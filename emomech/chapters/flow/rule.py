@@ -17,6 +17,8 @@ an order of the model's activations. The number of phases does not decide: it gr
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from emomech.chapters.conditions import (
     FROZEN,
     RANDOM_DICTIONARY,
@@ -76,21 +78,25 @@ def _criteria() -> tuple[Criterion, ...]:
 
 
 def _read(result: "Flow") -> Reading:
-    own = _estimates(result.differences[result.differences.condition == TRAINED])
+    own, second = _steps(result, TRAINED), _steps(result, SECOND_SAES)
     if not _places(own):
         return Reading(untested=_untested_in_words(result))
-    own |= _unclear(result, own)
     estimates = dict(own)
     for control in DECIDING:
         compared = _estimates(result.beyond[result.beyond.control == control])
         estimates |= {f"{name}, {control}": _UNKNOWN if own[name] == _UNKNOWN else e for name, e in compared.items()}
-    second = _estimates(result.differences[result.differences.condition == SECOND_SAES])
     return Reading(
         {**estimates, _SAME_TEXTS: _on_same_texts(result)},
         draws=draws_of(result.stability),
         dictionaries={name: [estimate] for name, estimate in second.items()},
         remarks=_remarks(result),
     )
+
+
+def _steps(result: "Flow", condition: str) -> dict[str, Estimate]:
+    """Both steps at every place in one condition; unknown where the sample cannot say whether a stage is there."""
+    steps = _estimates(result.differences[result.differences.condition == condition])
+    return steps | _unclear(result.amounts[result.amounts.condition == condition], steps)
 
 
 def _estimates(table: "pd.DataFrame") -> dict[str, Estimate]:
@@ -109,12 +115,13 @@ def _places(own: Mapping[str, Estimate]) -> list[str]:
     return [where for where in READ_PLACES if all(f"{step}, {where}" in own for step in STEPS)]
 
 
-def _unclear(result: "Flow", own: Mapping[str, Estimate]) -> dict[str, Estimate]:
+def _unclear(amounts: "pd.DataFrame", steps: Mapping[str, Estimate]) -> dict[str, Estimate]:
     """Steps of which one stage has no centre, and of which no stage is known to explain less than the floor."""
-    trained = result.amounts[result.amounts.condition == TRAINED]
-    high = {(row["where"], row["stage"]): row["high"] for row in trained.to_dict("records")}
-    names = {f"{step}, {where}": [high[where, s] for s in CONTRASTS[step]] for where in _places(own) for step in STEPS}
-    return {name: _UNKNOWN for name, ends in names.items() if own[name].low != own[name].low and min(ends) >= FLOOR}
+    high = {(row["where"], row["stage"]): row["high"] for row in amounts.to_dict("records")}
+    names = {
+        f"{step}, {where}": [high[where, s] for s in CONTRASTS[step]] for where in _places(steps) for step in STEPS
+    }
+    return {name: _UNKNOWN for name, ends in names.items() if np.isnan(steps[name].low) and min(ends) >= FLOOR}
 
 
 def _on_same_texts(result: "Flow") -> Estimate:

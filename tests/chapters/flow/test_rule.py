@@ -119,6 +119,7 @@ def test_a_dictionary_with_the_same_order_changes_nothing_and_is_named() -> None
 
 def test_saes_of_another_seed_have_to_agree() -> None:
     result = flowed(UP, UP)
+    result = replace(result, amounts=pd.concat([result.amounts, result.amounts.assign(condition=SECOND_SAES)]))
     other = result.differences.assign(condition=SECOND_SAES)
     assert flow(replace(result, differences=pd.concat([result.differences, other]))).outcome == "replicates"
     other = other.assign(difference=-0.2, low=-0.25, high=-0.15)
