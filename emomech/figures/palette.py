@@ -38,6 +38,9 @@ READER_COLOURS: Mapping[str, str] = {
     "linear probe": "#009e73",
     "random directions": "#cc79a7",
     "random weights": "#8c8c8c",
+    "soft-frozen decoder": "#d55e00",
+    "frozen decoder": "#9a6a00",
+    "second SAEs": "#56a9d9",
 }
 KIND_COLOURS: Mapping[str, str] = {
     "recall": "#e69f00",
@@ -57,6 +60,7 @@ MEASURE_COLOURS: Mapping[str, str] = {
     "read-out": "#7b5ea7",
     "effect of features": "#d55e00",
     "effect of activation": "#e69f00",
+    "J-lens": "#56a9d9",
 }
 SUPPORT_COLOURS: Mapping[str, str] = {
     "its features": "#0072b2",
@@ -69,6 +73,9 @@ CONDITION_COLOURS: Mapping[str, str] = {
     "shuffled labels": "#e69f00",
     "random dictionary": "#cc79a7",
     "random weights": "#8c8c8c",
+    "soft-frozen decoder": "#d55e00",
+    "frozen decoder": "#9a6a00",
+    "second SAEs": "#56a9d9",
 }
 SHARING_COLOURS: Mapping[str, str] = {"of one emotion": "#0072b2", "of several": "#d55e00"}
 THIRD_COLOURS: Mapping[str, str] = {"early": "#0072b2", "middle": "#009e73", "late": "#d55e00"}

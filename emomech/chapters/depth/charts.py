@@ -7,7 +7,6 @@ from emomech.chapters.depth.onsets import HALF, LEVELS
 from emomech.figures.marks import UNIT, Layered, at, colour, intervals, number, offset, only, rows
 from emomech.figures.palette import MEASURE_COLOURS
 
-COLOURS = {"J-lens": "#56b4e9", **MEASURE_COLOURS}
 """Colour of each measure."""
 
 
@@ -24,7 +23,7 @@ def profiles(table: pd.DataFrame, where: str) -> Layered:
         .transform_filter("datum.task === task")
         .encode(
             x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=UNIT),
-            color=colour("measure", only(COLOURS, shown.measure), columns=3),
+            color=colour("measure", only(MEASURE_COLOURS, shown.measure), columns=3),
             tooltip=["task", "condition", "measure", number("depth"), *map(number, ("value", "low", "high")), "n"],
         )
     )
@@ -64,7 +63,7 @@ def onsets(table: pd.DataFrame, where: str) -> Layered:
     """Draw the onset of each measure, for each task."""
     shown = at(table[(table.level == HALF) & table.depth.notna()], where)
     order = list(dict.fromkeys(shown.task))
-    colours = only(COLOURS, shown.measure)
+    colours = only(MEASURE_COLOURS, shown.measure)
     base = alt.Chart(shown).encode(y=rows("task", order), yOffset=offset("measure", colours))
     return intervals(base, "depth", "depth of half the maximum", colour("measure", colours, columns=3)).properties(
         height=18 * max(3, len(colours)) * max(1, len(order)),

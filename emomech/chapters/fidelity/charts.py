@@ -3,12 +3,9 @@
 import altair as alt
 import pandas as pd
 
-from emomech.chapters.conditions import FROZEN, SECOND_SAES, SOFT_FROZEN
 from emomech.figures.marks import UNIT, Layered, colour, intervals, number, offset, only, rows, spans
 from emomech.figures.palette import READER_COLOURS
 
-COLOURS = {SOFT_FROZEN: "#d55e00", FROZEN: "#9a6a00", SECOND_SAES: "#56a9d9"}
-COLOURS = dict(READER_COLOURS) | {name: colour for name, colour in COLOURS.items() if name not in READER_COLOURS}
 """Colour of every kind of unit."""
 
 
@@ -19,7 +16,7 @@ def detection(table: pd.DataFrame) -> Layered:
     base = alt.Chart(table).encode(
         x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=UNIT),
         y=alt.Y("mean(auroc):Q", title="AUROC, mean over values", scale=alt.Scale(domain=[0.5, 1], clamp=True)),
-        color=colour("reader", only(COLOURS, table.reader)),
+        color=colour("reader", only(READER_COLOURS, table.reader)),
         tooltip=["reader", number("depth"), alt.Tooltip("mean(auroc):Q", format=".2f"), "count()"],
     )
     line = base.transform_filter("family === 'all' || datum.family === family").mark_line(point=True, strokeWidth=2)
@@ -55,7 +52,7 @@ def advantage(table: pd.DataFrame) -> Layered:
 
 def ablation(table: pd.DataFrame) -> Layered:
     """Draw the log-odds that each emotion loses without the best unit of each kind."""
-    order, colours = list(dict.fromkeys(table.emotion)), only(COLOURS, table.reader)
+    order, colours = list(dict.fromkeys(table.emotion)), only(READER_COLOURS, table.reader)
     base = alt.Chart(table).encode(y=rows("emotion", order), yOffset=offset("reader", colours))
     drawn = spans(
         base, "loss", "log-odds lost, nats", colour("reader", colours), zero=True, more=("reader", "hook_point")
@@ -72,7 +69,7 @@ def _per_value(
     table: pd.DataFrame, kind: str, value: str, title: str, *under: alt.Chart, least: float, most: float
 ) -> Layered:
     shown = table.assign(latent=table.family + ", " + table.value)
-    order, colours = list(dict.fromkeys(shown.latent)), only(COLOURS, shown[kind])
+    order, colours = list(dict.fromkeys(shown.latent)), only(READER_COLOURS, shown[kind])
     base = alt.Chart(shown).encode(y=rows("latent", order), yOffset=offset(kind, colours))
     drawn = intervals(base, value, title, colour(kind, colours), *under, least=least, most=most)
     return drawn.properties(height=40 * max(1, len(order)))

@@ -3,12 +3,9 @@
 import altair as alt
 import pandas as pd
 
-from emomech.chapters.conditions import FROZEN, SECOND_SAES, SOFT_FROZEN
 from emomech.figures.marks import SHARE, UNIT, Layered, colour, intervals, number, offset, only, rows
 from emomech.figures.palette import CONDITION_COLOURS, SHARING_COLOURS
 
-COLOURS = {SOFT_FROZEN: "#d55e00", FROZEN: "#9a6a00", SECOND_SAES: "#56a9d9"}
-COLOURS = dict(CONDITION_COLOURS) | {name: colour for name, colour in COLOURS.items() if name not in CONDITION_COLOURS}
 """Colour of every condition."""
 _ALL = "all features"
 
@@ -30,7 +27,7 @@ def numbers(table: pd.DataFrame, evidence: str) -> Layered:
     nonzero = shown[(shown.high > 0) | (shown.expected_high > 0)]
     shown = shown[shown.emotions <= max([2, *nonzero.emotions])]
     most = max([1, *shown.high.dropna(), *shown.expected_high.dropna()])
-    colours = only(COLOURS, shown.condition)
+    colours = only(CONDITION_COLOURS, shown.condition)
     base = alt.Chart(shown).encode(
         y=alt.Y("emotions:O", title=None, axis=alt.Axis(labelExpr="'of ' + datum.label")),
         yOffset=offset("condition", colours),
@@ -51,7 +48,7 @@ def specific(table: pd.DataFrame, evidence: str) -> Layered:
     """Draw the share of features that belong to one emotion only, for every emotion."""
     shown = _percent(_of(table, evidence))
     order = list(dict.fromkeys(shown.emotion))
-    colours = only(COLOURS, shown.condition)
+    colours = only(CONDITION_COLOURS, shown.condition)
     base = alt.Chart(shown).encode(y=rows("emotion", order), yOffset=offset("condition", colours))
     most = max([1, *shown.high.dropna()])
     return intervals(base, "share", "features, %", colour("condition", colours, 2), most=most).properties(
@@ -123,7 +120,7 @@ def axes(table: pd.DataFrame) -> Layered:
     shown = table[(table.untested.fillna("") == "") & table.fit.notna()].copy()
     shown["row"] = shown.axis.astype(str) + ", " + shown.evidence.astype(str)
     order = sorted(set(shown.row), reverse=True)
-    colours = only(COLOURS, shown.condition)
+    colours = only(CONDITION_COLOURS, shown.condition)
     base = alt.Chart(shown).encode(y=rows("row", order), yOffset=offset("condition", colours))
     title = "mean squared correlation"
     return intervals(base, "fit", title, colour("condition", colours, 2)).properties(
