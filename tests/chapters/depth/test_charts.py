@@ -8,10 +8,10 @@ from tables import table
 
 from emomech.chapters.depth import charts
 from emomech.chapters.depth.analysis import PROFILE
-from emomech.chapters.depth.charts import COLOURS
 from emomech.chapters.depth.located import ONSETS, SPREADS
 from emomech.chapters.depth.onsets import LEVELS
 from emomech.core.errors import UsageError
+from emomech.figures.palette import MEASURE_COLOURS
 
 TASKS, CONDITIONS = ("emotion", "worth"), ("trained", "random weights", "shuffled labels")
 PROFILES = table(
@@ -20,11 +20,11 @@ PROFILES = table(
         (condition, task, "answer", measure, at, 0.4, 0.3, 0.5, 60)
         for condition in CONDITIONS
         for task in TASKS
-        for measure in COLOURS
+        for measure in MEASURE_COLOURS
         for at in (0.0, 0.5, 1.0)
     ],
 )
-BEGINS = table(ONSETS, [(task, "answer", m, "half", 0.5, 0.4, 0.6, 60) for task in TASKS for m in COLOURS])
+BEGINS = table(ONSETS, [(task, "answer", m, "half", 0.5, 0.4, 0.6, 60) for task in TASKS for m in MEASURE_COLOURS])
 APART = table(SPREADS, [(t, "answer", x, 6, 2.5, 0.5, 2.0, 1.5, 2.5, 60) for t in TASKS for x in LEVELS])
 DRAWN = {"profiles": charts.profiles(PROFILES, "answer"), "onsets": charts.onsets(BEGINS, "answer")}
 
@@ -35,7 +35,7 @@ def test_it_is_valid_says_what_it_shows_and_draws(name: str) -> None:
     assert len(spec["description"]) > 40 and spec["width"] == "container"
     svg = vl_convert.vegalite_to_svg(json.loads(DRAWN[name].to_json()) | {"width": 350})
     assert svg.count("<path") + svg.count("<line") > 10
-    assert all(colour in svg for colour in COLOURS.values())
+    assert all(colour in svg for colour in MEASURE_COLOURS.values())
 
 
 def test_the_distance_is_drawn_for_every_level() -> None:

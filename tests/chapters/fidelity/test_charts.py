@@ -5,6 +5,7 @@ from chart_specs import columns, fields, n_marks, svg
 from tables import varied
 
 from emomech.chapters.fidelity import analysis, charts
+from emomech.figures.palette import READER_COLOURS
 
 ROW = {"condition": "trained", "where": "words", "stage": "syntax", "family": "role", "hook_point": "x", "depth": 0.5}
 ROW |= {
@@ -16,7 +17,7 @@ ROW |= {
     "difference": 0.1,
 }
 ROW |= {"low": 0.2, "high": 0.6, "n": 40}
-READERS = list(charts.COLOURS)
+READERS = list(READER_COLOURS)
 DRAWN = {
     "best": charts.best(varied(analysis.BEST, ROW, reader=READERS)),
     "advantage": charts.advantage(varied(analysis.ADVANTAGE, ROW, baseline=READERS[1:])),
