@@ -107,7 +107,7 @@ class Flow:
     quality: Annotated[pd.DataFrame, QUALITY]
 
 
-def flow(study: Study, *, n_permutations: int = 100, n_resamples: int = 200, n_draws: int = 5) -> Flow:
+def flow(study: Study, *, n_permutations: int = 200, n_resamples: int = 200, n_draws: int = 5) -> Flow:
     """Profile the trained model, with SAEs of another seed if there are any, and its controls in depth.
 
     Intervals have `n_resamples` bootstrap draws of whole clusters, each with the noise of one of `n_permutations`

@@ -6,8 +6,8 @@ between draws of the labelled texts, and the log-odds of the texts follow the do
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 import numpy as np
 from scipy.special import ndtr
@@ -127,8 +127,8 @@ def _steered(world: _World, rng: np.random.Generator, parameters: Parameters, ef
     texts = _Texts.drawn(rng, parameters)
     right = _answers(rng, texts, world, effect)
     response = _response(rng, texts, _SLOPE * world.gain * effect)
-    return filled(
-        Steering,
+    return replace(
+        _empty(),
         setting=frame(SETTING, _setting(texts)),
         leads=frame(LEADS, evidence.leads(texts.gold, right, texts.weights, 0)),
         shares=frame(analysis.SHARES, evidence.shares(texts.before, right[FEATURES][0], response)),
@@ -144,8 +144,8 @@ def _costing(world: _World, rng: np.random.Generator, parameters: Parameters, ef
     keys = {"dose": 0.5, "chosen": True}
     language_row = {"units": FEATURES, **keys, "displacement": 0.02, "loss": _loss(rng, world, len(texts.weights))}
     tasks = [{"task": task, **keys, **_task(rng, world, len(texts.weights))} for task in _TASKS]
-    return filled(
-        Steering,
+    return replace(
+        _empty(),
         setting=frame(SETTING, _setting(texts)),
         leads=frame(LEADS, evidence.leads(texts.gold, right, texts.weights, 0)),
         language=frame(LANGUAGE, [{**language_row, "n": cost.N_LANGUAGE}]),
@@ -170,7 +170,12 @@ def _task(rng: np.random.Generator, world: _World, n_resamples: int) -> Row:
     return cost.accuracy_lost(np.arange(n) % 2, before, after, weights)
 
 
-@lru_cache
+@cache
+def _empty() -> Steering:
+    return filled(Steering)
+
+
+@cache
 def _weights(n: int, n_resamples: int) -> Floats:
     return bootstrap_weights([str(i) for i in range(n)], n_resamples, seed=0)
 

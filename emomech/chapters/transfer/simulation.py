@@ -5,8 +5,8 @@ target flips with a latent value of its own, which all sources share in part.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 import numpy as np
 from scipy.special import ndtr
@@ -60,8 +60,8 @@ def _carried(world: _World, rng: np.random.Generator, parameters: Parameters, ef
                 right[method] = _after(rng, before[j], latent[j], gain, world.flips)
             pairs[source, target] = Pair(gold, before[j], right, weights)
     rows = [{"set": name, "kind": "style", "n": n, "operation": "scale", "dose": 0.5, "untested": ""} for name in sets]
-    return filled(
-        Transfer,
+    return replace(
+        _empty(),
         sets=frame(SETS, rows),
         means=frame(MEANS, evidence.means(pairs, (FEATURES,))),
         leads=frame(LEADS, evidence.leads(pairs)),
@@ -77,7 +77,12 @@ def _after(rng: np.random.Generator, before: Bools, latent: Floats, gain: float,
     return np.where(before, value >= wrong, value < right)
 
 
-@lru_cache
+@cache
+def _empty() -> Transfer:
+    return filled(Transfer)
+
+
+@cache
 def _weights(n: int, n_resamples: int) -> Floats:
     return bootstrap_weights([str(i) for i in range(n)], n_resamples, seed=0)
 

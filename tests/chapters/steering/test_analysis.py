@@ -14,6 +14,7 @@ from emomech.chapters.steering import cost, rule
 from emomech.chapters.steering.analysis import LANGUAGE_MODELLING, RECOGNITION, Steering, steering
 from emomech.chapters.steering.evidence import FLIPS, NONE, RISING
 from emomech.data import corpus
+from emomech.stats.estimates import Estimate
 from emomech.stats.tables import checked, number
 from emomech.study.study import Study
 
@@ -158,4 +159,5 @@ def test_a_control_task_that_loses_nothing_has_a_narrow_interval() -> None:
     right = np.ones(200, bool)
     row = cost.accuracy_lost(np.arange(200) % 2, right, right, np.ones((50, 200)))
     lost = row["lost"]
+    assert isinstance(lost, Estimate)
     assert lost.value == 0 and lost.high < 0.02 and row["accuracy"] == 1
