@@ -23,7 +23,12 @@ LONG = {"depth", "sharing", "tracing", "steering", "transfer", "early_layers", "
 
 With EMOMECH_EVERY_NOTEBOOK=1 the test executes them on enough texts. The book always does.
 """
-TOO_FEW = {
+TOO_FEW = {"limit": 60}
+MEASURED = {"speed"}
+"""Pages that show kept measurements and study no model."""
+SUMMARY = {"verdicts", "rules"}
+"""Pages that summarise others: they study several models, and their verdicts are those of other pages."""
+FEW = {
     "behaviour": {"limit": 200, "n_resamples": 50, "n_draws": 2},
     "fidelity": {"limit": 400, "n_draws": 2},
     "depth": {"limit": 800, "controls": "none", "n_texts": 112, "n_edited": 28, "n_resamples": 800, "n_draws": 2},
