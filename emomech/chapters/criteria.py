@@ -64,7 +64,8 @@ def judge(
 
     `others` are the same estimate with other SAEs of the same model: the interval that decides covers them all. It is
     widened for the number of `comparisons` (Bonferroni), and once more for the members of a family of which not all
-    are needed.
+    are needed. An estimate without a value but with an interval says only where it may lie; it has no power if the
+    margin is among these values.
     """
     if isinstance(read, Mapping):
         return _judge_family(criterion, read, comparisons)
@@ -72,6 +73,8 @@ def judge(
     status = _status(criterion, estimate, z)
     if status != "no power":
         return status, str(estimate)
+    if math.isnan(estimate.value):
+        return status, f"no estimate; it may lie anywhere from {decimal(estimate.low)} to {decimal(estimate.high)}"
     least = decimal(detectable(estimate, z))
     return (
         status,
@@ -117,6 +120,8 @@ def _z(comparisons: int) -> float:
 def _status(criterion: Criterion, estimate: Estimate, z: float) -> Status:
     value, margin, stretch = estimate.value, criterion.margin, z / _z(1)
     low, high = value - stretch * (value - estimate.low), value + stretch * (estimate.high - value)
+    if math.isnan(value) and estimate.low < criterion.sign * margin < estimate.high:
+        return "no power"
     if not all(map(math.isfinite, (value, low, high))):
         return "undefined"
     if criterion.form == "beyond":

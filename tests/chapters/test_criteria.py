@@ -32,6 +32,9 @@ def estimate(value: float, low: float, high: float) -> Estimate:
         (EFFECT, (3, NAN, NAN), "undefined"),
         (EFFECT, (NAN, NAN, NAN), "undefined"),
         (EFFECT, (math.inf, 1, math.inf), "undefined"),
+        (EFFECT, (NAN, -3, 3), "no power"),
+        (EFFECT, (NAN, -3, 1), "undefined"),  # the margin is out of reach, so there is nothing to tell
+        (FALL, (NAN, -3, 1), "no power"),
         (FALL, (-3, -5, -1), "met"),
         (FALL, (3, 1, 5), "reversed"),
         (SAME, (0, -1, 1), "met"),
@@ -57,6 +60,10 @@ def test_what_a_small_sample_could_have_shown_is_written() -> None:
     status, text = judge(EFFECT, estimate(0.5, -3, 4))
     assert status == "no power"
     assert text == "0.50 [−3.00, 4.00]; the smallest effect that could have been shown is 5.00, and 2 matters"
+
+
+def test_an_interval_without_an_estimate_says_where_it_may_lie() -> None:
+    assert judge(EFFECT, estimate(NAN, -3, 3))[1] == "no estimate; it may lie anywhere from −3.00 to 3.00"
 
 
 def test_more_comparisons_need_a_wider_interval() -> None:

@@ -14,6 +14,7 @@ Random and barely trained dictionaries do not decide: the claim is about the mod
 an order of the model's activations. The number of phases does not decide: it grows with the precision of the profile.
 """
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -48,8 +49,8 @@ DECIDING = (RANDOM_WEIGHTS, SHUFFLED_LABELS)
 """Without learned weights, and without labels, there is nothing to process in an order."""
 _SAME_TEXTS = "same texts"
 _DICTIONARY = "the claim is about the model; an order that {} shows too is an order of the model's activations"
-_UNKNOWN = Estimate(0.0, -1.0, 1.0, 0)
-"""A difference of centres of which nothing is known."""
+_UNKNOWN = Estimate(math.nan, -1.0, 1.0, 0)
+"""A difference of centres of which nothing is known: it may lie anywhere in the model."""
 
 
 def _criteria() -> tuple[Criterion, ...]:
@@ -84,7 +85,7 @@ def _read(result: "Flow") -> Reading:
     estimates = dict(own)
     for control in DECIDING:
         compared = _estimates(result.beyond[result.beyond.control == control])
-        estimates |= {f"{name}, {control}": _UNKNOWN if own[name] == _UNKNOWN else e for name, e in compared.items()}
+        estimates |= {f"{name}, {control}": _UNKNOWN if own[name] is _UNKNOWN else e for name, e in compared.items()}
     return Reading(
         {**estimates, _SAME_TEXTS: _on_same_texts(result)},
         draws=draws_of(result.stability),

@@ -109,7 +109,8 @@ def leads(table: pd.DataFrame) -> Layered:
     far = min(_FARTHEST, max([_NEAREST, *table[["low", "high"]].abs().max().dropna()]))
     base = alt.Chart(table).encode(y=rows("versus", list(table.versus)))
     zero = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(opacity=0.6, color=_GREY).encode(x="at:Q")
-    chart = intervals(base, "lead", "rise of balanced accuracy beyond it", alt.value(_BLUE), zero, least=-far, most=far)
+    blue = alt.Color("draws:N", legend=None, scale=alt.Scale(range=[_BLUE]))
+    chart = intervals(base, "lead", "rise of balanced accuracy beyond it", blue, zero, least=-far, most=far)
     return chart.properties(
         height=34 * max(1, len(table)),
         description="Rise of balanced accuracy by causal features beyond no steering and beyond every control, with "
