@@ -37,7 +37,7 @@ FEW = {
     "sharing": {"limit": 800, "most": 20, "n_permutations": 20, "n_resamples": 20, "n_draws": 2},
     "tracing": {"limit": 400, "n_discover": 8, "n_report": 5, "n_single": 1, "n_resamples": 20, "n_draws": 2},
     "concentration": {"limit": 800, "n_texts": 12, "n_resamples": 50, "n_draws": 2},
-    "steering": {"limit": 700, "n_tune": 5, "n_report": 12, "n_resamples": 50, "n_label_draws": 2},
+    "steering": {"limit": 700, "n_tune": 5, "n_report": 12, "n_resamples": 50, "n_label_draws": 3},
     "transfer": {"limit": 500, "n_report": 6, "n_resamples": 50, "words": ""},
     "scarcity": {"models": "organism", "limit": 200, "n_texts": 12, "n_resamples": 20, "n_draws": 2},
     "causal_features": {"limit": 800, "n_features": 1, "n_texts": 12, "n_resamples": 20},

@@ -158,8 +158,13 @@ _HEADINGS: Mapping[Status, str] = {
 
 
 def _reason(judged: Sequence[_Judged]) -> str:
-    """Say which criteria are not met, those that decide first."""
+    """Say which effects are not shown, and which controls are not beaten; those that decide come first."""
     counted = [check for role in ("decides", "lowers") for criterion, check in judged if criterion.role == role]
-    unmet = {status: [c.criterion.rstrip(".") for c in counted if c.status == status] for status in _HEADINGS}
+    effects = [check for check in counted if not check.control]
+    unmet = {status: [c.criterion.rstrip(".") for c in effects if c.status == status] for status in _HEADINGS}
     parts = [f"{heading}: {'; '.join(unmet[status])}." for status, heading in _HEADINGS.items() if unmet[status]]
+    controls = {c.control: "" for c in counted if c.control and c.status != "met"}
+    controls |= {c.control: " (undefined)" for c in counted if c.control and c.status == "undefined"}
+    if controls:
+        parts.append(f"Controls that are not beaten: {', '.join(name + why for name, why in controls.items())}.")
     return " ".join(parts) or f"All {len(counted)} criteria are met."

@@ -83,7 +83,6 @@ STEERED_COLOURS: Mapping[str, str] = {
     "causal features": "#0072b2",
     "matched features": "#cc79a7",
     "logit bias": "#e69f00",
-    "logit bias, more texts": "#9a6a00",
     "selective features": "#3a9bdc",
     "raw dimensions": "#009e73",
     "difference of means": "#d55e00",

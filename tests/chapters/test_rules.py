@@ -72,7 +72,10 @@ def test_without_any_criterion_that_counts_the_claim_does_not_replicate(name: st
 def test_the_reason_names_what_is_not_met_and_the_checklist_has_every_criterion() -> None:
     verdict = RULE.decide(reading(weak=DOWN, silent=NOTHING))
     assert verdict.statement == "Joy is weak and diffuse."
-    assert verdict.reason == "The opposite is shown: It is weaker. Undefined, so not shown: Without writers too."
+    assert (
+        verdict.reason
+        == "The opposite is shown: It is weaker. Controls that are not beaten: writing no label (undefined)."
+    )
     assert [check.status for check in verdict.checks] == ["reversed", "met", "met", "met", "undefined", "met"]
     assert RULE.decide(reading()).reason == "All 5 criteria are met."
 
