@@ -105,7 +105,9 @@ def test_only_features_that_write_a_label_are_no_replication() -> None:
     for part in PARTS:
         result = changed("sizes", 0.9, result=result, part=part, condition=SILENT, measure=OF_DIMENSIONS)
     verdict = tracing(result)
-    assert verdict.outcome == "does not replicate" and "Controls that are not beaten: writing no label." in verdict.reason
+    assert (
+        verdict.outcome == "does not replicate" and "Controls that are not beaten: writing no label." in verdict.reason
+    )
 
 
 def test_one_part_is_partly() -> None:
