@@ -67,6 +67,9 @@ SUPPORT_COLOURS: Mapping[str, str] = {
     "matched features": "#cc79a7",
     "shuffled labels": "#e69f00",
     "random weights": "#8c8c8c",
+    "soft-frozen decoder": "#009e73",
+    "frozen decoder": "#7b5ea7",
+    "second SAEs": "#3a9bdc",
 }
 CONDITION_COLOURS: Mapping[str, str] = {
     "trained": "#0072b2",
@@ -92,7 +95,7 @@ STEERED_COLOURS: Mapping[str, str] = {
 TRACED_COLOURS: Mapping[str, str] = {
     "SAE features": "#0072b2",
     "writing no label": "#009e73",
-    "either sign": "#3a9bdc",
+    "random dictionary": "#7b5ea7",
     "residual dimensions": "#e69f00",
     "shuffled labels": "#d55e00",
     "matched features": "#cc79a7",

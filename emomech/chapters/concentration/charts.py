@@ -5,12 +5,10 @@ import pandas as pd
 
 from emomech.chapters.concentration.specifications import COUNT, EVERYWHERE, ITS, MATCHED, WEAKER
 from emomech.chapters.concentration.tables import ABLATED, LOG_ODDS
-from emomech.chapters.conditions import FROZEN, SECOND_SAES, SOFT_FROZEN
 from emomech.figures.marks import UNIT, Layered, choice, colour, number, offset, only, rows, spans
 from emomech.figures.palette import HIGHLIGHT, OTHER, SUPPORT_COLOURS
 
 _TENS = alt.Axis(format="~g", values=[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000])
-_COLOURS = {**SUPPORT_COLOURS, SOFT_FROZEN: "#009e73", FROZEN: "#7b5ea7", SECOND_SAES: "#3a9bdc"}
 _AXES = ("place", "estimator", "features", "others")
 _BLUE = "#0072b2"
 _CURVE = 200
@@ -65,7 +63,7 @@ def contrasts(table: pd.DataFrame) -> Layered:
     """Draw the median contrast of each emotion from the mean of the others, with the controls."""
     shown = table.dropna(subset=["contrast"])
     part = choice("part", list(dict.fromkeys(table.part)), WEAKER, "Part of the claim: ")
-    order, colours = list(dict.fromkeys(shown.emotion)), only(_COLOURS, shown.condition)
+    order, colours = list(dict.fromkeys(shown.emotion)), only(SUPPORT_COLOURS, shown.condition)
     base = alt.Chart(shown).transform_filter("datum.part === part")
     base = base.encode(y=rows("emotion", order), yOffset=offset("condition", colours))
     title = "median contrast, as a share of the others' mean"

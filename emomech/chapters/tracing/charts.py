@@ -3,12 +3,11 @@
 import altair as alt
 import pandas as pd
 
-from emomech.chapters.tracing.evidence import ENOUGH, FEATURES, RANDOM
+from emomech.chapters.tracing.evidence import ENOUGH, FEATURES
 from emomech.figures.marks import Layered, colour, number, offset, only, rows, spans
 from emomech.figures.palette import NODE_COLOURS, TEXT_COLOURS, TRACED_COLOURS, VERIFIED_COLOURS
 
 _GREY = "#8c8c8c"
-_COLOURS = {**TRACED_COLOURS, RANDOM: "#7b5ea7"}
 _POWERS = alt.Axis(format=",d", values=[4**power for power in range(11)])
 _BAND = 0.15
 
@@ -61,7 +60,7 @@ def kept(table: pd.DataFrame, ranking: str) -> Layered:
 def _over_sizes(shown: pd.DataFrame, what: str, title: str) -> Layered:
     base = alt.Chart(shown).encode(
         x=alt.X("k:Q", title=f"how many are {what}", scale=alt.Scale(type="log", base=2, nice=False), axis=_POWERS),
-        color=colour("condition", only(_COLOURS, shown.condition), columns=2),
+        color=colour("condition", only(TRACED_COLOURS, shown.condition), columns=2),
         tooltip=["condition:N", "k:Q", *map(number, ("value", "low", "high")), "n:Q"],
     )
     band = base.mark_area(opacity=_BAND).encode(y=alt.Y("low:Q", title=title), y2="high:Q")
