@@ -32,6 +32,8 @@ COMMAND = "emomech rules simulate --output book/operating.json"
 QUICK: Mapping[Profile, int] = {"full": 40, "quick": 200}
 """Largest number of draws of each world at the sizes of each profile, in a few minutes."""
 THOROUGH: Mapping[Profile, int] = {"full": 500, "quick": 500}
+_FEWER = 4
+"""How many times fewer studies are drawn of an effect of another size; they only say whether it is shown reliably."""
 LOOK = 0.375
 """Share of the draws after which a world is left if they already decide its bounds: none of 75 is below 0.05."""
 
@@ -126,12 +128,12 @@ def measure(
 
 
 def _jobs(claim: str, simulation: Simulation[Any], draws: Mapping[Profile, int]) -> Iterator[_Job]:
-    """Every world at the size of its effect, and with half as many draws the planted ones at every other size."""
+    """Every world at the size of its effect, and with fewer draws the planted ones at every other size."""
     for profile in PROFILES:
         for number, scenario in enumerate(simulation.scenarios):
             sizes = {simulation.effect, *(simulation.effects if scenario.world == "planted" else ())}
             for effect in sorted(sizes):
-                n = draws[profile] if effect == simulation.effect else draws[profile] // 2
+                n = draws[profile] if effect == simulation.effect else draws[profile] // _FEWER
                 yield _Job(claim, profile, number, effect, n)
 
 

@@ -14,13 +14,12 @@ from emomech.chapters.simulation import MOST_PARTLY, MOST_REPLICATES, World
 from emomech.chapters.verdict import Outcome
 
 REPLICATES, OR_BETTER, MISSED = "replicates", "partly or better", "denied"
-OPPOSITE, OPPOSITE_OR_NONE = "reversed", "reversed or no power"
+OPPOSITE = "reversed"
 EVENTS: Mapping[str, tuple[Outcome, ...]] = {
     REPLICATES: ("replicates",),
     OR_BETTER: ("replicates", "partly"),
     MISSED: ("does not replicate", "reversed"),
     OPPOSITE: ("reversed",),
-    OPPOSITE_OR_NONE: ("reversed", "no power here"),
 }
 """The outcomes that count together under one name."""
 MOST_MISSED = 1 - POWER
@@ -50,12 +49,16 @@ _TRUE: Mapping[Profile, tuple[Bound, ...]] = {
 }
 _OPPOSITE_TRUE: Mapping[Profile, tuple[Bound, ...]] = {
     "full": (Bound(OR_BETTER, "at most", MOST_REPLICATES), Bound(OPPOSITE, "at least", POWER)),
-    "quick": (Bound(OR_BETTER, "at most", MOST_REPLICATES), Bound(OPPOSITE_OR_NONE, "at least", POWER)),
+    "quick": (Bound(OR_BETTER, "at most", MOST_REPLICATES),),
 }
 
 
 def bounds(world: World, profile: Profile) -> tuple[Bound, ...]:
-    """Give the bounds of a world at the sizes of a profile; the quick sizes may say that they have no power."""
+    """Give the bounds of a world at the sizes of a profile.
+
+    The quick sizes may say that they have no power. In a world with the opposite effect they may also say that the
+    claim does not replicate, which is true.
+    """
     if world == "null":
         return Bound(REPLICATES, "at most", MOST_REPLICATES), Bound(OR_BETTER, "at most", MOST_PARTLY)
     if world == "partial null":
