@@ -11,7 +11,7 @@ contribute, and at the last depth J is the identity. Rows of J are components of
 Two conventions differ in the tokens that take part, both as sources and as targets:
 
 - "everywhere": all tokens of the prompt that are not special, with the last one. This is the convention of the paper
-  ("Verbalizable Representations Form a Global Workspace in Language Models", Transformer Circuits, July 2026) and of
+  (Gurnee et al., 2026, "Verbalizable Representations Form a Global Workspace in Language Models") and of
   its implementations, `anthropics/jacobian-lens` and `transformer_lens.tools.analysis.jacobian_lens`. They also leave
   out the first 16 tokens and the last one; prompts here are shorter than that, and the answer is read at the last.
 - "answer": only the last token, as source and as target. Nothing follows it, so this is the part of J that can reach

@@ -45,13 +45,13 @@ def scores() -> pd.DataFrame:
 
 def stages() -> pd.DataFrame:
     rows = [
-        ("words", condition, stage, depth, share, max(0, share - 0.03), share + 0.03)
+        ("words", condition, stage, depth, share, max(0, share - 0.03), share + 0.03, 0.0)
         for condition, strength in [("trained", 1), ("random weights", 0.3), ("shuffled labels", 0.1)]
         for shift, stage in enumerate(palette.STAGE_COLOURS)
         for depth in (0, 0.25, 0.5, 0.75, 1)
         for share in [max(0.02, 0.4 - (depth - shift / 3) ** 2) * strength]
     ]
-    return pd.DataFrame(rows, columns=["where", "condition", "stage", "depth", "share", "low", "high"])
+    return pd.DataFrame(rows, columns=["where", "condition", "stage", "depth", "explained", "low", "high", "chance"])
 
 
 def code_cell(number: int, *shown: object) -> Any:

@@ -124,7 +124,7 @@ def test_what_only_mends_a_prior_is_no_better_inference(prior: Steering) -> None
     assert gain(prior, BIAS).low > 0.1
     assert not gain(prior, FEATURES, BIAS).low > 0
     assert rule.steering(prior).outcome in ("does not replicate", "no power here")
-    assert "more than with a logit bias" in rule.steering(prior).reason
+    assert "Controls that are not beaten: logit bias" in rule.steering(prior).reason
 
 
 @pytest.mark.parametrize(
