@@ -11,7 +11,7 @@ from emomech.core.paths import CHECKOUT
 
 ENTRIES = parse_file(str(CHECKOUT / "book" / "references.bib")).entries
 KNOWN = {
-    (person.last_names[-1].replace("{\\'a}", "á"), entry.fields["year"])
+    (person.last_names[-1].replace("{\\'a}", "á").rpartition("-")[2], entry.fields["year"])
     for entry in ENTRIES.values()
     for person in entry.persons["author"]
 }
