@@ -13,7 +13,8 @@ def detection(table: pd.DataFrame) -> Layered:
     """Draw, by depth, how well the best unit of each kind separates values; the reader selects the label family."""
     names = ["all", *dict.fromkeys(table.family)]
     family = alt.param(name="family", value="all", bind=alt.binding_select(options=names, name="Label family: "))
-    base = alt.Chart(table).encode(
+    shown = table[["family", "value", "reader", "depth", "auroc"]].round(4)
+    base = alt.Chart(shown).encode(
         x=alt.X("depth:Q", title="depth (0 embedding, 1 last block)", scale=alt.Scale(domain=[0, 1]), axis=UNIT),
         y=alt.Y("mean(auroc):Q", title="AUROC, mean over values", scale=alt.Scale(domain=[0.5, 1], clamp=True)),
         color=colour("reader", only(READER_COLOURS, table.reader)),
