@@ -76,7 +76,7 @@ class Claim:
     name: str
     page: str
     """Name of the notebook, of its chapter's folder and of its analysis function."""
-    rule: "Rule[Any] | Callable[[Any], Verdict]"
+    rule: Rule[Any]
     every_model: bool = True
     """Whether it can be tested on any model; if not, it is about the embedded models that its page names."""
 

@@ -53,13 +53,8 @@ class Reasons:
 
 
 def rules() -> dict[str, Rule[Any]]:
-    """Give the rule of every claim, in the order of the matrix. Raises EmomechError for one that is no `Rule`."""
-    found: dict[str, Rule[Any]] = {}
-    for claim in claims.CLAIMS:
-        if not isinstance(claim.rule, Rule):
-            raise EmomechError(f"{claim.name}: its rule is a {type(claim.rule).__name__}, expected a Rule.")
-        found[claim.name] = claim.rule
-    return found
+    """Give the rule of every claim, in the order of the matrix."""
+    return {claim.name: claim.rule for claim in claims.CLAIMS}
 
 
 def problems(file: Path = LOCK) -> list[str]:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from emomech.saes.beside import FROZEN, SOFT_FROZEN
+
 Condition = Literal[
     "trained",
     "shuffled labels",
@@ -18,8 +20,6 @@ TRAINED: Condition = "trained"
 SHUFFLED_LABELS: Condition = "shuffled labels"
 RANDOM_DICTIONARY: Condition = "random dictionary"
 RANDOM_WEIGHTS: Condition = "random weights"
-FROZEN: Condition = "frozen decoder"
-SOFT_FROZEN: Condition = "soft-frozen decoder"
 SECOND_SAES: Condition = "second SAEs"
 """Not a control: the same claim with other SAEs of the same model."""
 CONDITIONS: tuple[Condition, ...] = (TRAINED, SHUFFLED_LABELS, RANDOM_DICTIONARY, RANDOM_WEIGHTS)

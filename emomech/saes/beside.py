@@ -18,7 +18,8 @@ from emomech.core.errors import unknown
 
 Control = Literal["soft-frozen", "frozen"]
 """How the decoder of a control is kept from learning, as in `training.SaeRecipe.control`."""
-FROZEN, SOFT_FROZEN = "frozen decoder", "soft-frozen decoder"
+FROZEN: Literal["frozen decoder"] = "frozen decoder"
+SOFT_FROZEN: Literal["soft-frozen decoder"] = "soft-frozen decoder"
 """Names of the controls in tables: the decoder stays at its random start; it stays near it."""
 CONDITIONS: Mapping[Control, str] = {"soft-frozen": SOFT_FROZEN, "frozen": FROZEN}
 """Control -> its name in tables, the stronger control first."""

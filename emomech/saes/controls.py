@@ -1,7 +1,7 @@
 """Dictionaries to compare an SAE with: residual dimensions, and random directions of the same size and sparsity.
 
 Stronger controls are SAEs that are trained with a frozen or a soft-frozen decoder. They lie on disk, see `beside`;
-`study.Study.control_saes` loads them by the names `SOFT_FROZEN` and `FROZEN`.
+`study.Study.control_saes` loads them by the names of `beside`.
 
 A random dictionary says how much of a result follows from many sparse directions alone. Its rows are drawn uniformly
 from the unit sphere, and it reads activations from their mean, as most of their length is a constant.
@@ -13,10 +13,7 @@ import torch
 from torch import Tensor
 
 from emomech.core.hook_points import HookPoint
-from emomech.saes.beside import FROZEN, SOFT_FROZEN
 from emomech.saes.sae import Sae
-
-__all__ = ["FROZEN", "SOFT_FROZEN", "dimensions", "mean_l0", "random_like", "random_sae", "signed_directions"]
 
 
 def signed_directions(point: HookPoint, rows: Tensor, centre: Tensor) -> Sae:

@@ -12,7 +12,7 @@ import pytest
 from emomech.book import claims, frozen_rules
 from emomech.book.claims import MATRIX, Claim
 from emomech.book.frozen_rules import Reasons
-from emomech.core.errors import EmomechError, UsageError
+from emomech.core.errors import UsageError
 from emomech.notebook import rule_identity, verdicts
 
 RULE = planted_rules.RULE
@@ -74,9 +74,6 @@ def test_a_rule_needs_a_reason_and_a_claim(lock: Path, monkeypatch: pytest.Monke
         frozen_rules.freeze(["C1"], Reasons({"C1": " "}), file=lock)
     with pytest.raises(UsageError, match="unknown claim 'C77'"):
         frozen_rules.freeze(["C77"], REASONS, file=lock)
-    hold(monkeypatch, len)
-    with pytest.raises(EmomechError, match="C1: its rule is a builtin"):
-        frozen_rules.rules()
 
 
 def test_reasons_are_read_from_a_file(tmp_path: Path) -> None:

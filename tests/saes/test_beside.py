@@ -6,12 +6,11 @@ import pytest
 
 from emomech.chapters import conditions
 from emomech.core.errors import UsageError
-from emomech.saes import beside, controls
+from emomech.saes import beside
 
 
 def test_the_names_are_those_of_the_tables() -> None:
     assert (beside.SOFT_FROZEN, beside.FROZEN) == tuple(beside.CONDITIONS.values()) == conditions.BARELY_TRAINED
-    assert (controls.SOFT_FROZEN, controls.FROZEN) == (beside.SOFT_FROZEN, beside.FROZEN)
     assert set(beside.CONDITIONS) == set(beside.CONTROLS)
 
 
