@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from emomech.book.edition import Profile
 from emomech.book.operating import Count, Measured
-from emomech.book.rule_bounds import OR_BETTER, REPLICATES, bounds, exact_interval, hits
+from emomech.book.rule_bounds import OR_BETTER, REPLICATES, bounds, hits
 from emomech.chapters.criteria import POWER
 from emomech.chapters.verdict import OUTCOMES
+from emomech.stats.estimates import exact_interval
 from emomech.stats.tables import INTERVAL, Row, Schema, frame
 
 if TYPE_CHECKING:
@@ -116,9 +117,9 @@ def _rate(claim: str, count: Count, event: str) -> dict[str, object]:
 
 
 def _row(claim: str, count: Count, outcome: str, n_hits: int) -> dict[str, object]:
-    rate, low, high = exact_interval(n_hits, count.n)
+    share = exact_interval(n_hits, count.n)
     where = {"claim": claim, "sizes": count.profile, "scenario": count.scenario}
-    return {**where, "outcome": outcome, "rate": rate, "low": low, "high": high, "n": count.n}
+    return {**where, "outcome": outcome, "rate": share.value, "low": share.low, "high": share.high, "n": count.n}
 
 
 def broken(table: "pd.DataFrame") -> list[str]:

@@ -12,6 +12,7 @@ from emomech.book.edition import Profile
 from emomech.chapters.criteria import POWER
 from emomech.chapters.simulation import MOST_PARTLY, MOST_REPLICATES, World
 from emomech.chapters.verdict import Outcome
+from emomech.stats.estimates import exact_interval
 
 REPLICATES, OR_BETTER, MISSED = "replicates", "partly or better", "denied"
 OPPOSITE = "reversed"
@@ -66,20 +67,6 @@ def bounds(world: World, profile: Profile) -> tuple[Bound, ...]:
     return _TRUE[profile] if world == "planted" else _OPPOSITE_TRUE[profile]
 
 
-def exact_interval(hits: int, n: int) -> tuple[float, float, float]:
-    """Give a share and its exact 95 % interval (Clopper and Pearson, 1934).
-
-    Example:
-        >>> from emomech.book.rule_bounds import exact_interval
-        >>> [round(end, 3) for end in exact_interval(0, 200)]
-        [0.0, 0.0, 0.018]
-    """
-    from scipy.stats import binomtest
-
-    ends = binomtest(hits, n).proportion_ci(method="exact")
-    return hits / n, float(ends.low), float(ends.high)
-
-
 def hits(outcomes: Mapping[str, int], event: str) -> int:
     """Count the studies with an event, from the number of studies by outcome."""
     return sum(outcomes.get(outcome, 0) for outcome in EVENTS[event])
@@ -89,7 +76,7 @@ def decided(outcomes: Mapping[str, int], of_world: tuple[Bound, ...]) -> bool:
     """Whether each bound is clearly kept or clearly broken by what was drawn so far."""
     n = sum(outcomes.values())
     for bound in of_world:
-        _, low, high = exact_interval(hits(outcomes, bound.event), n)
-        if low <= bound.value < high:
+        rate = exact_interval(hits(outcomes, bound.event), n)
+        if rate.low <= bound.value < rate.high:
             return False
     return True

@@ -12,14 +12,14 @@ Example:
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from scipy.stats import norm
 
 from emomech.chapters.verdict import Role, Status
-from emomech.stats.estimates import Estimate, decimal
+from emomech.stats.estimates import Estimate, covering, decimal
 from emomech.stats.testing import LEVEL
 
 Form = Literal["beyond", "within", "below"]
@@ -29,6 +29,7 @@ Family: TypeAlias = Mapping[str, Estimate]
 """Estimates of one criterion for several members, such as emotions or pairs of sets."""
 POWER = 0.8
 """Chance with which an effect of the smallest detectable size is shown."""
+_UNDEFINED = Estimate(math.nan, math.nan, math.nan, 0)
 _LISTED = 3
 """Members of a family that a checklist names, at most."""
 
@@ -58,18 +59,22 @@ class Criterion:
 
 
 def judge(
-    criterion: Criterion, read: "Estimate | Family | None", others: Iterable[Estimate] = (), comparisons: int = 1
+    criterion: Criterion,
+    read: "Estimate | Family | None",
+    others: "Sequence[Estimate | Family]" = (),
+    comparisons: int = 1,
 ) -> tuple[Status, str]:
     """Judge an estimate, or those of a family; give the status, and the estimate as a checklist shows it.
 
-    `others` are the same estimate with other SAEs of the same model: the interval that decides covers them all. It is
+    `others` are the same estimates with other SAEs of the same model: the interval that decides covers them all. It is
     widened for the number of `comparisons` (Bonferroni), and once more for the members of a family of which not all
     are needed. An estimate without a value but with an interval says only where it may lie; it has no power if the
     margin is among these values.
     """
     if isinstance(read, Mapping):
-        return _judge_family(criterion, read, comparisons)
-    estimate, z = _envelope(read, others), _z(comparisons)
+        covered = {name: covering(own, [_member(other, name) for other in others]) for name, own in read.items()}
+        return _judge_family(criterion, covered, comparisons)
+    estimate, z = covering(read or _UNDEFINED, [_member(other) for other in others]), _z(comparisons)
     status = _status(criterion, estimate, z)
     if status != "no power":
         return status, str(estimate)
@@ -101,15 +106,9 @@ def _judge_family(criterion: Criterion, family: Family, comparisons: int) -> tup
     return ("no power" if met + unclear >= needed else "not met"), text
 
 
-def _envelope(estimate: "Estimate | None", others: Iterable[Estimate]) -> Estimate:
-    """The estimate with the smallest interval that covers its own and the others; undefined if one of them is."""
-    if estimate is None:
-        return Estimate(math.nan, math.nan, math.nan, 0)
-    every = [estimate, *others]
-    lows, highs = [e.low for e in every], [e.high for e in every]
-    if not all(map(math.isfinite, lows + highs)):
-        return Estimate(estimate.value, math.nan, math.nan, estimate.n)
-    return Estimate(estimate.value, min(lows), max(highs), estimate.n)
+def _member(read: "Estimate | Family", name: str = "") -> Estimate:
+    """The estimate itself, or that of a member of a family; undefined for a member that is not there."""
+    return read if isinstance(read, Estimate) else read.get(name, _UNDEFINED)
 
 
 def _z(comparisons: int) -> float:

@@ -50,7 +50,7 @@ class Reading:
     """Words that statement and criteria name in braces, such as the emotion."""
     draws: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """The same estimates on other draws of the texts, by name of the criterion."""
-    dictionaries: Mapping[str, Sequence[Estimate]] = field(default_factory=dict)
+    dictionaries: Mapping[str, Sequence["Estimate | Family"]] = field(default_factory=dict)
     """The same estimates with other SAEs of the same model, by name of the criterion."""
     remarks: Sequence[str] = ()
     """Sentences that follow the reason and do not change the outcome."""

@@ -1,19 +1,18 @@
-"""Are answers right more often than chance? An exact test by exchanging the gold labels.
+"""Are answers right more often than chance, and by how much? Exact answers by exchanging the gold labels.
 
 Gold labels are exchanged among the clusters of texts while the answers stay as they are (Good, 2005, *Permutation,
 Parametric and Bootstrap Tests of Hypotheses*). If the answers do not depend on the texts, every exchange is equally
-likely, so the share of exchanges that score as high is a valid p-value, however few the texts are and however unequal
-the answers.
+likely, so the scores under exchange are what chance gives, however few the texts are and however unequal the answers.
 
 Example:
     >>> import numpy as np
-    >>> from emomech.stats.chance import chance_p
-    >>> gold = np.repeat(np.arange(3), 8)
+    >>> from emomech.stats.chance import above_chance, chance_p
+    >>> gold, clusters = np.repeat(np.arange(3), 8), list(map(str, range(24)))
     >>> always_first = np.zeros(24, dtype=int)
-    >>> chance_p(gold, gold, list(map(str, range(24))), 3).accuracy < 0.001
-    True
-    >>> chance_p(gold, always_first, list(map(str, range(24))), 3).accuracy
-    1.0
+    >>> chance_p(gold, gold, clusters, 3).accuracy < 0.001, chance_p(gold, always_first, clusters, 3).accuracy
+    (True, 1.0)
+    >>> print(above_chance(gold, gold, clusters, n_exchanges=500, seed=0))
+    0.67 [0.46, 0.83]
 """
 
 from collections.abc import Sequence
@@ -21,13 +20,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emomech.stats.estimates import Floats, Ints
+from emomech.stats.estimates import Estimate, Floats, Ints
 from emomech.stats.testing import LEVEL
 
 ABOVE = LEVEL / 2
 """Largest p-value at which a score counts as above chance. The test is one-sided."""
 N_EXCHANGES = 2000
-"""Exchanges of the gold labels."""
+"""Exchanges of the gold labels behind a p-value."""
 _ROUNDING = 1e-9
 """Scores that differ by less are equal."""
 
@@ -53,28 +52,51 @@ def chance_p(gold: Ints, predicted: Ints, clusters: Sequence[str], n_classes: in
     """
     if not len(gold):
         return ChanceTest(1.0, np.ones(n_classes))
-    _, unit = np.unique(np.asarray(clusters), return_inverse=True)
-    first = np.zeros(unit.max() + 1, dtype=int)
-    first[unit] = gold
-    if (first[unit] != gold).any():
-        unit, first = np.arange(len(gold)), np.asarray(gold)
-    answers = np.zeros((len(first), n_classes))
-    np.add.at(answers, (unit, predicted), 1)
-    rng = np.random.default_rng(seed)
-    labels = np.stack([first, *(rng.permutation(first) for _ in range(N_EXCHANGES))])
-    recall = _recalls(labels, answers)
-    scores = np.concatenate([np.nanmean(recall, 1, keepdims=True), recall], 1)
-    p = (np.nan_to_num(scores, nan=-1) >= np.nan_to_num(scores[0], nan=2) - _ROUNDING)[1:].sum(0) + 1.0
-    p = np.where(np.isfinite(scores[0]), p / (N_EXCHANGES + 1), 1.0)
+    recalls = _recalls(_exchanges(gold, clusters, N_EXCHANGES, seed), predicted, n_classes)
+    scores = np.concatenate([np.nanmean(recalls, 1, keepdims=True), recalls], 1)
+    as_high = np.nan_to_num(scores, nan=-1) >= np.nan_to_num(scores[0], nan=2) - _ROUNDING
+    p = np.where(np.isfinite(scores[0]), as_high.mean(0), 1.0)
     return ChanceTest(float(p[0]), p[1:])
 
 
-def _recalls(labels: Ints, answers: Floats) -> Floats:
-    """Recall of each class (exchange, class), from labels (exchange, unit) and counts of answers (unit, class)."""
-    size = answers.sum(1)
+def above_chance(gold: Ints, predicted: Ints, clusters: Sequence[str], n_exchanges: int, seed: int) -> Estimate:
+    """Balanced accuracy less its mean under exchanged gold labels (both: text), with a 95 % interval.
+
+    The interval is the score less the quantiles of the exchanged scores (the test, inverted): it excludes zero for one
+    in forty random answerers on each side, or fewer. Labels are exchanged as in `chance_p`. Undefined for texts that
+    all have one label, as an exchange changes nothing there.
+    """
+    if len(np.unique(gold)) < 2:
+        return Estimate(float("nan"), float("nan"), float("nan"), len(gold))
+    n_classes = int(max(gold.max(), predicted.max())) + 1
+    recalls = _recalls(_exchanges(gold, clusters, n_exchanges, seed), predicted, n_classes)
+    scores = np.nanmean(recalls, 1)
+    value, chance = float(scores[0]), scores[1:]
+    low = float(np.quantile(chance, ABOVE, method="lower"))
+    high = float(np.quantile(chance, 1 - ABOVE, method="higher"))
+    return Estimate(_gap(value, float(chance.mean())), _gap(value, high), _gap(value, low), len(gold))
+
+
+def _gap(value: float, chance: float) -> float:
+    """Difference of two scores; 0 if they differ by rounding only."""
+    return value - chance if abs(value - chance) > _ROUNDING else 0.0
+
+
+def _exchanges(gold: Ints, clusters: Sequence[str], n: int, seed: int) -> Ints:
+    """The gold labels, and below them `n` exchanges of them among clusters or texts (1 + exchange, text)."""
+    names, unit = np.unique(np.asarray(clusters), return_inverse=True)
+    of_unit = np.zeros(len(names), dtype=int)
+    of_unit[unit] = gold
+    if (of_unit[unit] != gold).any():
+        of_unit, unit = np.asarray(gold), np.arange(len(gold))
+    exchanged = np.random.default_rng(seed).permuted(np.tile(of_unit, (n, 1)), axis=1)
+    return np.concatenate([of_unit[None], exchanged])[:, unit]
+
+
+def _recalls(labels: Ints, predicted: Ints, n_classes: int) -> Floats:
+    """Recall of each class (exchange, class), from labels (exchange, text) and answers (text); NaN without texts."""
     recalls = []
-    for label in range(answers.shape[1]):
-        of_label = labels == label
-        n = of_label @ size
-        recalls.append(np.where(n > 0, of_label @ answers[:, label] / np.maximum(n, 1), np.nan))
+    for label in range(n_classes):
+        n, right = (labels == label).sum(1), (labels[:, predicted == label] == label).sum(1)
+        recalls.append(np.where(n > 0, right / np.maximum(n, 1), np.nan))
     return np.stack(recalls, 1)

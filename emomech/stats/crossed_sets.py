@@ -39,26 +39,3 @@ def mean_over_pairs(values: Mapping[tuple[str, str], float]) -> Estimate:
     error = math.sqrt((n - 1) / n * float(((means - means.mean()) ** 2).sum()))
     reach = float(t.ppf(0.975, n - 1)) * error
     return Estimate(mean, mean - reach, mean + reach, len(every))
-
-
-def mean_over_sets(values: Mapping[str, float]) -> Estimate:
-    """Mean over sets with the 95 % interval of Student's t; NaN for fewer than two sets.
-
-    Example:
-        >>> from emomech.stats.crossed_sets import mean_over_sets
-        >>> print(mean_over_sets({"a": 0.1, "b": 0.12, "c": 0.08}))
-        0.10 [0.05, 0.15]
-    """
-    from scipy.stats import t
-
-    every = np.array(list(values.values()))
-    if len(every) < 2:
-        return Estimate(float(every.mean()) if len(every) else math.nan, math.nan, math.nan, len(every))
-    reach = float(t.ppf(0.975, len(every) - 1) * every.std(ddof=1) / math.sqrt(len(every)))
-    return Estimate(float(every.mean()), float(every.mean()) - reach, float(every.mean()) + reach, len(every))
-
-
-def widest(first: Estimate, second: Estimate) -> Estimate:
-    """The first estimate with the smallest interval that covers both; NaN where one has no interval."""
-    low, high = np.minimum(first.low, second.low), np.maximum(first.high, second.high)
-    return Estimate(first.value, float(low), float(high), first.n)

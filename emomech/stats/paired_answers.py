@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from emomech.stats.estimates import Bools, Estimate, Floats, Ints, interval
+from emomech.stats.estimates import Bools, Estimate, Floats, Ints, exact_interval, interval
 
 Answers: TypeAlias = Bools | Floats
 """Whether each text is right (draw, text), or its score."""
@@ -31,10 +31,8 @@ def share_beyond_half(hits: int, n: int) -> Estimate:
     """Share of hits less one half, with its exact 95 % interval; without examples every share is possible."""
     if not n:
         return Estimate(0.0, -0.5, 0.5, 0)
-    from scipy.stats import binomtest
-
-    ends = binomtest(hits, n).proportion_ci(method="exact")
-    return Estimate(hits / n - 0.5, float(ends.low) - 0.5, float(ends.high) - 0.5, n)
+    share = exact_interval(hits, n)
+    return Estimate(share.value - 0.5, share.low - 0.5, share.high - 0.5, n)
 
 
 @lru_cache

@@ -14,10 +14,6 @@ def test_every_world_has_bounds_at_every_size() -> None:
     assert [str(bound) for bound in rule_bounds.bounds("planted", "quick")] == ["at most 0.2"]
 
 
-def test_an_exact_interval_holds_at_the_ends() -> None:
-    assert rule_bounds.exact_interval(0, 10)[1] == 0 and rule_bounds.exact_interval(10, 10)[2] == 1
-
-
 def test_draws_decide_a_bound_or_do_not() -> None:
     null = rule_bounds.bounds("null", "full")
     assert rule_bounds.decided({"replicates": 0, "does not replicate": 80}, null)

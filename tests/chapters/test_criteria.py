@@ -77,6 +77,16 @@ def test_other_saes_of_the_model_widen_the_interval() -> None:
     assert judge(EFFECT, estimate(5, 3, 7), [estimate(NAN, NAN, NAN)])[0] == "undefined"
 
 
+def test_other_saes_widen_the_interval_of_each_member_of_a_family() -> None:
+    half = Criterion("half", "Half of them fall.", "points lost", margin=2, need=0.5)
+    good, poor = estimate(9, 6, 12), estimate(1, -2, 4)
+    family = {"a": good, "b": good}
+    assert judge(half, family, [{"a": good, "b": poor}])[0] == "met"
+    assert judge(half, family, [{"a": poor, "b": poor}])[0] == "no power"
+    assert judge(half, family, [{"a": poor}])[0] == "no power"
+    assert judge(half, family, [{}])[0] == "undefined"
+
+
 def test_enough_members_of_a_family_have_to_meet_a_criterion() -> None:
     half = Criterion("half", "Half of them fall.", "points lost", margin=2, need=0.5)
     good, bad, back = estimate(9, 6, 12), estimate(0, -1, 1), estimate(-9, -12, -6)

@@ -4,14 +4,13 @@ import itertools
 
 import numpy as np
 
-from emomech.stats.crossed_sets import mean_over_pairs, mean_over_sets, widest
-from emomech.stats.estimates import Estimate
+from emomech.stats.crossed_sets import mean_over_pairs
 
 
 def test_few_sets_have_no_interval() -> None:
     two = mean_over_pairs({("a", "b"): 0.2, ("b", "a"): 0.4})
     assert np.isclose(two.value, 0.3) and np.isnan(two.low) and two.n == 2
-    assert np.isnan(mean_over_pairs({}).value) and np.isnan(mean_over_sets({"a": 1.0}).low)
+    assert np.isnan(mean_over_pairs({}).value)
 
 
 def test_intervals_hold_their_level_where_sources_and_targets_differ() -> None:
@@ -20,9 +19,3 @@ def test_intervals_hold_their_level_where_sources_and_targets_differ() -> None:
         source, target = (dict(zip("abcde", rng.normal(0, 1, 5), strict=True)) for _ in range(2))
         missed += mean_over_pairs({(a, b): source[a] + target[b] + rng.normal() for a, b in pairs}).excludes(0)
     assert missed <= 0.06 * 500
-
-
-def test_the_widest_interval_covers_both() -> None:
-    both = widest(Estimate(0.1, 0.0, 0.2, 5), Estimate(0.1, 0.05, 0.3, 9))
-    assert (both.low, both.high, both.n) == (0.0, 0.3, 5)
-    assert np.isnan(widest(both, Estimate(0.1, np.nan, np.nan, 9)).low)

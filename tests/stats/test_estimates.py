@@ -2,17 +2,21 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from emomech.core.errors import EmomechError
 from emomech.stats.estimates import (
     Estimate,
     bootstrap_weights,
+    covering,
+    exact_interval,
     from_draws,
     interval,
     mean_estimate,
     number_text,
     ratio_estimate,
     standard_interval,
+    t_interval,
     wilson_interval,
     with_resamples,
 )
@@ -132,3 +136,32 @@ def test_numbers_as_prose_quotes_them(value: object, text: str) -> None:
 def test_what_is_no_number_is_refused() -> None:
     with pytest.raises(EmomechError, match="list, expected an estimate, a number or text"):
         number_text([1])
+
+
+@pytest.mark.parametrize("hits", [0, 1, 5, 20])
+def test_an_exact_interval_is_that_of_scipy_and_takes_parts_of_hits(hits: int) -> None:
+    exact = binomtest(hits, 20).proportion_ci(method="exact")
+    share = exact_interval(hits, 20)
+    assert (share.low, share.high) == pytest.approx((exact.low, exact.high))
+    assert exact_interval(hits - 0.5, 20).low <= share.low if hits else share.low == 0
+    with pytest.raises(ValueError, match="at least one"):
+        exact_interval(0, 0)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_a_t_interval_of_few_values_holds_its_level(n: int, rng: np.random.Generator) -> None:
+    """Without an effect, it excludes zero in one of 20 studies."""
+    excluded = np.mean([t_interval(rng.normal(size=n)).excludes(0) for _ in range(3000)])
+    assert excluded == pytest.approx(0.05, abs=0.012)
+
+
+def test_one_value_has_no_interval() -> None:
+    assert t_interval(np.array([1.0])).value == 1 and np.isnan(t_interval(np.array([1.0])).low)
+    assert np.isnan(t_interval(np.array([])).value)
+
+
+def test_an_interval_covers_others() -> None:
+    both = covering(Estimate(0.1, 0.0, 0.2, 5), [Estimate(0.1, 0.05, 0.3, 9)])
+    assert (both.value, both.low, both.high, both.n) == (0.1, 0.0, 0.3, 5)
+    assert np.isnan(covering(both, [Estimate(0.1, np.nan, np.nan, 9)]).low)
+    assert covering(both, []) == both

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import t
 
 from emomech.data.corpus import Example, breakdowns
-from emomech.stats.above_chance import above_chance
+from emomech.stats.chance import above_chance
 from emomech.stats.classification import Confusion
 from emomech.stats.estimates import Estimate, Floats, Ints
 from emomech.stats.explained import split

@@ -17,26 +17,11 @@ Example:
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from emomech.stats.estimates import Estimate, Floats
-from emomech.stats.testing import LEVEL
-
-
-def share_interval(hits: float, n: int) -> tuple[float, float]:
-    """Exact interval of a share (Clopper and Pearson, 1934); `hits` of n may be a sum of parts.
-
-    Example:
-        >>> from emomech.chapters.early_layers.flips import share_interval
-        >>> [round(end, 3) for end in share_interval(2, 20)]
-        [0.012, 0.317]
-    """
-    from scipy.special import betaincinv
-
-    low = float(betaincinv(hits, n - hits + 1, LEVEL / 2)) if hits > 0 else 0.0
-    high = float(betaincinv(hits + 1, n - hits, 1 - LEVEL / 2)) if hits < n else 1.0
-    return low, high
+from emomech.stats.estimates import Estimate, Floats, exact_interval, t_interval
 
 
 def mean_flips(lost: Floats, clusters: Sequence[str]) -> Estimate:
@@ -48,7 +33,7 @@ def mean_flips(lost: Floats, clusters: Sequence[str]) -> Estimate:
     n = len(size)
     worse, better = (np.bincount(member, np.maximum(sign * lost, 0)) / size for sign in (1, -1))
     counts = [float((share * size).sum() / size.sum()) * n for share in (worse, better)]
-    return difference(*(Estimate(hits / n, *share_interval(hits, n), len(lost)) for hits in counts))
+    return replace(difference(*(exact_interval(hits, n) for hits in counts)), n=len(lost))
 
 
 def difference(first: Estimate, second: Estimate) -> Estimate:
@@ -64,12 +49,8 @@ def rise_of_loss(before: Floats, after: Floats) -> Estimate:
 
     Undefined for fewer than two texts.
     """
-    from scipy.stats import t
-
-    n = len(before)
-    if n < 2:
-        return Estimate(np.nan, np.nan, np.nan, n)
+    if len(before) < 2:
+        return Estimate(np.nan, np.nan, np.nan, len(before))
     ratio = after.sum() / before.sum()
-    residual = (after - ratio * before) / before.mean()
-    reach = float(t.isf(LEVEL / 2, n - 1) * residual.std(ddof=1) / np.sqrt(n))
-    return Estimate(float(ratio - 1), float(ratio - 1 - reach), float(ratio - 1 + reach), n)
+    rises = ratio - 1 + (after - ratio * before) / before.mean()  # the mean of these is the rise
+    return t_interval(rises)

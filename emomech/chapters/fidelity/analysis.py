@@ -17,7 +17,7 @@ import pandas as pd
 from emomech.causal.sample import Sample
 from emomech.chapters import sae_quality
 from emomech.chapters.fidelity.causal import Losses, Unit, answers, emotion_family, losses
-from emomech.chapters.fidelity.intervals import auroc_lead, mean_of
+from emomech.chapters.fidelity.intervals import auroc_lead
 from emomech.chapters.fidelity.readers import ABLATED, DIMENSIONS, OWN, PROBE, RANDOM, Reader, readers_of, units_of
 from emomech.chapters.fidelity.stability import Division, divisions, quantities
 from emomech.chapters.fidelity.units import (
@@ -34,7 +34,7 @@ from emomech.chapters.stability import STABILITY, stability_rows
 from emomech.core.hook_points import HookPoint
 from emomech.saes.compatibility import check_quality
 from emomech.saes.quality import Quality, qualities
-from emomech.stats.estimates import Floats
+from emomech.stats.estimates import Floats, t_interval
 from emomech.stats.tables import DEPTH, INTERVAL, Row, Schema, frame
 from emomech.study.study import Study
 
@@ -183,7 +183,7 @@ def ablation_rows(of_texts: TextLosses, places: Mapping[tuple[Reader, str, str],
     """Rows of `ABLATION`."""
     for (reader, emotion), loss in of_texts.items():
         place = places[reader, EMOTION, emotion]
-        estimate = mean_of(loss)
+        estimate = t_interval(loss)
         yield {"reader": reader, "emotion": emotion, "loss": estimate, "hook_point": place, "n": estimate.n}
 
 
@@ -192,7 +192,7 @@ def dependence_rows(of_texts: TextLosses) -> Iterator[Row]:
     for own in OWN:
         for (baseline, emotion), loss in of_texts.items():
             if baseline in ABLATED and (own, emotion) in of_texts:
-                lead = mean_of(of_texts[own, emotion] - loss)
+                lead = t_interval(of_texts[own, emotion] - loss)
                 yield {"reader": own, "baseline": baseline, "emotion": emotion, "difference": lead, "n": lead.n}
 
 

@@ -99,15 +99,13 @@ CRITERIA = (
 
 
 def _read(result: Fidelity) -> Reading:
-    estimates: dict[str, Family] = _estimates(result, FEATURES)
-    if SECOND in set(result.best.reader):
-        second = _estimates(result, SECOND)
-        estimates = {name: _covering(family, second[name]) for name, family in estimates.items()}
+    second = _estimates(result, SECOND) if SECOND in set(result.best.reader) else {}
     why = str(result.setting.untested.iloc[0] or "")
     return Reading(
-        estimates=estimates,
+        estimates=_estimates(result, FEATURES),
         words={"depends": "" if why else ", and the answer depends on them"},
         draws=draws_of(result.stability),
+        dictionaries={name: [family] for name, family in second.items()},
         remarks=[f"Whether the answer depends on them cannot be tested: {why.rstrip('.')}."] if why else [],
     )
 
@@ -154,15 +152,3 @@ def _family(rows: "pd.DataFrame", keys: list[str], column: str) -> dict[str, Est
 def _each(members: Family, estimate: Callable[[str], Estimate | None]) -> dict[str, Estimate]:
     """Estimate of every member; undefined where there is none."""
     return {name: estimate(name) or Estimate(math.nan, math.nan, math.nan, 0) for name in members}
-
-
-def _covering(family: Family, others: Family) -> dict[str, Estimate]:
-    """Intervals that cover those of other SAEs as well; undefined if one of them is."""
-
-    def both(name: str) -> Estimate | None:
-        first, other = family[name], others.get(name)
-        if other is None or not math.isfinite(other.low + other.high):
-            return None
-        return Estimate(first.value, min(first.low, other.low), max(first.high, other.high), first.n)
-
-    return _each(family, both)

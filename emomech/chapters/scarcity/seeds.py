@@ -7,14 +7,12 @@ about normal; with three seeds its interval is 2.2 times as wide as a normal one
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
 
 import numpy as np
-from scipy import stats
 
 from emomech.causal.concentration import EFFECTIVE
 from emomech.chapters.scarcity.embedded_models import Comparison
-from emomech.stats.estimates import Estimate, Floats
+from emomech.stats.estimates import Estimate, Floats, t_interval
 from emomech.stats.tables import Row
 
 SCARCE, OTHERS, LESS = "the scarce emotion", "the other emotions", "the one less the others"
@@ -34,24 +32,6 @@ class SeedValues:
     """Value of each label (label), by measure."""
 
 
-def over_seeds(values: Floats) -> Estimate:
-    """Mean of values (seed) with Student's t interval; values that are NaN are left out.
-
-    Example:
-        >>> import numpy as np
-        >>> from emomech.chapters.scarcity.seeds import over_seeds
-        >>> print(over_seeds(np.array([1.0, 2.0, 3.0])))
-        2.00 [−0.48, 4.48]
-    """
-    known = values[np.isfinite(values)]
-    n = len(known)
-    if n < 2:
-        return Estimate(float(known.mean()) if n else np.nan, np.nan, np.nan, n)
-    reach = float(stats.t.ppf(0.975, n - 1)) * float(known.std(ddof=1)) / sqrt(n)
-    mean = float(known.mean())
-    return Estimate(mean, mean - reach, mean + reach, n)
-
-
 def changes(
     scarce: Sequence[SeedValues], frequent: Sequence[SeedValues], label: int, unchanged: Sequence[int]
 ) -> Iterator[tuple[str, str, Estimate]]:
@@ -66,7 +46,7 @@ def changes(
         change = np.stack([_value(now, measure) - _value(then, measure) for now, then in pairs])
         rest = _mean(change[:, list(unchanged)])
         for who, values in ((SCARCE, change[:, label]), (OTHERS, rest), (LESS, change[:, label] - rest)):
-            yield measure, who, over_seeds(values)
+            yield measure, who, t_interval(values[np.isfinite(values)])
 
 
 def _value(model: SeedValues, measure: str) -> Floats:

@@ -110,17 +110,13 @@ def _read(result: Sharing) -> Reading:
         ACROSS_VALENCES: _across_valences(result),
     }
     second = _estimates(result, SECOND_SAES, ALL) if SECOND_SAES in set(result.advantage.condition) else {}
-    for name, others in second.items():
-        members = estimates[name]
-        if isinstance(members, Mapping) and isinstance(others, Mapping):
-            estimates[name] = _covering(members, others)
     draws = draws_of(result.stability)
     return Reading(
         estimates=estimates
         | {SILENT_POOL: silent[POOL], SILENT_SETS: {e: _lowest([f[e] for f in closest]) for e in closest[0]}}
         | described,
         draws=draws,
-        dictionaries={name: [e] for name, e in second.items() if isinstance(e, Estimate)},
+        dictionaries={name: [other] for name, other in second.items()},
         remarks=[*_undefined_in_words(result), _stepwise_in_words(described[STEPWISE], draws.get(STEPWISE, ()))],
     )
 
@@ -175,20 +171,6 @@ def _across_valences(result: Sharing) -> Estimate:
 def _lowest(leads: Sequence[Estimate]) -> Estimate:
     """The lead with the lowest lower end; undefined if one is."""
     return min(leads, key=lambda lead: lead.low if math.isfinite(lead.low) else -math.inf)
-
-
-def _covering(members: Family, others: Family) -> Family:
-    """Intervals of a family that cover those of other SAEs as well; undefined if one of them is."""
-    both = {emotion: (first, others[emotion]) for emotion, first in members.items()}
-    return {
-        emotion: Estimate(
-            first.value,
-            min(first.low, other.low) if math.isfinite(other.low) else math.nan,
-            max(first.high, other.high) if math.isfinite(other.high) else math.nan,
-            first.n,
-        )
-        for emotion, (first, other) in both.items()
-    }
 
 
 def _undefined_in_words(result: Sharing) -> list[str]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from emomech.causal.steering.experiment import BIAS, FEATURES, MATCHED
 from emomech.chapters.stability import stability_rows
-from emomech.stats.crossed_sets import mean_over_pairs, mean_over_sets, widest
-from emomech.stats.estimates import Bools, Estimate, Floats, Ints, interval
+from emomech.stats.crossed_sets import mean_over_pairs
+from emomech.stats.estimates import Bools, Estimate, Floats, Ints, covering, interval, t_interval
 from emomech.stats.paired_answers import balanced_rises
 from emomech.stats.tables import Row
 
@@ -46,11 +46,11 @@ def _mean(pairs: Mapping[Names, Pair], rise: Callable[[Pair, bool], Floats]) -> 
     """Mean over pairs, with an interval over sets and over texts."""
     values = {names: float(np.round(rise(pair, False)[0], 12)) for names, pair in pairs.items()}
     if all(source == target for source, target in values):
-        over_sets = mean_over_sets({source: value for (source, _), value in values.items()})
+        over_sets = t_interval(np.array(list(values.values())))
     else:
         over_sets = mean_over_pairs(values)
     over_texts = np.mean([rise(pair, True) for pair in pairs.values()], 0)
-    return widest(over_sets, interval(over_sets.value, over_texts, len(values)))
+    return covering(over_sets, [interval(over_sets.value, over_texts, len(values))])
 
 
 def _of(pairs: Mapping[Names, Pair], targets: str) -> dict[Names, Pair]:

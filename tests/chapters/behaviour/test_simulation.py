@@ -1,9 +1,7 @@
 """Error rates and power of the rule for the premise, with fewer draws than the book's."""
 
-from collections import Counter
-
-import numpy as np
 import pytest
+from worlds import of_kind, outcomes
 
 from emomech.chapters.behaviour.simulation import SIMULATION
 from emomech.chapters.simulation import Scenario
@@ -12,14 +10,9 @@ N_DRAWS = 12
 FULL, QUICK = {"limit": 0, "n_resamples": 1000, "n_draws": 5}, {"limit": 400, "n_resamples": 100, "n_draws": 5}
 
 
-def outcomes(scenario: Scenario, parameters: dict) -> Counter[str]:
-    made = (scenario.draw(np.random.default_rng(i), parameters, SIMULATION.effect) for i in range(N_DRAWS))
-    return Counter(SIMULATION.rule(result).outcome for result in made)
-
-
 @pytest.mark.parametrize("scenario", SIMULATION.scenarios, ids=lambda scenario: scenario.name)
 def test_the_rule_errs_rarely_and_shows_what_is_there(scenario: Scenario) -> None:
-    found = outcomes(scenario, FULL)
+    found = outcomes(SIMULATION, scenario, FULL, N_DRAWS)
     if scenario.world == "planted":
         assert found["replicates"] >= 0.8 * N_DRAWS
     else:
@@ -31,5 +24,5 @@ def test_the_rule_errs_rarely_and_shows_what_is_there(scenario: Scenario) -> Non
 
 
 def test_few_texts_do_not_make_the_premise_fail() -> None:
-    planted = next(scenario for scenario in SIMULATION.scenarios if scenario.world == "planted")
-    assert outcomes(planted, QUICK)["does not replicate"] == 0
+    planted = of_kind(SIMULATION, "planted")[0]
+    assert outcomes(SIMULATION, planted, QUICK, N_DRAWS)["does not replicate"] == 0

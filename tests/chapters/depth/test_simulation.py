@@ -1,9 +1,8 @@
 """The rule in worlds whose truth is known, on few draws; `emomech rules simulate` draws many more."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
+from worlds import of_kind, outcomes
 
 from emomech.chapters.depth.simulation import SIMULATION
 from emomech.chapters.simulation import Scenario
@@ -13,14 +12,9 @@ FULL = {"n_texts": 280, "n_edited": 70, "n_resamples": 100, "n_draws": 3}
 QUICK = {**FULL, "n_texts": 70, "n_edited": 21}
 
 
-def outcomes(scenario: Scenario, parameters: dict[str, int]) -> Counter[str]:
-    draws = (scenario.draw(np.random.default_rng(seed), parameters, SIMULATION.effect) for seed in range(N))
-    return Counter(SIMULATION.rule(result).outcome for result in draws)
-
-
 @pytest.mark.parametrize("scenario", SIMULATION.scenarios, ids=lambda scenario: scenario.name)
 def test_the_rule_decides_what_is_true(scenario: Scenario) -> None:
-    counted = outcomes(scenario, FULL)
+    counted = outcomes(SIMULATION, scenario, FULL, N)
     if scenario.world == "planted":
         assert counted["replicates"] >= N - 1
     else:
@@ -31,8 +25,7 @@ def test_the_rule_decides_what_is_true(scenario: Scenario) -> None:
 
 def test_a_small_study_says_that_it_is_small() -> None:
     """At the sizes of the quick profile, an effect is shown, or the sample is too small to tell."""
-    planted = next(scenario for scenario in SIMULATION.scenarios if scenario.world == "planted")
-    counted = outcomes(planted, QUICK)
+    counted = outcomes(SIMULATION, of_kind(SIMULATION, "planted")[0], QUICK, N)
     assert counted["does not replicate"] + counted["reversed"] <= 1
 
 

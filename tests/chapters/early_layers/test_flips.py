@@ -2,16 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
-from emomech.chapters.early_layers.flips import difference, mean_flips, rise_of_loss, share_interval
+from emomech.chapters.early_layers.flips import difference, mean_flips, rise_of_loss
 from emomech.stats.estimates import Estimate
-
-
-@pytest.mark.parametrize("hits", [0, 1, 5, 20])
-def test_a_share_has_the_exact_interval(hits: int) -> None:
-    exact = binomtest(hits, 20).proportion_ci(method="exact")
-    assert share_interval(hits, 20) == pytest.approx((exact.low, exact.high))
 
 
 def test_no_flip_among_few_texts_is_no_safety() -> None:

@@ -1,9 +1,7 @@
 """Few wrong verdicts in worlds without the effect, and enough right ones in a world with it."""
 
-from collections import Counter
-
-import numpy as np
 import pytest
+from worlds import of_kind, outcomes
 
 from emomech.chapters.early_layers.simulation import SIMULATION
 from emomech.chapters.simulation import Scenario
@@ -12,14 +10,9 @@ FULL, QUICK, N = {"most": 60, "n_language": 40}, {"most": 8, "n_language": 10}, 
 NAMES = [scenario.name for scenario in SIMULATION.scenarios]
 
 
-def outcomes(scenario: Scenario, parameters: dict[str, int]) -> Counter[str]:
-    seeds = (np.random.default_rng([7, draw]) for draw in range(N))
-    return Counter(SIMULATION.rule(scenario.draw(rng, parameters, SIMULATION.effect)).outcome for rng in seeds)
-
-
 @pytest.mark.parametrize("scenario", SIMULATION.scenarios, ids=NAMES)
 def test_worlds_at_the_size_of_the_page(scenario: Scenario) -> None:
-    counts = outcomes(scenario, FULL)
+    counts = outcomes(SIMULATION, scenario, FULL, N)
     if scenario.world == "planted":
         assert counts["replicates"] >= 0.8 * N
     elif scenario.world == "reversed":
@@ -30,5 +23,4 @@ def test_worlds_at_the_size_of_the_page(scenario: Scenario) -> None:
 
 
 def test_few_texts_have_no_power() -> None:
-    planted = next(scenario for scenario in SIMULATION.scenarios if scenario.world == "planted")
-    assert outcomes(planted, QUICK)["no power here"] >= 0.8 * N
+    assert outcomes(SIMULATION, of_kind(SIMULATION, "planted")[0], QUICK, N)["no power here"] >= 0.8 * N

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emomech.chapters.fidelity.intervals import auroc_lead, mean_of
+from emomech.chapters.fidelity.intervals import auroc_lead
 
 
 def test_a_lead_is_shown_as_often_by_chance_as_the_level_says() -> None:
@@ -10,9 +10,3 @@ def test_a_lead_is_shown_as_often_by_chance_as_the_level_says() -> None:
     member = np.arange(120) < 30
     leads = [auroc_lead(member + rng.normal(size=120), member + rng.normal(size=120), member) for _ in range(400)]
     assert 0.02 <= np.mean([lead.excludes(0) for lead in leads]) <= 0.08
-
-
-def test_a_mean_has_no_interval_for_one_text() -> None:
-    assert np.isnan(mean_of(np.array([1.0])).low)
-    assert np.isnan(mean_of(np.array([])).value)
-    assert mean_of(np.array([1.0, 2.0, 3.0])).excludes(0) is False

@@ -1,9 +1,7 @@
 """Error rates and power of the rule for claim C1, with fewer draws than the book's."""
 
-from collections import Counter
-
-import numpy as np
 import pytest
+from worlds import of_kind, outcomes
 
 from emomech.chapters.flow.simulation import SIMULATION
 from emomech.chapters.simulation import Scenario
@@ -13,14 +11,9 @@ QUICK = FULL | {"limit": 400, "n_resamples": 30, "n_permutations": 30}
 N_DRAWS = 12
 
 
-def outcomes(scenario: Scenario, parameters: dict) -> Counter[str]:
-    made = (scenario.draw(np.random.default_rng(i), parameters, SIMULATION.effect) for i in range(N_DRAWS))
-    return Counter(SIMULATION.rule(result).outcome for result in made)
-
-
 @pytest.mark.parametrize("scenario", SIMULATION.scenarios, ids=lambda scenario: scenario.name)
 def test_the_rule_errs_rarely_and_shows_what_is_there(scenario: Scenario) -> None:
-    found = outcomes(scenario, FULL)
+    found = outcomes(SIMULATION, scenario, FULL, N_DRAWS)
     if scenario.world == "planted":
         assert found["replicates"] >= 0.8 * N_DRAWS
     else:
@@ -32,5 +25,5 @@ def test_the_rule_errs_rarely_and_shows_what_is_there(scenario: Scenario) -> Non
 
 
 def test_few_texts_do_not_make_a_claim_fail() -> None:
-    planted = next(scenario for scenario in SIMULATION.scenarios if scenario.world == "planted")
-    assert outcomes(planted, QUICK)["does not replicate"] == 0
+    planted = of_kind(SIMULATION, "planted")[0]
+    assert outcomes(SIMULATION, planted, QUICK, N_DRAWS)["does not replicate"] == 0

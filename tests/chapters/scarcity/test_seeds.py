@@ -16,25 +16,11 @@ from emomech.chapters.scarcity.seeds import (
     contrast_rows,
     criterion,
     deciding,
-    over_seeds,
 )
 
 
 def model(seed: int, *values: float) -> SeedValues:
     return SeedValues(seed, {EFFECTIVE: np.array(values)})
-
-
-@pytest.mark.parametrize("n", [2, 3, 5])
-def test_the_interval_holds_its_level(n: int) -> None:
-    """Without an effect, it excludes zero in one of 20 studies."""
-    rng = np.random.default_rng(0)
-    excluded = np.mean([over_seeds(rng.normal(size=n)).excludes(0) for _ in range(3000)])
-    assert excluded == pytest.approx(0.05, abs=0.012)
-
-
-def test_one_seed_has_no_interval() -> None:
-    assert np.isnan(over_seeds(np.array([1.0, np.nan])).low)
-    assert np.isnan(over_seeds(np.array([np.nan])).value)
 
 
 def test_models_are_paired_by_seed() -> None:

@@ -1,7 +1,9 @@
 """In a few simulated studies the rules of steering do not err where nothing is there, and see what was planted."""
 
-import numpy as np
+from dataclasses import replace
+
 import pytest
+from worlds import outcomes
 
 from emomech.chapters.simulation import Scenario, Simulation
 from emomech.chapters.steering.simulation import SIMULATIONS
@@ -13,18 +15,18 @@ N = 8
 
 @pytest.mark.parametrize(("simulation", "scenario"), CASES, ids=lambda part: getattr(part, "name", ""))
 def test_outcomes(simulation: Simulation, scenario: Scenario) -> None:
-    outcomes = [simulation.rule(scenario.draw(np.random.default_rng(i), SIZES, 1.0)).outcome for i in range(N)]
+    counts = outcomes(simulation, scenario, SIZES, N)
     if scenario.world == "null":
-        assert outcomes.count("replicates") + outcomes.count("partly") <= 1
+        assert counts["replicates"] + counts["partly"] <= 1
     elif scenario.world == "partial null":
-        assert outcomes.count("replicates") <= 1
+        assert counts["replicates"] <= 1
     else:
         expected = {"planted": "replicates", "reversed": "reversed"}[scenario.world]
-        assert outcomes.count(expected) >= 0.7 * N
+        assert counts[expected] >= 0.7 * N
 
 
 def test_few_texts_have_no_power() -> None:
     small = SIZES | {"n_report": 10}
     planted = next(scenario for scenario in SIMULATIONS[0].scenarios if scenario.world == "planted")
-    outcomes = {SIMULATIONS[0].rule(planted.draw(np.random.default_rng(i), small, 0.5)).outcome for i in range(N)}
-    assert "does not replicate" not in outcomes and "no power here" in outcomes
+    counts = outcomes(replace(SIMULATIONS[0], effect=0.5), planted, small, N)
+    assert not counts["does not replicate"] and counts["no power here"]

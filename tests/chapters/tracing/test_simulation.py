@@ -1,9 +1,7 @@
 """Few wrong verdicts in worlds without the effect, and enough right ones in a world with it."""
 
-from collections import Counter
-
-import numpy as np
 import pytest
+from worlds import outcomes
 
 from emomech.chapters.simulation import Scenario
 from emomech.chapters.tracing.simulation import SIMULATION
@@ -16,9 +14,7 @@ NAMES = [scenario.name for scenario in SIMULATION.scenarios]
 @pytest.mark.parametrize("profile", SIZES)
 @pytest.mark.parametrize("scenario", SIMULATION.scenarios, ids=NAMES)
 def test_worlds(scenario: Scenario, profile: str) -> None:
-    seeds = (np.random.default_rng([7, draw]) for draw in range(N))
-    drawn = (scenario.draw(rng, SIZES[profile], SIMULATION.effect) for rng in seeds)
-    counts = Counter(SIMULATION.rule(result).outcome for result in drawn)
+    counts = outcomes(SIMULATION, scenario, SIZES[profile], N)
     if scenario.world == "planted":
         assert counts["replicates"] >= (0.8 if profile == "full" else 0.5) * N
         assert counts["does not replicate"] == 0
