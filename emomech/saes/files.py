@@ -1,21 +1,19 @@
 """SAEs on disk in SAELens's format: `cfg.json` describes an SAE before any of its weights are read."""
 
-import json
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.hook_points import HookPoint
+from emomech.saes.config import read
+from emomech.saes.config_fields import RECIPE as RECIPE
 from emomech.saes.sae import Sae
-from emomech.saes.saelens import check_architecture, from_saelens
+from emomech.saes.saelens import sae_of
 
 CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
 """The two files of an SAE's folder."""
-RECIPE = "emomech_recipe"
-"""Key of the metadata in `cfg.json` with the recipe of an SAE that this package trained, see `training.SaeRecipe`."""
 
 
 class Model(Protocol):
@@ -53,20 +51,18 @@ class SaeFile:
 
     def load(self) -> Sae:
         """Read the weights. Raises EmomechError that names the file if it is damaged or not supported."""
-        from safetensors import SafetensorError
+        from safetensors import SafetensorError, safe_open
 
         try:
-            with warnings.catch_warnings(action="ignore"):
-                from sae_lens import SAE
-
-                loaded = SAE.load_from_disk(self.folder, device="cpu", dtype="float32")
-            return from_saelens(loaded, name=self.name)
-        except EmomechError as error:
-            raise type(error)(f"{self.folder}: {error}") from error
-        except SafetensorError as error:
+            with safe_open(self.folder / WEIGHTS, framework="pt") as opened:
+                weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
             raise EmomechError(f"{self.folder / WEIGHTS}: is damaged: {error}. Get the file again.") from error
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise _inconsistent(self.folder, error) from error
+        config = read(self.folder / CONFIG)
+        try:
+            return sae_of(config, weights, name=self.name)
+        except EmomechError as error:
+            raise type(error)(f"{self.folder / WEIGHTS}: {error}") from error
 
     def check_fits(self, lm: Model) -> None:
         """Raise UsageError if the SAE has another width than the model, or a layer that the model does not have.
@@ -106,27 +102,8 @@ def in_order(files: Iterable[SaeFile]) -> list[SaeFile]:
 
 def describe(folder: Path, *, name: str) -> SaeFile:
     """Describe the SAE of a folder by its `cfg.json`. Raises EmomechError that names what is missing or damaged."""
-    file = folder / CONFIG
-    try:
-        raw: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        architecture = raw.get("architecture", "standard")
-    except (ValueError, AttributeError) as error:
-        raise EmomechError(f"{file}: is not a JSON object that describes an SAE: {error}.") from error
-    check_architecture(architecture, str(file))
+    config = read(folder / CONFIG)
     if not (folder / WEIGHTS).is_file():
         raise EmomechError(f"{folder / WEIGHTS}: is missing, although its folder has a {CONFIG}.")
-    metadata = raw | raw.get("metadata", {})  # SAELens 5 and older keep both in one object
-    hook_name = metadata.get("hook_name", metadata.get("hook_point"))
-    try:
-        point = HookPoint.parse(str(hook_name))
-        control = str((metadata.get(RECIPE) or {}).get("control", ""))
-        size = (int(raw["d_in"]), int(raw["d_sae"]))
-        return SaeFile(folder, name, point, *size, metadata.get("model_name") or "", raw.get("k"), control)
-    except UsageError as error:
-        raise UsageError(f"{folder}: {error}") from error
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _inconsistent(folder, error) from error
-
-
-def _inconsistent(folder: Path, error: Exception) -> EmomechError:
-    return EmomechError(f"{folder}: {CONFIG} and {WEIGHTS} do not describe one SAE: {error!r}")
+    control = config.recipe.get("control", "")
+    return SaeFile(folder, name, config.point, config.d_in, config.d_sae, config.trained_on, config.k, control)

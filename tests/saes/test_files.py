@@ -60,8 +60,11 @@ DAMAGE = {
     r"kind 'unheard'; supported are standard, jumprelu, topk, gated": lambda cfg, _: _edit(cfg, architecture="unheard"),
     r"safetensors: is missing": lambda _, weights: weights.unlink(),
     r"safetensors: is damaged": lambda _, weights: weights.write_bytes(b"not weights at all"),
-    r"one: cfg\.json and .* do not describe one SAE": lambda cfg, _: _edit(cfg, architecture="jumprelu"),
-    r"do not describe one SAE.*size mismatch": lambda cfg, _: _edit(cfg, d_in=D_IN + 1),
+    r"safetensors: .*: has no weight threshold, expected one, as it is jumprelu": lambda cfg, _: _edit(
+        cfg, architecture="jumprelu"
+    ),
+    r"W_enc has shape \(12, 40\), expected \(13, 40\), as d_in is 13": lambda cfg, _: _edit(cfg, d_in=D_IN + 1),
+    r"cfg\.json: cannot be read: Is a directory": lambda cfg, _: (cfg.unlink(), cfg.mkdir()),
     r"point 'h\.1': expected blocks": lambda cfg, _: _edit(cfg, metadata=NO_NAME | {"hook_name": "h.1"}),
     r"hook point 'None'": lambda cfg, _: _edit(cfg, metadata=NO_NAME),
 }

@@ -134,7 +134,9 @@ def test_jumprelu_threshold_is_strict() -> None:
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     sae = saelens_sae()
     sae.b_enc.data[3] = float("nan")
-    with pytest.raises(EmomechError, match="one: SAE at .*: b_enc holds values that are not finite"):
+    with pytest.raises(
+        EmomechError, match="one/sae_weights.safetensors: SAE at .*: b_enc holds values that are not finite"
+    ):
         loaded(sae, tmp_path)
 
 
