@@ -20,12 +20,14 @@ from torch import Tensor
 from emomech.core.errors import UsageError, unknown
 from emomech.core.files import atomic_folder
 from emomech.core.hook_points import HookPoint
+from emomech.core.outputs import writable_folder
 from emomech.models.activations import collect
 from emomech.models.language_model import LanguageModel
 from emomech.models.tokens import TokenizedText, tokenize
 from emomech.saes.beside import Control, named
 from emomech.saes.compatibility import measure_fit
-from emomech.saes.files import RECIPE
+from emomech.saes.config_fields import INPUTS, RECIPE
+from emomech.saes.resume import inputs_of, missing
 from emomech.saes.saelens import from_saelens
 from emomech.saes.soft_frozen import keep_near_start
 
@@ -116,9 +118,10 @@ def train_saes(
     """Train one SAE per hook point; each gets a SAELens folder in `out`, named after the point. `load_saes` reads them.
 
     Without `points`, the embedding and the output of every block; without a `recipe`, `SaeRecipe()`, which has 512
-    features per SAE. A point whose folder exists is skipped, whatever its recipe, so an interrupted training can be
-    continued; a folder appears whole or not at all. `say` gets one line of progress per point. Raises UsageError for a
-    recipe with an impossible size, and for texts with fewer tokens than one batch.
+    features per SAE. A point whose SAE is there already is skipped, so an interrupted training can be continued; a
+    folder appears whole or not at all. `say` gets one line of progress per point. Raises UsageError for a recipe with
+    an impossible size, for a folder of a point that holds another SAE or none (see `resume`), for a place that cannot
+    be written, and for texts with fewer tokens than one batch. Nothing is computed before all points are checked.
 
     Example:
         >>> import tempfile
@@ -133,15 +136,14 @@ def train_saes(
         >>> [(str(point), sae.d_sae, sae.k) for point, sae in load_saes(out).items()]
         [('blocks.0.hook_resid_pre', 64, 8)]
     """
-    recipe, out = recipe or SaeRecipe(), Path(out)
+    recipe, out = recipe or SaeRecipe(), writable_folder(Path(out), "the folder of the SAEs")
     recipe.check()
-    points = default_points(lm) if points is None else points
-    missing = [point for point in points if not (out / str(point)).exists()]
-    for point in points:
-        if point not in missing:
-            say(f"{point}: is there already")
-    for point, activations in pools(lm, texts, missing, recipe):
-        _keep(fit(lm, activations, point, recipe), out / str(point))
+    points, inputs = default_points(lm) if points is None else points, inputs_of(lm, texts)
+    absent = missing(out, points, {"d_in": lm.d_model, "trained on": lm.name, **asdict(recipe), **inputs}, say)
+    for point, activations in pools(lm, texts, absent, recipe):
+        sae = fit(lm, activations, point, recipe)
+        sae.cfg.metadata[INPUTS] = inputs
+        _keep(sae, out / str(point))
         say(f"{point}: trained")
 
 

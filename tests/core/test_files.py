@@ -173,7 +173,7 @@ OLD = files._KEPT_SECONDS + 60
 LEFT = {
     "ended": (f".unfinished-{ended()}@{HERE}-0123abcd", 0, False),
     "this one": (f".unfinished-{os.getpid()}@{HERE}-0123abcd", OLD, True),
-    "another": (f".unfinished-{os.getppid()}@{HERE}-0123abcd", OLD, True),
+    "another": (f".unfinished-1@{HERE}-0123abcd", OLD, True),
     "on another machine": (f".unfinished-{ended()}@{ELSEWHERE}-0123abcd", 0, True),
     "on another machine, old": (f".unfinished-{ended()}@{ELSEWHERE}-0123abcd", OLD, False),
     "of another name": (".unfinished-of-an-earlier-version", 0, True),

@@ -11,7 +11,7 @@ import torch
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.models.activations import collect
-from emomech.models.language_model import LanguageModel
+from emomech.models.language_model import LanguageModel, randomised
 from emomech.saes import training as sae_training
 from emomech.saes.collection import load_saes
 from emomech.saes.files import scan
@@ -60,6 +60,30 @@ def test_a_point_that_is_there_is_left_alone(lm: LanguageModel, folder: Path) ->
     train_saes(lm, TEXTS, default_points(lm)[:2], RECIPE, out=folder, say=said.append)
     assert all("already" in text for text in said)
     assert before == {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
+
+
+def test_another_recipe_is_refused_before_anything_is_computed(
+    lm: LanguageModel, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sae_training, "collect", lambda *_: pytest.fail("activations were read"))
+    points = [HookPoint(2), *default_points(lm)[:2]]
+    for change, message in (
+        ({"d_sae": 32, "seed": 5}, "holds an SAE with d_sae 64, seed 0, but asked for is d_sae 32, seed 5"),
+        ({"n_tokens": 70_000}, "n_tokens 60000, but asked for is n_tokens 70000"),
+        ({"control": "frozen"}, "control none, but asked for is control frozen"),
+    ):
+        with pytest.raises(UsageError, match=rf"resid_pre: .*{message}.*--out\), or delete this one"):
+            train_saes(lm, TEXTS, points, replace(RECIPE, **change), out=folder)
+    with pytest.raises(UsageError, match=r"texts \w{8}…, but asked for is texts \w{8}…"):
+        train_saes(lm, TEXTS[1:], points, RECIPE, out=folder)
+    with pytest.raises(UsageError, match=r"model \w{8}…, but asked for is model \w{8}…\."):
+        train_saes(randomised(lm, 1), TEXTS, points, RECIPE, out=folder)
+
+
+def test_a_place_that_cannot_be_written_is_named_first(lm: LanguageModel, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(UsageError, match="the folder of the SAEs .*file: is a file, expected a folder"):
+        train_saes(lm, TEXTS, out=tmp_path / "file")
 
 
 def test_what_makes_no_sense_is_refused(lm: LanguageModel, tmp_path: Path) -> None:
