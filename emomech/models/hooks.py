@@ -152,8 +152,8 @@ def _on_input(
 
 
 def _on_output(call: Callable[[Tensor], Tensor | None], _: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
-    """Call with a module's output, which is a tensor or a tuple that begins with it."""
-    if isinstance(output, tuple):
+    """Call with a module's output, which is a tensor, or a tuple or a list that begins with it."""
+    if isinstance(output, tuple | list):
         edited = call(output[0])
-        return None if edited is None else (edited, *output[1:])
+        return None if edited is None else type(output)((edited, *output[1:]))
     return call(output)

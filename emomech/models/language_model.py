@@ -11,11 +11,18 @@ import torch
 from torch import nn
 
 from emomech.core.errors import UsageError
+from emomech.models.tokenizers import prefix_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
+CONTEXT_FIELDS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
+"""Names under which configurations give the context length, in order."""
+NO_LIMIT = 2**16
+"""Context of a model whose files give none; longer texts are refused rather than left to run out of memory."""
+_SIZES = ("num_hidden_layers", "hidden_size", "vocab_size")
+"""Fields that every configuration has to give."""
 MAX_BATCH_LOGITS = 2**28
 """Most logits of one batch, token times vocabulary entry; 1 GB in float32."""
 
@@ -37,10 +44,15 @@ class LanguageModel:
     name: str
     module: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerFast"
-    prepend_bos: bool
-    """Whether every text starts with a beginning-of-sequence token."""
+    prefix: tuple[int, ...]
+    """Special tokens that every text starts with, such as a BOS; empty for a model that takes none."""
     blocks: nn.ModuleList
     """Decoder blocks of the text model, from the first to the last."""
+
+    @property
+    def prepend_bos(self) -> bool:
+        """Whether every text starts with the BOS token of the tokenizer."""
+        return self.tokenizer.bos_token_id in self.prefix
 
     @property
     def n_layers(self) -> int:
@@ -54,8 +66,14 @@ class LanguageModel:
 
     @property
     def context(self) -> int:
-        """Maximum number of tokens of a text."""
-        return int(self.module.config.get_text_config().max_position_embeddings)
+        """Maximum number of tokens of a text: that of the configuration, else of the tokenizer, else `NO_LIMIT`.
+
+        Families without a table of positions, such as BLOOM, have none in their configuration.
+        """
+        config = self.module.config.get_text_config()
+        limits = [getattr(config, name, None) for name in CONTEXT_FIELDS]
+        given = [limit for limit in limits if isinstance(limit, int) and limit > 0]
+        return given[0] if given else max(1, min(NO_LIMIT, int(self.tokenizer.model_max_length)))
 
     @property
     def device(self) -> torch.device:
@@ -69,9 +87,9 @@ class LanguageModel:
 
     @property
     def pad_id(self) -> int:
-        """Number of the token that fills short rows. The attention mask hides it, so any token can be used."""
+        """Number of the token that fills short rows. The attention mask hides it, so any embedded token can be used."""
         candidates: tuple[Any, ...] = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
-        return next(int(token) for token in candidates if token is not None)
+        return next(int(token) for token in candidates if token is not None and 0 <= token < self.vocab_size)
 
     @property
     def tokens_with_logits(self) -> int:
@@ -83,29 +101,29 @@ class LanguageModel:
         """Number of tokens that the model has embeddings for; some tokenizers have more tokens."""
         return int(self.module.config.get_text_config().vocab_size)
 
+    def around(self, module: "PreTrainedModel", name: str = "") -> "LanguageModel":
+        """Give the same model with another module of the same kind, such as an edited copy of its own."""
+        return replace(self, name=name or self.name, module=module, blocks=_blocks(self.name, module))
+
 
 def wrap(
     name: str, module: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", prepend_bos: bool | None
 ) -> LanguageModel:
     """Make a LanguageModel of a module in memory; it is put into evaluation mode, and its gradients are switched off.
 
-    `prepend_bos` None: what the tokenizer does by itself. Raises UsageError for a slow tokenizer, for a BOS that the
-    tokenizer does not have, and for a module without a list of decoder blocks.
+    `prepend_bos` None: texts start as the tokenizer itself lets them start, see `tokenizers.prefix_of`. Raises
+    UsageError for a slow tokenizer, for a BOS that the tokenizer does not have, for a tokenizer that ends every text,
+    and for a module without a list of decoder blocks.
     """
     if not tokenizer.is_fast:
         raise UsageError(
             f"model {name!r}: its tokenizer gives no character spans; a fast one (tokenizer.json) is needed."
         )
-    bos = tokenizer.bos_token_id
-    if prepend_bos is None:
-        ids: Any = tokenizer("a")["input_ids"]
-        prepend_bos = bool(bos is not None and ids[:1] == [bos])
-    if prepend_bos and bos is None:
-        raise UsageError(
-            f"model {name!r}: prepend_bos is set, but its tokenizer has no BOS token. Set prepend_bos to false."
-        )
+    longest: object = tokenizer.model_max_length
+    if not isinstance(longest, int | float):
+        raise UsageError(f"model {name!r}: model_max_length of its tokenizer is {longest!r}, expected a number.")
     module.eval().requires_grad_(False)
-    return LanguageModel(name, module, tokenizer, prepend_bos, _blocks(name, module))
+    return LanguageModel(name, module, tokenizer, prefix_of(name, tokenizer, prepend_bos), _blocks(name, module))
 
 
 def randomised(lm: LanguageModel, seed: int) -> LanguageModel:
@@ -120,15 +138,20 @@ def randomised(lm: LanguageModel, seed: int) -> LanguageModel:
         if weight.ndim >= 2:
             drawn = torch.randn(weight.shape, generator=generator) * weight.float().std().cpu()
             weight.copy_(drawn + weight.float().mean().cpu())
-    return replace(lm, name=f"{lm.name} with random weights", module=module, blocks=_blocks(lm.name, module))
+    return lm.around(module, f"{lm.name} with random weights")
 
 
 def _blocks(name: str, module: "PreTrainedModel") -> nn.ModuleList:
     """Find the decoder blocks: the list of modules as long as the text model is deep, outside any vision tower.
 
-    Raises UsageError if there is no such list.
+    Raises UsageError if there is no such list, and for a configuration that does not give the sizes of the model.
     """
-    depth = module.config.get_text_config().num_hidden_layers
+    config = module.config.get_text_config()
+    for size in _SIZES:
+        if not isinstance(getattr(config, size, None), int):
+            kind = type(config).__name__
+            raise UsageError(f"model {name!r}: its {kind} gives no {size}; models of this kind are not supported.")
+    depth = config.num_hidden_layers
     for part in module.get_decoder().modules():
         if isinstance(part, nn.ModuleList) and len(part) == depth:
             return part

@@ -13,6 +13,7 @@ from emomech.core.errors import EmomechError, UsageError
 from emomech.core.settings import Settings
 from emomech.models.files import check_files, n_weights
 from emomech.models.language_model import LanguageModel, wrap
+from emomech.models.reading_check import check_reading
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -42,9 +43,9 @@ def load_model(
         device: `cpu`, `cuda` or `auto`; None: that of `EMOMECH_DEVICE`. A model too large for one GPU is spread over
             all GPUs.
 
-    Raises UsageError for a folder that does not exist and for a model that is not a causal language model. Raises
-    EmomechError, naming the file, for weights that are damaged, missing or do not fit the configuration, and for a
-    repository that cannot be downloaded.
+    Raises UsageError for a folder that does not exist, for a model that is not a causal language model, and for one
+    that reads texts otherwise in a batch than alone (see `reading_check`). Raises EmomechError, naming the file, for
+    weights that are damaged, missing or do not fit the configuration, and for a repository that cannot be downloaded.
 
     Example:
         >>> from emomech.core.paths import PACKAGE
@@ -80,7 +81,9 @@ def load_model(
         raise UsageError(f"model {name!r}: {type(module).__name__} reads later tokens; expected a causal model.")
     if dtype != "float32":
         log.warning("model %r: computes in %s; effects below 0.4 %% of an activation are lost in it", name, dtype)
-    return wrap(name, module, tokenizer, prepend_bos)
+    lm = wrap(name, module, tokenizer, prepend_bos)
+    check_reading(lm)
+    return lm
 
 
 def _check_weights(name: str, loading: dict[str, Any]) -> None:
@@ -118,7 +121,8 @@ def _folder(name: str, source: str | Path, revision: str | None) -> Path:
 
 def _explained(name: str, source: str | Path, error: Exception) -> EmomechError:
     """Make an error that says what went wrong in loading, and the way out."""
-    first = str(error).strip().split("\n")[0].rstrip(".")
+    lines = [line.strip() for line in str(error).strip().split("\n")]
+    first = " ".join(lines[: 2 if lines[0].endswith(":") else 1]).rstrip(".")
     if "Unrecognized configuration class" in first or "does not recognize this architecture" in first:
         return UsageError(f"model {name!r}: is no causal language model that transformers knows ({first}).")
     return EmomechError(f"model {name!r}: {source} cannot be loaded: {first}. Get its files again.")

@@ -265,4 +265,4 @@ def _position_arguments(call: Mapping[str, Any], change: Callable[[Tensor], Tens
 
 
 def _output(output: Any) -> Tensor:
-    return output[0] if isinstance(output, tuple) else output
+    return output[0] if isinstance(output, tuple | list) else output

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from emomech.core.errors import UsageError
 from emomech.models.language_model import LanguageModel
+from emomech.models.tokenizers import markers
 
 PaddingSide = Literal["left", "right"]
 _SPARE_TOKENS = 8
@@ -83,7 +84,7 @@ class TokenBatch:
 
 
 def tokenize(lm: LanguageModel, texts: Sequence[str]) -> list[TokenizedText]:
-    """Tokenize texts, each with exactly one BOS if the model takes one, and otherwise without.
+    """Tokenize texts, each with the model's prefix exactly once, such as one BOS, and without any if it takes none.
 
     Raises UsageError for a text without tokens, for a text longer than the model's context, and for a token that the
     model has no embedding for.
@@ -100,25 +101,22 @@ def tokenize(lm: LanguageModel, texts: Sequence[str]) -> list[TokenizedText]:
         return []
     tokenizer: Any = lm.tokenizer
     encoded = tokenizer(list(texts), return_offsets_mapping=True, add_special_tokens=False, verbose=False)
-    bos = tokenizer.bos_token_id
-    # An unknown word is content, so its token is not special; GPT-2 uses one token for unknown words and BOS.
-    unknown = {tokenizer.unk_token_id} - {bos, tokenizer.eos_token_id}
-    marks = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
-    specials = {*marks, *tokenizer.all_special_ids} - unknown
+    specials = markers(tokenizer)
+    mark = lm.prefix or (() if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,))
     tokenized = []
     for number, (ids, spans) in enumerate(zip(encoded["input_ids"], encoded["offset_mapping"], strict=True), 1):
-        start = next((i for i, token in enumerate(ids) if token != bos), len(ids))
-        _check(lm, number, texts[number - 1], [*[bos] * lm.prepend_bos, *ids[start:]])
+        start = _after_marks(ids, mark)
+        _check(lm, number, texts[number - 1], [*lm.prefix, *ids[start:]])
         special = tuple(token in specials for token in ids[start:])
         kept = [(0, 0) if hidden else tuple(span) for span, hidden in zip(spans[start:], special, strict=True)]
-        text = TokenizedText(tuple(ids[start:]), tuple(kept), special)
-        tokenized.append(_with_bos(text, bos) if lm.prepend_bos else text)
+        n = len(lm.prefix)
+        tokenized.append(TokenizedText((*lm.prefix, *ids[start:]), ((0, 0),) * n + tuple(kept), (True,) * n + special))
     return tokenized
 
 
 def split_long_texts(lm: LanguageModel, texts: Sequence[str]) -> list[str]:
     """Split texts longer than the model's context, at token boundaries, into pieces that the model can read."""
-    most = max(1, lm.context - lm.prepend_bos - _SPARE_TOKENS)
+    most = max(1, lm.context - len(lm.prefix) - _SPARE_TOKENS)
     tokenizer: Any = lm.tokenizer
     encoded = tokenizer(list(texts), return_offsets_mapping=True, add_special_tokens=False, verbose=False)
     pieces = []
@@ -128,13 +126,17 @@ def split_long_texts(lm: LanguageModel, texts: Sequence[str]) -> list[str]:
     return [piece for piece in pieces if piece.strip()]
 
 
-def _with_bos(text: TokenizedText, bos: int) -> TokenizedText:
-    return TokenizedText((bos, *text.ids), ((0, 0), *text.spans), (True, *text.special))
+def _after_marks(ids: Sequence[int], mark: tuple[int, ...]) -> int:
+    """Number of tokens at the start of a text that repeat a mark, as templates of chats write one."""
+    start = 0
+    while mark and tuple(ids[start : start + len(mark)]) == mark:
+        start += len(mark)
+    return start
 
 
 def _check(lm: LanguageModel, number: int, text: str, ids: Sequence[int]) -> None:
     """Raise UsageError for tokens that the model cannot read."""
-    if len(ids) <= lm.prepend_bos:
+    if len(ids) <= len(lm.prefix):
         raise UsageError(f"text {number}: {text!r} has no token for {lm.name}. Leave such texts out.")
     if len(ids) > lm.context:
         raise UsageError(

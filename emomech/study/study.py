@@ -244,7 +244,7 @@ class Study:
         answers = (answer(self._prompt, word) for word in self.spec.resolved.words.values())
         text = ask(self._prompt, example) + max(answers, key=len, default="")
         tokens = self.lm.tokenizer(text, add_special_tokens=False, verbose=False)
-        return len(tokens["input_ids"]) + self.lm.prepend_bos <= self.lm.context  # pyright: ignore[reportArgumentType]
+        return len(tokens["input_ids"]) + len(self.lm.prefix) <= self.lm.context  # pyright: ignore[reportArgumentType]
 
     @cached_property
     def _prompt(self) -> PromptPreset:

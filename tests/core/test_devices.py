@@ -14,7 +14,7 @@ from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.core.settings import Settings
 from emomech.models.hooks import capture, intervene
-from emomech.models.language_model import LanguageModel, randomised, wrap
+from emomech.models.language_model import LanguageModel, randomised
 from emomech.models.tokens import TokenBatch, batches, tokenize
 from emomech.saes.edits import Add
 from emomech.study.spec import StudySpec
@@ -102,7 +102,7 @@ def test_a_model_that_is_spread_is_read_edited_and_copied_as_another(lm: Languag
     spread = copy.deepcopy(lm.module)
     places = {name: "cpu" for name, _ in spread.named_modules() if name.count(".") == 0 and name}
     spread = accelerate.dispatch_model(spread, places, main_device="cpu", force_hooks=True)
-    wrapped = wrap(lm.name, spread, lm.tokenizer, lm.prepend_bos)
+    wrapped = lm.around(spread)
     assert any(hasattr(part, "_hf_hook") for part in spread.modules())
     for actual, wanted_values in zip(_read_and_edited(wrapped, batch, point), expected, strict=True):
         torch.testing.assert_close(actual, wanted_values)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from emomech.core.errors import UsageError
-from emomech.models.language_model import LanguageModel, wrap
+from emomech.models.language_model import LanguageModel
 from emomech.stats.estimates import Floats
 
 EditMethod = Literal["quantisation", "pruning", "low rank", "noise"]
@@ -86,7 +86,7 @@ class WeightEdit:
 
     def on(self, lm: LanguageModel, blocks: Sequence[int]) -> LanguageModel:
         """Copy of a model in which the matrices of some blocks are edited."""
-        copied = wrap(lm.name, copy.deepcopy(lm.module), lm.tokenizer, lm.prepend_bos)
+        copied = lm.around(copy.deepcopy(lm.module))
         generator = torch.Generator().manual_seed(self.seed)
         edit: Mapping[EditMethod, Callable[[Tensor], Tensor]] = {
             "quantisation": partial(quantise, levels=max(1, round(self.dose))),
@@ -184,7 +184,7 @@ def thirds(n_layers: int) -> dict[str, list[int]]:
 
 def skip(lm: LanguageModel, blocks: Sequence[int]) -> LanguageModel:
     """Copy of a model in which some blocks leave the residual stream unchanged."""
-    copied = wrap(lm.name, copy.deepcopy(lm.module), lm.tokenizer, lm.prepend_bos)
+    copied = lm.around(copy.deepcopy(lm.module))
     for layer in blocks:
         block: Any = copied.blocks[layer]
         block.forward = partial(_unchanged, block.forward)

@@ -75,4 +75,4 @@ def readable(lm: "LanguageModel", examples: Iterable[Example]) -> list[Example]:
         return []
     tokenizer: Any = lm.tokenizer
     ids = tokenizer([e.text for e in kept], add_special_tokens=False, verbose=False)["input_ids"]
-    return [e for e, tokens in zip(kept, ids, strict=True) if 0 < len(tokens) <= lm.context - lm.prepend_bos]
+    return [e for e, tokens in zip(kept, ids, strict=True) if 0 < len(tokens) <= lm.context - len(lm.prefix)]
