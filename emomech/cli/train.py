@@ -1,4 +1,4 @@
-"""The commands that train and evaluate: `emomech organism train` and `evaluate`, `emomech sae train` and `sweep`.
+"""The commands that train and evaluate: `emomech organism train` and `evaluate`, `emomech sae train`, `check`, `sweep`.
 
 A command imports what it needs when it is called, as in `main`.
 """
@@ -11,7 +11,8 @@ import typer
 
 from emomech.cli.options import FormatOption, say
 from emomech.core.devices import Device
-from emomech.core.errors import UsageError
+from emomech.core.errors import EmomechError, UsageError
+from emomech.core.outputs import path_option, writable_folder
 from emomech.presets.lookup import listed
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ PointsOption: TypeAlias = Annotated[
     str | None, typer.Option(help="Hook points separated by commas, such as blocks.3.hook_resid_post.")
 ]
 organism = typer.Typer(help="Train and evaluate the embedded model.", no_args_is_help=True)
-sae = typer.Typer(help="Train sparse autoencoders (SAEs) for your own model.", no_args_is_help=True)
+sae = typer.Typer(help="Train and check sparse autoencoders (SAEs) for your own model.", no_args_is_help=True)
 
 
 @organism.command("train")
@@ -108,7 +109,9 @@ def _texts(study: "Study") -> list[str]:
 def train_saes_(
     model: ModelOption,
     corpus: CorpusOption,
-    out: Annotated[Path, typer.Option(help="Folder for the SAEs: one folder in SAELens format per layer.")],
+    out: Annotated[
+        Path, typer.Option(parser=path_option, help="Folder for the SAEs: one folder in SAELens format per layer.")
+    ],
     points: PointsOption = None,
     d_sae: Annotated[int, typer.Option(min=1, help="Features of each SAE.")] = 512,
     k: Annotated[int, typer.Option(min=1, help="Features that are active at once (top k).")] = 16,
@@ -118,7 +121,10 @@ def train_saes_(
         str, typer.Option(help="Train a control: frozen or soft-frozen; its folder is OUT-frozen or OUT-soft-frozen.")
     ] = "",
 ) -> None:
-    """Train one SAE on the embedding and one on each block of a model; layers with an existing folder are skipped.
+    """Train one SAE on the embedding and one on each block of a model; layers that have theirs are skipped.
+
+    A folder of a layer that holds an SAE of another size, recipe, model or
+    other texts is refused, as is one that holds none.
 
     --control frozen keeps each decoder at its random start, soft-frozen keeps
     each of its rows within a cosine of 0.8 of its start (arXiv:2602.14111).
@@ -128,22 +134,50 @@ def train_saes_(
     OUT-soft-frozen, and SAEs of another seed from OUT-seedN, which
     --out OUT-seed1 --seed 1 trains.
     """
+    from emomech.saes import beside
+
+    kind = beside.named(control) if control else ""
+    out = writable_folder(beside.folder_of(out, kind) if kind else out, "--out")
     from emomech.study.spec import StudySpec
     from emomech.study.study import Study
 
     study = Study(StudySpec(model=model, corpus=corpus, sae=None, seed=seed).validate())
-    from emomech.saes import beside
-
-    kind = beside.named(control) if control else ""
-    out = beside.folder_of(out, kind) if kind else out
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out}: is a file, expected a folder.")
     from emomech.saes.training import SaeRecipe, default_points, named_points, train_saes
 
     recipe = SaeRecipe(d_sae=d_sae, k=k, n_tokens=tokens, seed=seed, control=kind)
     at = named_points(study.lm, listed(points)) if points is not None else default_points(study.lm)
     train_saes(study.lm, _texts(study), at, recipe, out=out, say=say)
     typer.echo(out)
+
+
+@sae.command("check")
+def check_saes(
+    saes: Annotated[str, typer.Argument(help="A folder of SAEs in SAELens format, or an SAE preset.")],
+    model: ModelOption,
+    corpus: CorpusOption,
+    format: FormatOption = "table",
+) -> None:
+    """Measure SAEs on a model and texts, as every study does before it uses them. Exits with 1 if one does not fit."""
+    from emomech.saes.collection import load_saes
+    from emomech.study.spec import StudySpec
+    from emomech.study.study import Study
+
+    loaded = load_saes(saes)
+    study = Study(StudySpec(model=model, corpus=corpus, sae=None).validate())
+    from emomech.saes.compatibility import MAX_FVU, MAX_FVU_FROZEN, examine, fit_table
+
+    loaded.check_fits(study.lm)
+    frozen = all(loaded.file(point).control == "frozen" for point in loaded)
+    table = fit_table(examine(study.lm, loaded, _texts(study), MAX_FVU_FROZEN if frozen else MAX_FVU))
+    if format == "json":
+        typer.echo(table.to_json(orient="records", indent=1, force_ascii=False))
+    else:
+        short = table.assign(verdict=table.verdict.where(table.verdict == "fits", "does not fit"))
+        typer.echo(short.to_string(index=False, float_format="{:.3f}".format, na_rep="-"))
+    if len(misfits := table[table.verdict != "fits"]):
+        faults = [f"{row.hook_point}: {row.verdict}" for row in misfits.itertuples()]
+        refusal = f"{saes}: {len(misfits)} of {len(table)} SAEs do not fit {model} on these texts:"
+        raise EmomechError("\n".join([refusal, *faults]))
 
 
 @sae.command("sweep")

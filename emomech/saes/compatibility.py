@@ -6,12 +6,13 @@ variance that it leaves unexplained (FVU) and by its active features per token (
 the published values where they are known. Then other readings are tried: at the site before or after, at another
 scale, without the mean. If one fits clearly better, the message names it as the likely mistake.
 
-Two checks use the limits. `check_fit` runs when SAEs are loaded, on a few hundred tokens. `check_quality` runs in
-chapters that measure `quality` on many texts anyway.
+Two checks use the limits. `check_fit` runs when SAEs are loaded, on a few hundred tokens; `emomech sae check` prints
+what it measures. `check_quality` runs in chapters that measure `quality` on many texts anyway.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -24,6 +25,11 @@ from emomech.models.tokens import TokenizedText, tokenize
 from emomech.saes.override import refusal
 from emomech.saes.quality import Quality
 from emomech.saes.sae import Sae
+from emomech.stats.tables import Schema, frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 MAX_FVU = 0.9
 """Largest FVU; an SAE above it is hardly better than a constant."""
@@ -41,6 +47,20 @@ N_TOKENS, N_SCREENED = 512, 64
 """Tokens that each SAE is measured on, and how many of them serve to compare other readings."""
 _MAX_TEXTS = 64
 """Texts that the tokens are taken from."""
+FIT = Schema(
+    keys={"hook_point": "hook point of the SAE"},
+    values={
+        "fvu": "fraction of variance unexplained",
+        "max_fvu": "largest FVU of an SAE that fits",
+        "l0": "active features per token",
+        "max_l0": "largest L0 of an SAE that fits",
+        "published_l0": "L0 as published with the SAE",
+        "published_explained": "fraction of variance explained as published with the SAE",
+        "dead": "share of features that never fire on these tokens; it falls with their number",
+        "tokens": "tokens that the SAE is measured on",
+        "verdict": "fits, or what is wrong with the likely cause",
+    },
+)
 _SCALES = (1 / 8, 1 / 4, 1 / 2, 2.0, 4.0, 8.0)
 _CHUNK = 256
 """Activations that are encoded at once."""
@@ -79,25 +99,11 @@ def check_fit(
     return tuple(problems)
 
 
-@torch.inference_mode()
 def misfits(
     lm: LanguageModel, saes: Mapping[HookPoint, Sae], texts: Sequence[str], max_fvu: float = MAX_FVU
 ) -> list[str]:
-    """List what is wrong with SAEs, one sentence each: the measure, its limit, the likely cause; empty if all fit.
-
-    Special tokens are left out, and so is the first token of every text: without a BOS it is an attention sink, whose
-    activation is many times longer than any other (Xiao et al., 2024, arXiv:2309.17453).
-    """
-    sites = {point: _neighbours(point, lm.n_layers) for point in saes}
-    points = list(dict.fromkeys([*saes, *(site for near in sites.values() for site in near)]))
-    tokenized, positions = _tokens(tokenize(lm, texts[:_MAX_TEXTS]))
-    activations = collect(lm, points, tokenized, positions)
-    problems = []
-    for point in saes:
-        near = {site: activations[site] for site in sites[point]}
-        if problem := _problem(saes[point], activations[point], near, max_fvu):
-            problems.append(problem)
-    return problems
+    """List what is wrong with SAEs, one sentence each: the measure, its limit, the likely cause; empty if all fit."""
+    return [examined.problem for examined in examine(lm, saes, texts, max_fvu) if examined.problem]
 
 
 @dataclass(frozen=True)
@@ -108,18 +114,77 @@ class Fit:
     """Fraction of variance unexplained; 1 for the mean activation."""
     l0: float
     """Active features per token."""
+    dead: float
+    """Share of features that fire on none of the activations."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One SAE on some texts."""
+
+    point: HookPoint
+    n: int
+    """Tokens."""
+    fit: Fit
+    max_fvu: float
+    max_l0: float
+    expected_l0: float | None
+    expected_explained: float | None
+    fault: str
+    """What is wrong, and the likely cause; empty if the SAE fits."""
+    problem: str
+    """The same as a whole sentence, with the name and the origin of the SAE."""
+
+
+@torch.inference_mode()
+def examine(
+    lm: LanguageModel, saes: Mapping[HookPoint, Sae], texts: Sequence[str], max_fvu: float = MAX_FVU
+) -> list[Examined]:
+    """Measure each SAE on the first texts, and compare it with its limits and with other readings.
+
+    Special tokens are left out, and so is the first token of every text: without a BOS it is an attention sink, whose
+    activation is many times longer than any other (Xiao et al., 2024, arXiv:2309.17453).
+    """
+    sites = {point: _neighbours(point, lm.n_layers) for point in saes}
+    points = list(dict.fromkeys([*saes, *(site for near in sites.values() for site in near)]))
+    tokenized, positions = _tokens(tokenize(lm, texts[:_MAX_TEXTS]))
+    activations = collect(lm, points, tokenized, positions)
+    near = {point: {site: activations[site] for site in sites[point]} for point in saes}
+    return [_examined(saes[point], activations[point], near[point], max_fvu) for point in saes]
+
+
+def fit_table(examined: Iterable[Examined]) -> "pd.DataFrame":
+    """Tabulate SAEs that were examined, with the schema `FIT`."""
+    rows = [
+        {
+            "hook_point": str(one.point),
+            "fvu": one.fit.fvu,
+            "max_fvu": one.max_fvu,
+            "l0": one.fit.l0,
+            "max_l0": one.max_l0,
+            "published_l0": float("nan") if one.expected_l0 is None else one.expected_l0,
+            "published_explained": float("nan") if one.expected_explained is None else one.expected_explained,
+            "dead": one.fit.dead,
+            "tokens": one.n,
+            "verdict": one.fault or "fits",
+        }
+        for one in examined
+    ]
+    return FIT.check(frame(FIT, rows), "fit")
 
 
 def measure_fit(sae: Sae, x: Tensor, *, scale: float = 1.0, centred: bool = False) -> Fit:
     """Measure an SAE on activations `x` (n, d_in), multiplied by `scale`; `centred` subtracts their mean over d_in."""
     x = x - x.mean(-1, keepdim=True) if centred else x
-    residual, active = 0.0, 0
+    residual, active, fired = 0.0, 0, torch.zeros(sae.d_sae, dtype=torch.bool, device=sae.W_dec.device)
     for chunk in x.split(_CHUNK):
         features = sae.encode(chunk * scale)
         residual += float((chunk - sae.decode(features, chunk * scale) / scale).double().square().sum())
         active += int((features > 0).sum())
+        fired |= (features > 0).any(0)
     variance = float((x - x.mean(0)).double().square().sum())
-    return Fit(residual / variance if variance else float("nan"), active / max(len(x), 1))
+    fvu = residual / variance if variance else float("nan")
+    return Fit(fvu, active / max(len(x), 1), 1 - float(fired.float().mean()))
 
 
 def _tokens(texts: Sequence[TokenizedText]) -> tuple[list[TokenizedText], list[list[int]]]:
@@ -142,22 +207,29 @@ def _neighbours(point: HookPoint, n_layers: int) -> list[HookPoint]:
     return [HookPoint(0, "resid_pre") if r == 0 else HookPoint(r - 1) for r in near if 0 <= r <= n_layers]
 
 
-def _problem(sae: Sae, x: Tensor, near: Mapping[HookPoint, Tensor], max_fvu: float) -> str:
-    """Describe what is wrong with an SAE; empty if nothing is."""
+def _examined(sae: Sae, x: Tensor, near: Mapping[HookPoint, Tensor], max_fvu: float) -> Examined:
+    """Measure an SAE on activations, and describe what is wrong with it."""
     fit = measure_fit(sae, x)
     beyond = _beyond_limits(sae, fit, max_fvu)
     better = _better_reading(sae, x, near)
-    if not beyond and not better:
-        return ""
-    measure = beyond or f"leaves {fit.fvu:.3f} of the variance unexplained"
-    cause = f" Likely cause: {better or _cause(sae, fit)}."
-    origin = f" It was trained on {sae.trained_on or 'an unnamed model'}."
-    return f"SAE {sae.name} at {sae.point}: on {len(x)} tokens of this study's texts it {measure}.{cause}{origin}"
+    fault = problem = ""
+    if beyond or better:
+        measure = beyond or f"leaves {fit.fvu:.3f} of the variance unexplained"
+        fault = f"{measure}. Likely cause: {better or _cause(sae, fit)}."
+        origin = f"It was trained on {sae.trained_on or 'an unnamed model'}."
+        problem = f"SAE {sae.name} at {sae.point}: on {len(x)} tokens of this study's texts it {fault} {origin}"
+    limits = (max_fvu, _most_active(sae), sae.expected_l0, sae.expected_explained)
+    return Examined(sae.point, len(x), fit, *limits, fault, problem)
+
+
+def _most_active(sae: Sae) -> float:
+    """Return the largest number of active features per token."""
+    return max(sae.d_in * MAX_DENSITY, sae.k or 0)
 
 
 def _beyond_limits(sae: Sae, fit: Fit, max_fvu: float) -> str:
     """Describe the measure that is beyond its limit, and the limit; empty if none is."""
-    most = max(sae.d_in * MAX_DENSITY, sae.k or 0)
+    most = _most_active(sae)
     fires = f"has {fit.l0:.1f} active features per token"
     if not fit.fvu <= max_fvu:
         return f"leaves {fit.fvu:.2f} of the variance unexplained, expected at most {max_fvu:g}"

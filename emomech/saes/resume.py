@@ -79,7 +79,7 @@ def _read(folder: Path) -> SaeConfig:
         describe(folder, name=folder.name).load()
         return read(folder / CONFIG)
     except EmomechError as error:
-        raise _in_the_way(folder, f"holds no SAE that can be read ({error})") from error
+        raise _in_the_way(folder, f"holds no SAE that can be read ({str(error).rstrip('.')})") from error
 
 
 def _recorded(config: SaeConfig) -> dict[str, object]:
@@ -91,7 +91,7 @@ def _recorded(config: SaeConfig) -> dict[str, object]:
 
 def _shown(name: str, value: object) -> str:
     if name in _HASHED:
-        return f"{name} {str(value)[:8]}…"
+        return f"{name} (hash {str(value)[:8]})"
     return f"{name} {'none' if value in ('', None) else value}"
 
 

@@ -1,16 +1,19 @@
 """The commands that train and evaluate models and SAEs."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from random_saes import saelens_sae
 
 from emomech.cli import main as cli
 from emomech.cli import train
 from emomech.core.errors import UsageError
 from emomech.organism import evaluate
 from emomech.organism.recipe import Recipe
+from emomech.presets import lookup
 
 Capture = pytest.CaptureFixture[str]
 
@@ -84,6 +87,81 @@ def test_a_control_is_trained_beside_the_saes(monkeypatch: pytest.MonkeyPatch, c
     assert asked[1] == (tmp_path / "mine", training.SaeRecipe())
     assert run(*command, "--control", "cold") == 2
     assert "unknown control of an SAE 'cold'" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_meant_is_refused_at_once(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
+    command = ["sae", "train", "--model", "no model", "--corpus", "no corpus", "--out"]
+    for out, message in (
+        ("", "is empty, expected a path"),
+        (str(tmp_path / "file"), "file: is a file, expected a fold"),
+    ):
+        assert run(*command, out) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_second_training_keeps_the_same_saes_and_refuses_others(capsys: Capture, tmp_path: Path) -> None:
+    corpus, out = tmp_path / "texts.csv", tmp_path / "saes"
+    corpus.write_text("\n".join(["text,label", *(f"Then {n} lost the red ball.,sad" for n in range(250))]))
+    command = ["sae", "train", "--model", "organism", "--corpus", str(corpus), "--out", str(out)]
+    command += ["--points", "blocks.0.hook_resid_pre", "--tokens", "1024"]
+    small = ["--d-sae", "64", "--k", "4"]
+    assert run(*command, *small) == 0
+    kept = (out / "blocks.0.hook_resid_pre" / "cfg.json").stat().st_mtime_ns
+    assert run(*command, *small) == 0
+    assert "blocks.0.hook_resid_pre: is there already\n" in capsys.readouterr().err
+    assert run(*command, "--d-sae", "128", "--seed", "5") == 2
+    told = capsys.readouterr().err
+    assert "holds an SAE with d_sae 64, k 4, seed 0, but asked for is d_sae 128, k 16, seed 5" in told
+    assert run(*command, *small, "--model", "organism-seed1") == 2
+    assert "but asked for is model " in capsys.readouterr().err
+    (tmp_path / "empty" / "blocks.0.hook_resid_pre").mkdir(parents=True)
+    assert run(*command, *small, "--out", str(tmp_path / "empty")) == 2
+    assert "blocks.0.hook_resid_pre: holds no SAE that can be read" in capsys.readouterr().err
+    assert (out / "blocks.0.hook_resid_pre" / "cfg.json").stat().st_mtime_ns == kept
+
+
+CHECK = ["--model", "organism", "--corpus", "organism"]
+
+
+def test_saes_are_checked_without_a_run(capsys: Capture, tmp_path: Path) -> None:
+    shipped = lookup.shipped(lookup.sae("organism").path)
+    for point in ("blocks.1.hook_resid_post", "blocks.3.hook_resid_post"):
+        shutil.copytree(shipped / point, tmp_path / point)
+    assert run("sae", "check", str(tmp_path), *CHECK) == 0
+    told = capsys.readouterr()
+    assert told.err == "" and [line.split()[-1] for line in told.out.splitlines()] == ["verdict", "fits", "fits"]
+    config = tmp_path / "blocks.3.hook_resid_post" / "cfg.json"
+    config.write_text(config.read_text().replace("blocks.3.", "blocks.4."))
+    assert run("sae", "check", str(tmp_path), *CHECK, "--format", "json") == 1
+    told = capsys.readouterr()
+    first, second = json.loads(told.out)
+    assert (first["verdict"], first["published_explained"], first["max_l0"]) == ("fits", None, 32)
+    assert second["hook_point"] == "blocks.4.hook_resid_post"
+    assert "Likely cause: a wrong site; at blocks.3.hook_resid_post it would leave 0.0" in second["verdict"]
+    assert f"{tmp_path}: 1 of 2 SAEs do not fit organism on these texts:\nblocks.4.hook_resid_post: lea" in told.err
+
+
+def test_a_frozen_control_has_the_limit_of_a_control(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    from emomech.saes import compatibility
+
+    limits: list[float] = []
+    monkeypatch.setattr(compatibility, "examine", lambda lm, saes, texts, limit: limits.append(limit) or [])
+    shipped = lookup.shipped(lookup.sae("organism").path)
+    for folder in (shipped, shipped.with_name("saes-frozen"), shipped.with_name("saes-soft-frozen")):
+        assert run("sae", "check", str(folder), *CHECK) == 0
+    assert limits == [compatibility.MAX_FVU, compatibility.MAX_FVU_FROZEN, compatibility.MAX_FVU]
+
+
+def test_saes_that_cannot_be_checked_are_named(capsys: Capture, tmp_path: Path) -> None:
+    saelens_sae().save_model(tmp_path / "narrow")
+    for saes, message in (
+        (str(tmp_path / "narrow"), "reads 12 numbers, but the residual stream of organism has 128"),
+        (str(tmp_path / "none"), "there is nothing at"),
+        ("gpt3", "unknown preset in saes 'gpt3'"),
+    ):
+        assert run("sae", "check", saes, *CHECK) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_numbers_are_read_from_a_list_with_commas() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +12,7 @@ from emomech.core.hook_points import HookPoint
 from emomech.core.settings import FORCE
 from emomech.models.language_model import LanguageModel
 from emomech.saes import compatibility
-from emomech.saes.compatibility import BETTER, MAX_FVU, check_fit, measure_fit, misfits
+from emomech.saes.compatibility import BETTER, MAX_FVU, check_fit, examine, fit_table, measure_fit, misfits
 from emomech.saes.sae import Sae
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
@@ -165,6 +166,26 @@ def test_figures_are_those_of_the_definition(saes: Mapping[HookPoint, Sae], monk
         assert measure_fit(sae, x).fvu == pytest.approx(float(left), rel=1e-5)
         assert measure_fit(sae, x).l0 == pytest.approx(float((features > 0).sum() / 70))
     assert not measure_fit(sae, torch.ones(3, 128)).fvu <= MAX_FVU
+
+
+def test_dead_features_are_counted(saes: Mapping[HookPoint, Sae], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compatibility, "_CHUNK", 7)
+    sae, x = saes[POINT], torch.randn(70, 128)
+    assert measure_fit(sae, x).dead == pytest.approx(1 - len((sae.encode(x) > 0).any(0).nonzero()) / sae.d_sae)
+    assert measure_fit(replace(sae, b_enc=sae.b_enc - 1000), x).dead == 1
+
+
+def test_the_table_shows_what_the_check_measures(lm: LanguageModel, saes: Mapping[HookPoint, Sae]) -> None:
+    wrong = replace(saes[LATE], activation="relu", k=None, expected_l0=None, expected_explained=0.5)
+    examined = examine(lm, {POINT: saes[POINT], LATE: wrong}, STUDY.prompts, 0.8)
+    assert [examined[1].problem] == misfits(lm, {POINT: saes[POINT], LATE: wrong}, STUDY.prompts)
+    table = fit_table(examined).set_index("hook_point")
+    fits, fails = table.loc[str(POINT)], table.loc[str(LATE)]
+    assert (fits.verdict, fits.max_fvu, fits.max_l0, fits.published_l0) == ("fits", 0.8, 32, 16)
+    assert fits.fvu < 0.2 and 0 < fits.dead < 0.2 and fits.tokens >= compatibility.N_TOKENS
+    assert np.isnan(fits.published_explained) and np.isnan(fails.published_l0) and fails.published_explained == 0.5
+    assert fails.l0 > 32 and fails.verdict.startswith(f"has {fails.l0:.1f} active features per token, expected more")
+    assert "Likely cause: another activation function" in fails.verdict
 
 
 def test_first_and_special_tokens_are_left_out(lm: LanguageModel) -> None:

@@ -55,8 +55,16 @@ def test_what_is_not_recorded_cannot_differ_and_is_told(tmp_path: Path) -> None:
         ({RECIPE: {"control": "frozen"}}, {}, "control frozen, but asked for is control none"),
         ({}, {"control": "frozen"}, "control none, but asked for is control frozen"),
         ({RECIPE: {"d_sae": 7}}, {"d_sae": 7}, f"d_sae {D_SAE}, but asked for is d_sae 7"),
-        ({INPUTS: INPUT | {"texts": "2" * 32}}, {}, "texts 22222222…, but asked for is texts 11111111…"),
-        ({INPUTS: INPUT | {"model": "2" * 32}}, {}, "model 22222222…, but asked for is model 00000000…"),
+        (
+            {INPUTS: INPUT | {"texts": "2" * 32}},
+            {},
+            r"texts \(hash 22222222\), but asked for is texts \(hash 11111111\)",
+        ),
+        (
+            {INPUTS: INPUT | {"model": "2" * 32}},
+            {},
+            r"model \(hash 22222222\), but asked for is model \(hash 00000000\)",
+        ),
     ],
 )
 def test_another_training_is_named_with_what_it_has(recorded: dict, asked: dict, message: str, tmp_path: Path) -> None:

@@ -74,9 +74,9 @@ def test_another_recipe_is_refused_before_anything_is_computed(
     ):
         with pytest.raises(UsageError, match=rf"resid_pre: .*{message}.*--out\), or delete this one"):
             train_saes(lm, TEXTS, points, replace(RECIPE, **change), out=folder)
-    with pytest.raises(UsageError, match=r"texts \w{8}…, but asked for is texts \w{8}…"):
+    with pytest.raises(UsageError, match=r"texts \(hash \w{8}\), but asked for is texts \(hash \w{8}\)"):
         train_saes(lm, TEXTS[1:], points, RECIPE, out=folder)
-    with pytest.raises(UsageError, match=r"model \w{8}…, but asked for is model \w{8}…\."):
+    with pytest.raises(UsageError, match=r"model \(hash \w{8}\), but asked for is model \(hash \w{8}\)\."):
         train_saes(randomised(lm, 1), TEXTS, points, RECIPE, out=folder)
 
 
