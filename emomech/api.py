@@ -68,6 +68,8 @@ class Names(TypedDict, total=False):
     seed: int
     limit: int
     controls: str
+    text: str
+    label: str
     gold: str | Path
 
 

@@ -39,7 +39,6 @@ from emomech.study.spec import AUTO, StudySpec
 if TYPE_CHECKING:
     import pandas as pd
 
-
 ALL = "all"
 PAGE = "verdicts"
 """The notebook that shows the matrix of claims and models."""
@@ -160,9 +159,8 @@ def _arguments(page: str, profile: Profile, settings: Mapping[str, str]) -> tupl
     """Give the study of a page and the other arguments of its analysis, in the edition of a profile and settings."""
     values = page_parameters(page, profile, settings)
     of_study = {f.name for f in fields(StudySpec)}
-    spec: dict[str, Any] = {"sae": None} | {name: value for name, value in values.items() if name in of_study}
     arguments: dict[str, object] = {name: value for name, value in values.items() if name not in of_study}
-    return StudySpec(**spec), arguments
+    return StudySpec.of(values), arguments
 
 
 def page_parameters(
@@ -171,7 +169,9 @@ def page_parameters(
     """Give the parameters of a page in the edition of a profile and settings, by name."""
     book = edition.Edition(profile, settings)
     overrides = next((book.overrides(entry) for entry in book.entries if entry.notebook == page), {})
-    return parameters.validate(parameters.read(runner.find(page)), overrides, page)
+    values = parameters.validate(parameters.read(runner.find(page)), overrides, page)
+    runner.check_lists(values)
+    return values
 
 
 def select(names: str) -> tuple[Claim, ...]:
@@ -194,16 +194,12 @@ def matrix(
 ) -> "pd.DataFrame":
     """Decide every claim on every model: the first model in the profile `first`, the others in the profile `others`.
 
-    `settings` are parameters of the whole book; `n_jobs` pages are decided in parallel. Raises UsageError for a model
-    that does not exist.
+    `settings` are parameters of the whole book; `n_jobs` pages are decided in parallel. Raises as `check` does first.
     """
     import pandas as pd
     from joblib import Parallel, delayed
 
-    if not models:
-        raise UsageError("models: found no name; expected names separated by commas, such as organism,organism-seed1.")
-    for model in models:
-        StudySpec(model=model, sae=None).validate()
+    check(models, first, others, claims, settings)
     pages = {claim.page: [other for other in claims if other.page == claim.page] for claim in claims}
     pairs = [(page, model) for page in pages for model in (models if pages[page][0].every_model else models[:1])]
     jobs = (
@@ -224,14 +220,29 @@ def matrix(
     return MATRIX.check(pd.DataFrame(rows, columns=list(MATRIX.columns)), "matrix")
 
 
+def check(
+    models: Sequence[str], first: Profile, others: Profile, claims: Sequence[Claim], settings: Mapping[str, str]
+) -> None:
+    """Check all that decides a matrix, without loading anything. Raises UsageError for what is missing or wrong."""
+    if not models:
+        raise UsageError("models: found no name; expected names separated by commas, such as organism,organism-seed1.")
+    if settings.get("model", models[0]) != models[0]:
+        raise UsageError(f"model: is {settings['model']!r} as a parameter, {models[0]!r} as a model; expected one.")
+    edition.Edition(first, settings).check_names()
+    profiles = {model: first if model == models[0] else others for model in models}
+    specs = [claim.run(model, profile, settings).spec for model, profile in profiles.items() for claim in claims]
+    bare = [StudySpec(model=model, sae=None) for model in models]
+    for spec in dict.fromkeys([*bare, *(spec for spec in specs if not _without_saes(spec))]):
+        spec.validate()
+
+
 def _decide(claims: Sequence[Claim], model: str, profile: Profile, settings: Mapping[str, str]) -> list[Verdict]:
     """Decide the claims of one page, which share a run."""
     return [claim.verdict(model, profile, settings) for claim in claims]
 
 
 def _cells(verdict: Verdict) -> tuple[str, str, str, str, str]:
-    checks = checklist.to_json(verdict.checks)
-    return verdict.outcome, verdict.reason, verdict.estimate, verdict.control, checks
+    return verdict.outcome, verdict.reason, verdict.estimate, verdict.control, checklist.to_json(verdict.checks)
 
 
 def checks(matrix: "pd.DataFrame") -> "pd.DataFrame":
@@ -263,8 +274,7 @@ def parallel_jobs() -> int:
 
 def book_models() -> list[str]:
     """Give the models whose verdicts the book shows, by the default of its page of verdicts."""
-    default = parameters.read(runner.find(PAGE))["models"].default
-    return lookup.listed(str(default))
+    return lookup.listed(str(parameters.read(runner.find(PAGE))["models"].default))
 
 
 def counts(matrix: "pd.DataFrame") -> str:

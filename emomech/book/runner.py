@@ -18,13 +18,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emomech.book.executed_notebook import RECORD
-from emomech.core import files
+from emomech.book.executed_notebook import RECORD, content_hash
+from emomech.core import files, origin
 from emomech.core.errors import EmomechError, UsageError, unknown
 from emomech.core.paths import CHECKOUT, PACKAGE
 from emomech.notebook import parameters
 from emomech.notebook.parameters import Value
 from emomech.notebook.rule_identity import LOCK
+from emomech.presets import lookup
 from emomech.study.identity import commit, versions
 from emomech.study.spec import StudySpec
 
@@ -121,10 +122,21 @@ def prepare(name: str, overrides: Mapping[str, object]) -> Planned:
     source = find(name).read_text(encoding="utf-8")
     declared = parameters.parse(source, f"{name}.md")
     values = parameters.validate(declared, overrides, name)
+    check_lists(values)
     changed = {name: value for name, value in values.items() if value != declared[name].default}
-    of_study: dict[str, Any] = {f.name: values[f.name] for f in fields(StudySpec) if f.name in values}
-    identity = StudySpec(**{"sae": None, **of_study}).validate().identity() if of_study else {}
+    has_study = any(f.name in values for f in fields(StudySpec))
+    identity = StudySpec.of(values).validate().identity() if has_study else {}
     return Planned(name, values, key(source, values, identity), changed, source, identity)
+
+
+def check_lists(values: Mapping[str, Value]) -> None:
+    """Check the parameters that name several presets. Raises UsageError for a name that does not exist."""
+    for model in lookup.listed(str(values.get("models", ""))):
+        StudySpec(model=model, sae=None).validate()
+    for prompt in lookup.listed(str(values.get("prompts", ""))):
+        lookup.prompt(prompt)
+    for words in lookup.listed(str(values.get("words", ""))):
+        lookup.emotions(words)
 
 
 def execute(planned: Planned, destination: Path, *, on_cell: OnCell | None = None, one_thread: bool = False) -> Path:
@@ -146,6 +158,7 @@ def execute(planned: Planned, destination: Path, *, on_cell: OnCell | None = Non
         "versions": versions(),
         "commit": commit(),
         "seconds": round(time.monotonic() - started, 1),
+        "content": content_hash(json.loads(nbformat.writes(notebook))["cells"]),
     }
     files.write_atomic(destination, nbformat.writes(notebook) + "\n")
     return destination
@@ -200,14 +213,19 @@ def _this_interpreter(environment: Mapping[str, str]) -> Iterator[type["AsyncKer
     """Give a class that starts kernels of this interpreter, whatever kernels the machine has installed.
 
     A kernel does not read the user's IPython folder, does not import modules from the working directory by accident,
-    leaves no files behind, and needs no network interface if the system has local sockets.
+    leaves no files behind, and needs no network interface if the system has local sockets. It runs the code of this
+    process, whatever copy of the package is installed or named in `PYTHONPATH`. Raises EmomechError if it would not.
     """
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
     argv = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}", *_KERNEL_OPTIONS]
     with tempfile.TemporaryDirectory(prefix="emomech-", ignore_cleanup_errors=True) as folder:
-        connection, variables = os.path.join(folder, "kernel"), {"IPYTHONDIR": folder, **environment}
+        connection, variables = (
+            os.path.join(folder, "kernel"),
+            {"IPYTHONDIR": folder, **origin.environment(), **environment},
+        )
+        origin.check(variables)
         local = os.name == "posix" and len(connection) < _LONGEST_SOCKET
         transport = {"transport": "ipc", "ip": connection} if local else {}
 

@@ -22,7 +22,7 @@ from emomech.data.tables import Table
 Split = Literal["discover", "tune", "report"]
 _SHARES: Mapping[Split, float] = {"discover": 0.4, "tune": 0.2, "report": 0.4}
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
-DUPLICATE = "text stands twice"
+DUPLICATE = "text occurs more than once"
 LABEL_CONFLICT = "one text, several labels"
 TOO_LONG = "longer than the model reads"
 """Reasons for dropping a text; tables show them."""
@@ -65,11 +65,19 @@ class CorpusRead:
 
     examples: tuple[Example, ...]
     dropped: Mapping[str, int] = field(default_factory=dict)
+    not_drawn: int = 0
+    """Number of texts that a limit did not draw; they could have been used."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of texts that the source holds."""
+        return len(self.examples) + sum(self.dropped.values()) + self.not_drawn
 
     def after_dropping(self, dropped: Mapping[str, int]) -> "CorpusRead":
         """Add the counts of an earlier step, whose reasons come first; reasons with a count of 0 are left out."""
         earlier = {reason: number for reason, number in dropped.items() if number}
-        return CorpusRead(self.examples, earlier | {r: n + earlier.get(r, 0) for r, n in self.dropped.items() if n})
+        dropped = earlier | {reason: n + earlier.get(reason, 0) for reason, n in self.dropped.items() if n}
+        return CorpusRead(self.examples, dropped, self.not_drawn)
 
 
 @dataclass(frozen=True)
@@ -152,9 +160,10 @@ def read(path: Path, text: str = "", label: str = "") -> CorpusRead:
     that could be meant, an empty cell.
     """
     table = tables.read(path)
-    texts = _cells(table, "text", text)
-    labels = _cells(table, "label", label)
     labels_column = _column(table, "label", label)
+    if labels_column == _column(table, "text", text):
+        raise UsageError(f"{table.name}: text and label both name the column {labels_column!r}, expected two columns.")
+    texts, labels = _cells(table, "text", text), _cells(table, "label", label)
     if labels_column in table.numeric:
         raise UsageError(
             f"{table.name}: the column {labels_column!r} holds numbers. The model is asked for words, so the labels "
@@ -168,24 +177,25 @@ def read(path: Path, text: str = "", label: str = "") -> CorpusRead:
 
 def read_texts(path: Path, text: str = "") -> list[str]:
     """Read the texts of a file as in `read`, each once; labels are not needed. Raises UsageError as `read` does."""
-    return list(dict.fromkeys(_cells(tables.read(path), "text", text)))
+    if not (texts := list(dict.fromkeys(_cells(tables.read(path), "text", text)))):
+        raise UsageError(f"{path.name}: has a header and no rows; expected a text in each row.")
+    return texts
 
 
 def _column(table: Table, wanted: str, named: str) -> str:
     """Find the column of texts or of labels, by the name that was given or by its usual name."""
+    columns = ", ".join(map(repr, table.columns))
+    way_out = f"Name it: -p {wanted}=COLUMN."
     if named:
         if named in table.columns:
             return named
-        raise UsageError(f"{table.name}: has no column {named!r}, only {', '.join(table.columns)}.")
+        raise UsageError(f"{table.name}: has no column {named!r}, only {columns}. {way_out}")
     alike = [column for column in table.columns if column.strip().casefold() == wanted]
     if len(alike) > 1:
-        raise UsageError(
-            f"{table.name}: has the columns {' and '.join(alike)}, expected one named {wanted}. Rename the others."
-        )
+        names = " and ".join(map(repr, alike))
+        raise UsageError(f"{table.name}: {names} may both be the column of the {wanted}s. {way_out}")
     if not alike:
-        raise UsageError(
-            f"{table.name}: has the columns {list(table.columns)}, expected one named {wanted!r}. Rename it."
-        )
+        raise UsageError(f"{table.name}: has the columns {columns}, expected one named {wanted!r}. {way_out}")
     return alike[0]
 
 
@@ -212,7 +222,7 @@ def deduplicate(examples: Iterable[Example]) -> CorpusRead:
         >>> from emomech.data.corpus import Example, deduplicate
         >>> result = deduplicate([Example("It broke!", "sadness"), Example("it  broke", "sadness")])
         >>> len(result.examples), result.dropped
-        (1, {'text stands twice': 1})
+        (1, {'text occurs more than once': 1})
     """
     same: dict[str, list[Example]] = {}
     for example in examples:
@@ -236,8 +246,8 @@ def draw(
 ) -> CorpusRead:
     """Draw `limit` texts at random by the seed, whatever their labels; with limit 0 keep all in their order.
 
-    Examples for which `fits` is False are dropped, and those that would have been drawn are counted. The draw is
-    independent of the splits; hashes decide both.
+    Examples for which `fits` is False are dropped and counted, if they would have been drawn. The draw is independent
+    of the splits; hashes decide both.
     """
     order = sorted(examples, key=lambda example: _uniform(f"drawn/{seed}/{example.text}")) if limit else examples
     kept: list[Example] = []
@@ -249,7 +259,8 @@ def draw(
             kept.append(example)
         else:
             n_too_long += 1
-    return CorpusRead(tuple(kept), {TOO_LONG: n_too_long} if n_too_long else {})
+    dropped = {TOO_LONG: n_too_long} if n_too_long else {}
+    return CorpusRead(tuple(kept), dropped, len(examples) - len(kept) - n_too_long)
 
 
 def _completed(example: Example) -> Example:

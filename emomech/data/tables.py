@@ -18,6 +18,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,10 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 """Byte order marks at the start of a file, and the encoding that each announces."""
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+"""One half of a pair of code units, which no text may hold alone; JSON can write it."""
+_INSTRUCTION = re.compile(r"\ufeff?\"?sep=(.)\"?[^\n]*\r?\n", re.IGNORECASE)
+"""First line with which Excel names the separator of a file."""
 _SHORT = 40
 """Characters of a cell that may be a label, at most."""
 
@@ -62,17 +67,23 @@ def read(path: Path) -> Table:
     there is one: an unknown ending or encoding, no header or one that names a column twice, a row with another number
     of fields, a quote that is not closed or that swallows rows, a cell that is not text.
     """
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"{path.name}: is {path.suffix or 'without an ending'}, expected {', '.join(SUFFIXES)}.")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError(f"{path.name}: is {suffix or 'without an ending'}, expected {', '.join(SUFFIXES)}.")
     try:
-        if path.suffix == ".parquet":
+        if suffix == ".parquet":
             return _parquet(path)
         text = decoded(path)
     except OSError as error:
         raise UsageError(f"{path.name}: cannot be read: {error.strerror or error}") from error
     if not text.strip():
         raise UsageError(f"{path.name}: is empty; expected the columns text and label.")
-    return _jsonl(path, text) if path.suffix == ".jsonl" else _csv(path, text)
+    if suffix == ".jsonl":
+        return _jsonl(path, text)
+    instruction = _INSTRUCTION.match(text)
+    rest = text[instruction.end() :] if instruction else text
+    separator = instruction[1] if instruction else "\t" if suffix == ".tsv" else _separator(path.name, rest)
+    return delimited(path.name, rest, separator, first_line=2 if instruction else 1)
 
 
 def decoded(path: Path) -> str:
@@ -93,26 +104,38 @@ def decoded(path: Path) -> str:
     return text
 
 
-def _csv(path: Path, text: str) -> Table:
-    separator = "\t" if path.suffix == ".tsv" else _separator(path, text)
+def delimited(name: str, text: str, separator: str, *, first_line: int = 1) -> Table:
+    """Read the text of a table whose fields are divided by a separator, strictly; `first_line` is that of the header.
+
+    Raises UsageError as `read` does, with the `name` of the file.
+    """
     escaped = '\\"' in text and not _parses(text, separator, escaped=False)
-    rows = list(_csv_rows(path, text, separator, escaped))
+    rows = list(_csv_rows(name, text, separator, escaped, first_line))
     if not rows:
-        raise UsageError(f"{path.name}: has no header; expected a first line that names the columns.")
+        raise UsageError(f"{name}: has no header; expected a first line that names the columns.")
     (_, header), *body = rows
-    columns = tuple(name.strip().lstrip("\ufeff") for name in header)
-    _check_header(path.name, columns)
+    columns = tuple(column.strip().lstrip("\ufeff") for column in header)
+    _check_header(name, columns)
     for line, row in body:
         if len(row) != len(columns):
             raise UsageError(
-                f"{path.name}: line {line} has {len(row)} fields, expected {len(columns)} as in the header "
-                f"({', '.join(columns)}). Put quotes around a text that contains a {SEPARATORS[separator]}."
+                f"{name}: line {line} has {len(row)} fields, expected {len(columns)} as in the header "
+                f"({', '.join(columns)}). {_advice(row, separator)}"
             )
-    _check_quotes(path.name, body, len(columns), separator)
-    return Table(path.name, columns, tuple(tuple(row) for _, row in body), tuple(f"line {line}" for line, _ in body))
+    _check_quotes(name, body, len(columns), separator)
+    return Table(name, columns, tuple(tuple(row) for _, row in body), tuple(f"line {line}" for line, _ in body))
 
 
-def _separator(path: Path, text: str) -> str:
+def _advice(row: Sequence[str], separator: str) -> str:
+    """Say what to do about a row with another number of fields than the header."""
+    named = SEPARATORS.get(separator, repr(separator))
+    others = [word for other, word in SEPARATORS.items() if other != separator and any(other in cell for cell in row)]
+    if len(row) == 1 and others:
+        return f"The header is divided by a {named}, this line by a {others[0]}. Use one of them throughout."
+    return f"Put quotes around a text that contains a {named}."
+
+
+def _separator(name: str, text: str) -> str:
     """Find the separator that the header uses. Raises UsageError if several are possible."""
     header = text.lstrip("\ufeff").replace("\r", "\n").lstrip("\n").split("\n")[0]
     counts = {separator: header.count(separator) for separator in SEPARATORS}
@@ -121,7 +144,7 @@ def _separator(path: Path, text: str) -> str:
         fitting = [s for s in used if {"text", "label"} & {name.strip().strip('"').lower() for name in header.split(s)}]
         if len(fitting) != 1:
             names = " or ".join(SEPARATORS[separator] for separator in used)
-            raise UsageError(f"{path.name}: the header could be separated by {names}. Use one of them only: {header}")
+            raise UsageError(f"{name}: the header could be separated by {names}. Use one of them only: {header}")
         return fitting[0]
     return used[0] if used else ","
 
@@ -139,19 +162,19 @@ def _parses(text: str, separator: str, escaped: bool) -> bool:
         return False
 
 
-def _csv_rows(path: Path, text: str, separator: str, escaped: bool) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(name: str, text: str, separator: str, escaped: bool, first_line: int) -> Iterator[tuple[int, list[str]]]:
     """Yield each row with the line on which it begins; lines without any character are left out."""
     csv.field_size_limit(2**31 - 1)
     reader = _reader(text, separator, escaped)
-    line = 1
+    line = first_line
     try:
         for row in reader:
             if row:
                 yield line, row
-            line = reader.line_num + 1
+            line = reader.line_num + first_line
     except csv.Error as error:
         raise UsageError(
-            f"{path.name}: line {line}: a quote opens a field, and the next quote does not close it ({error}). Double "
+            f"{name}: line {line}: a quote opens a field, and the next quote does not close it ({error}). Double "
             'the quotes inside a text, and put quotes around it: "He said ""no""."'
         ) from error
 
@@ -159,14 +182,18 @@ def _csv_rows(path: Path, text: str, separator: str, escaped: bool) -> Iterator[
 def _check_quotes(name: str, rows: Sequence[tuple[int, list[str]]], n_columns: int, separator: str) -> None:
     """Raise UsageError for a quoted field that contains what looks like rows: its quote was not meant to open it.
 
-    A line inside a field looks like a row if it has as many fields as the header, and one of them is also a cell of a
-    row, as a label would be.
+    A line inside a field looks like a row if, with the fields of the row before its first line and behind its last, it
+    has as many fields as the header, and one of its own is also a cell of a row, as a label would be.
     """
-    single = {cell.strip() for _, row in rows for cell in row if "\n" not in cell and len(cell) <= _SHORT}
+    single = {cell.strip() for _, row in rows for cell in row if "\n" not in cell and len(cell) <= _SHORT} - {""}
     for line, row in rows:
-        for cell in row:
-            parts = [part.split(separator) for part in cell.splitlines()[:-1]] if "\n" in cell else []
-            if any(len(part) == n_columns > 1 and single & {field.strip() for field in part} - {""} for part in parts):
+        for column, cell in enumerate(row):
+            parts = [part.split(separator) for part in cell.split("\n")] if "\n" in cell else []
+            around = [column, *[0] * (len(parts) - 2), n_columns - 1 - column] if parts else []
+            if any(
+                len(part) > 1 and len(part) + beside == n_columns and single & {field.strip() for field in part}
+                for part, beside in zip(parts, around, strict=True)
+            ):
                 raise UsageError(
                     f"{name}: line {line}: a quote opens a field that contains whole rows, up to a quote "
                     f"{cell.count(chr(10))} lines below. If they are rows, remove or double the quote."
@@ -212,9 +239,19 @@ def _cell(name: str, place: str, column: str, value: object) -> str:
         return ""
     if isinstance(value, list | tuple) and len(value) == 1:
         return _cell(name, place, column, value[0])
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{name}: {place} has bytes as {column} that are not UTF-8. Save it as text.") from error
     if isinstance(value, list | tuple | dict):
         raise UsageError(f"{name}: {place} has {value!r} as {column}, expected one text.")
-    return value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else str(value)
+    if half := _HALF_CHARACTER.search(text):
+        raise UsageError(
+            f"{name}: {place} has half a character (U+{ord(half[0]):04X}) as {column}. Save the file as UTF-8 again."
+        )
+    return text
 
 
 def _parquet(path: Path) -> Table:

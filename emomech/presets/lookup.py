@@ -101,17 +101,18 @@ def sae(name: str) -> SaePreset:
     return _made(name, _find("saes", name, SaePreset, hint))
 
 
-def corpus(name: str) -> CorpusPreset:
+def corpus(name: str, *, plain: bool = False) -> CorpusPreset:
     """Corpus preset of this name, or for the file or the folder of a published data set at this path.
 
-    Several names separated by commas join corpora; prompt and emotions are those of the first. Raises UsageError for an
+    Several names separated by commas join corpora; prompt and emotions are those of the first. With `plain`, a file is
+    read as a plain table, even if it looks like a published data set. Raises UsageError for an
     unknown name and for a path without a file.
     """
     if len(names := listed(name)) > 1:
-        first, *_ = [corpus(part) for part in names]
+        first, *_ = [corpus(part, plain=plain) for part in names]
         return CorpusPreset(summary=" and ".join(names), prompt=first.prompt, emotions=first.emotions, joins=names)
     if _is_path(name):
-        return _corpus_at(name)
+        return _corpus_at(name, plain)
     preset = _find("corpora", name, CorpusPreset, "Or give the path of a CSV, JSONL or Parquet file.")
     local = Path(os.environ.get(DATA, "")).expanduser() / name
     if preset.format and os.environ.get(DATA) and local.is_dir():
@@ -119,10 +120,10 @@ def corpus(name: str) -> CorpusPreset:
     return preset
 
 
-def _corpus_at(name: str) -> CorpusPreset:
+def _corpus_at(name: str, plain: bool) -> CorpusPreset:
     """Preset of the published data set whose format a file or folder has, or else of a file with texts and labels."""
     path = Path(name).expanduser()
-    if kind := formats.recognise(path) if path.exists() else None:
+    if kind := formats.recognise(path) if path.exists() and not plain else None:
         known = (preset for preset in table("corpora").values() if isinstance(preset, CorpusPreset))
         preset = next(preset for preset in known if preset.format == kind)
         summary = f"{preset.card.title if preset.card else kind}, from {name}"

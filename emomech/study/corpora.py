@@ -8,6 +8,7 @@ that occurs twice or in another data set as well.
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from emomech.core import hub
@@ -22,7 +23,7 @@ from emomech.study.resolved import ResolvedCorpus
 SEVERAL = "several emotions"
 OUTSIDE = "label outside the emotion set"
 NO_ANSWER = "no text or no answer"
-ELSEWHERE = "text stands in another set"
+ELSEWHERE = "text is also in another set"
 
 
 def read(corpus: ResolvedCorpus, labels: Collection[str]) -> CorpusRead:
@@ -36,8 +37,8 @@ def read(corpus: ResolvedCorpus, labels: Collection[str]) -> CorpusRead:
     if corpus.joined:
         return _joined(corpus.joined, labels)
     preset = corpus.preset
-    if not preset.format:
-        return texts.read(Path(preset.path))
+    if corpus.is_table:
+        return texts.read(Path(preset.path), corpus.text, corpus.label)
     dropped: Counter[str] = Counter()
     examples = []
     for row in _rows(corpus.name, preset):
@@ -50,6 +51,24 @@ def read(corpus: ResolvedCorpus, labels: Collection[str]) -> CorpusRead:
             text = masking.masked(row.text) if preset.masked else row.text
             examples.append(Example(text, label, item_type=row.item_type, cluster=row.cluster))
     return texts.deduplicate(examples).after_dropping(dropped)
+
+
+def check(corpus: ResolvedCorpus, labels: Collection[str]) -> None:
+    """Read local files, so that what is wrong with them is known before a model is loaded; the hub is not asked.
+
+    Raises UsageError as `read` does, and for texts that are no corpus: none, or all of one label.
+    """
+    members = corpus.joined or (corpus,)
+    if all(member.preset.path for member in members):
+        paths = sorted(p for m in members for p in (Path(m.preset.path), *Path(m.preset.path).glob("**/*")))
+        states = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths if path.is_file())
+        _check(corpus.name, corpus.text, corpus.label, tuple(labels), states)
+
+
+@lru_cache(maxsize=16)
+def _check(name: str, text: str, label: str, labels: tuple[str, ...], _: Collection[tuple[str, int, int]]) -> None:
+    """Read a corpus once for each state of its files."""
+    texts.make(name, read(ResolvedCorpus.of(name, text, label), labels).examples, labels)
 
 
 def files(name: str, preset: CorpusPreset) -> list[Path]:

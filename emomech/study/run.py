@@ -20,6 +20,7 @@ from emomech.core.errors import EmomechError, UsageError, unknown
 from emomech.core.files import atomic_folder
 from emomech.core.paths import CHECKOUT
 from emomech.core.settings import Settings
+from emomech.data.corpus import CorpusRead
 from emomech.saes.override import OVERRIDDEN, refusal
 from emomech.stats.tables import checked, schemas
 from emomech.study.identity import commit, declared_states, hash_of_sources, versions
@@ -77,7 +78,7 @@ class Run(Generic[R]):
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        """Where the result came from: spec, arguments, key, commit, versions, texts left out, seconds, tables."""
+        """Where the result came from: spec, arguments, key, commit, versions, counts of texts, seconds, tables."""
         return json.loads((self.folder / PROVENANCE).read_text(encoding="utf-8"))
 
     @cached_property
@@ -114,7 +115,7 @@ class Run(Generic[R]):
                 "key": self.key,
                 "commit": commit(),
                 "versions": versions(),
-                **({"left out": dict(study.dropped)} if study.dropped else {}),
+                **({"texts": _counts(study.corpus_read)} if study.corpus_read else {}),
                 "seconds": round(seconds, 1),
                 "tables": tables,
                 **({OVERRIDDEN: study.warnings} if study.warnings else {}),
@@ -130,6 +131,12 @@ class Run(Generic[R]):
                 "computed again."
             )
         return checked(result_type(**tables(self.folder)))
+
+
+def _counts(read: CorpusRead) -> dict[str, object]:
+    """Count the texts of a corpus: rows of the source, kept, not drawn, and left out by reason."""
+    counts = {"rows": read.n_rows, "kept": len(read.examples), "not drawn": read.not_drawn}
+    return {**counts, "left out": dict(read.dropped)}
 
 
 def tables(folder: Path) -> "dict[str, pd.DataFrame]":

@@ -1,10 +1,11 @@
 """The names and numbers that decide a result, and the identity of what the names refer to."""
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, Self, cast
 
 from emomech.core import hub
 from emomech.core.errors import UsageError
@@ -13,6 +14,7 @@ from emomech.data.annotation import gold
 from emomech.presets import lookup
 from emomech.presets.kinds import ModelPreset, Preset, SaePreset
 from emomech.saes import beside
+from emomech.study import corpora
 from emomech.study.identity import content_hash
 from emomech.study.resolved import ResolvedCorpus, ResolvedSpec
 
@@ -49,13 +51,32 @@ class StudySpec:
     """Largest number of texts; 0: all texts of the corpus."""
     controls: str = AUTO
     """Corpora of other tasks for the same model, separated by commas; auto: those of the corpus's preset; or none."""
+    text: str = ""
+    """Column of the texts, if the corpus is a table of yours; empty: the column named text."""
+    label: str = ""
+    """Column of the emotions, if the corpus is a table of yours; empty: the column named label."""
     gold: str = ""
     """Source of word labels. Empty: the corpus; else a CoNLL-U file or a folder of them, `spacy` or `spacy:MODEL`."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> Self:
+        """Make a spec of the values that have the name of a field, such as the parameters of a notebook.
+
+        Without `sae` among them, the study names no SAEs.
+
+        Example:
+            >>> from emomech.study.spec import StudySpec
+            >>> spec = StudySpec.of({"model": "organism", "limit": 200, "n_resamples": 100})
+            >>> spec.limit, spec.sae
+            (200, None)
+        """
+        names = {"sae": None} | {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        return cls(**cast(dict[str, Any], names))
 
     @cached_property
     def resolved(self) -> ResolvedSpec:
         """The presets that the names refer to, looked up once. Raises UsageError for a name that does not exist."""
-        corpus, model = ResolvedCorpus.of(self.corpus), lookup.model(self.model)
+        corpus, model = ResolvedCorpus.of(self.corpus, self.text, self.label), lookup.model(self.model)
         sae = model.sae if self.sae == AUTO else self.sae
         emotions = corpus.preset.emotions if self.emotions == AUTO else self.emotions
         return ResolvedSpec(
@@ -66,9 +87,14 @@ class StudySpec:
             emotions=lookup.emotions(emotions) if emotions else None,
         )
 
-    def validate(self) -> "StudySpec":
-        """Return the spec if all that it names exists; nothing is loaded. Raises UsageError otherwise."""
-        self._checked()
+    def validate(self, *, labelled: bool = True) -> Self:
+        """Return the spec if all that it names exists, and local files can be read; no model is loaded.
+
+        `labelled` False: the texts need no labels, and are not read. Raises UsageError otherwise.
+        """
+        presets = self._checked()
+        if labelled:
+            corpora.check(presets.corpus, presets.words)
         gold.identity(self.gold)
         for control in self.control_specs:
             control.validate()
@@ -96,7 +122,7 @@ class StudySpec:
         """Specs of the control tasks, for the same model. Raises UsageError for a corpus that does not exist."""
         preset, spec = self.resolved.corpus.preset, cast("StudySpec", self)
         names = preset.controls if self.controls == AUTO else lookup.listed(self.controls)
-        changes = {"emotions": AUTO, "prompt": AUTO, "controls": NONE, "gold": ""}
+        changes = {"emotions": AUTO, "prompt": AUTO, "controls": NONE, "gold": "", "text": "", "label": ""}
         return [replace(spec, corpus=name, **changes) for name in names if name != NONE]
 
     @property
@@ -170,6 +196,8 @@ def _content_of_corpus(corpus: ResolvedCorpus) -> dict[str, object]:
     Data on the hub that are not pinned to a commit are identified by the commit in the cache; empty before a fetch.
     """
     preset, part = corpus.preset, _content(corpus.preset)
+    if columns := {name: column for name in ("text", "label") if (column := getattr(corpus, name))}:
+        part["columns"] = columns
     if preset.repository and not hub.pinned(preset.revision):
         part["commit"] = hub.commit(preset.repository, preset.revision, preset.files)
     if corpus.joined:

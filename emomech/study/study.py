@@ -53,7 +53,7 @@ class _Record:
     """Warnings and counts from loading, for the provenance of a result."""
 
     warnings: list[str] = field(default_factory=list)
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    read: CorpusRead | None = None
 
 
 def _part(load: Callable[["Study"], T]) -> Callable[["Study"], T]:
@@ -191,9 +191,9 @@ class Study:
         return tuple(dict.fromkeys(self._record.warnings))
 
     @property
-    def dropped(self) -> Mapping[str, int]:
-        """How many texts of the corpus were left out, by reason; empty until the corpus is read."""
-        return self._record.dropped
+    def corpus_read(self) -> CorpusRead | None:
+        """The texts as they were read, with counts of those left out; None if they were not read, or were given."""
+        return self._record.read
 
     @cached_property
     @_part
@@ -217,7 +217,7 @@ class Study:
         """The texts, in the order of the file or of the grammar."""
         resolved, read = self.spec.resolved, self._read()
         path, name = resolved.corpus.preset.path, resolved.corpus.name
-        self._record.dropped = read.dropped
+        self._record.read = read
         return corpus.make(Path(path).name if path else name, read.examples, resolved.words, read.dropped)
 
     @cached_property
@@ -236,8 +236,7 @@ class Study:
             n_texts = min(limit or preset.texts, preset.texts)
             return CorpusRead(tuple(islice(TASKS[preset.grammar](seed), n_texts)))
         read = corpora.read(source, self.spec.resolved.words)
-        fits = self._fits_context if preset.format or source.joined else None
-        return corpus.draw(read.examples, limit, seed, fits).after_dropping(read.dropped)
+        return corpus.draw(read.examples, limit, seed, self._fits_context).after_dropping(read.dropped)
 
     def _fits_context(self, example: Example) -> bool:
         """Whether a text fits into the model's context, as a question with its longest answer; some are pages long."""

@@ -181,7 +181,7 @@ def test_goemotions_is_studied_by_the_embedded_model(
     overall = result.accuracy[(result.accuracy.predictor == "model") & (result.accuracy.breakdown == "all")].iloc[0]
     assert 0 < overall.n <= 200
     assert 0 <= overall.balanced_accuracy <= 1
-    left_out = run.provenance["left out"]
+    left_out = run.provenance["texts"]["left out"]
     corpus = Study(spec).corpus
     assert left_out == corpus.dropped
     assert len(corpus.examples) == 200

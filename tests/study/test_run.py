@@ -73,10 +73,11 @@ def test_texts_that_were_left_out_are_counted_where_the_corpus_was_read(tmp_path
     file.write_text("text,label\nIt rained.,sad\nIt shone.,glad\nit rained,sad\n")
     run = Run(reading, StudySpec(corpus=str(file), sae=None))
     assert run.result().table.n[0] == 2
-    assert run.provenance["left out"] == {"text stands twice": 1}
+    left_out = {"text occurs more than once": 1}
+    assert run.provenance["texts"] == {"rows": 3, "kept": 2, "not drawn": 0, "left out": left_out}
     untouched = Run(made, StudySpec(corpus=str(file), sae=None))
     untouched.result()
-    assert "left out" not in untouched.provenance
+    assert "texts" not in untouched.provenance
 
 
 def test_a_default_that_is_spelled_out_is_the_same_run() -> None:

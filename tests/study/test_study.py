@@ -1,6 +1,7 @@
 """A spec's identity changes exactly if what its names refer to changes, and a study loads what the spec names."""
 
 from dataclasses import FrozenInstanceError, replace
+from functools import cache
 from pathlib import Path
 
 import published_files as made
@@ -10,6 +11,7 @@ from emomech.core import hub
 from emomech.core.errors import UsageError
 from emomech.core.settings import Settings
 from emomech.data.corpus import DUPLICATE, TOO_LONG
+from emomech.models.language_model import LanguageModel
 from emomech.presets import lookup
 from emomech.saes import compatibility
 from emomech.study.identity import content_hash
@@ -33,6 +35,16 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
     return tmp_path / "model"
+
+
+@cache
+def embedded() -> LanguageModel:
+    return Study(StudySpec(sae=None)).lm
+
+
+def asked(texts: Path, folder: Path, **options) -> Study:
+    """A study of the user's corpus with the embedded model."""
+    return Study(spec(texts, folder, **options)).replaced(lm=embedded())
 
 
 def spec(texts: Path, folder: Path, **options) -> StudySpec:
@@ -70,7 +82,7 @@ def test_identity_follows_content_and_not_names(texts: Path, folder: Path, tmp_p
 
 
 def test_a_corpus_of_the_users_is_asked_without_a_person(texts: Path, folder: Path) -> None:
-    study = Study(spec(texts, folder))
+    study = asked(texts, folder)
     assert set(study.emotions) == {"joy", "sadness"}
     assert study.prompts[0].startswith("Anna lost ring 0.")
     assert study.prompts[0].endswith("The feeling was")
@@ -79,14 +91,14 @@ def test_a_corpus_of_the_users_is_asked_without_a_person(texts: Path, folder: Pa
 
 def test_a_prompt_that_needs_a_person_is_refused(texts: Path, folder: Path) -> None:
     with pytest.raises(UsageError, match="person"):
-        _ = Study(spec(texts, folder, prompt="felt")).prompts
+        _ = asked(texts, folder, prompt="felt").prompts
 
 
 def test_the_limit_is_a_choice_of_texts(texts: Path, folder: Path) -> None:
-    few = Study(spec(texts, folder, limit=20)).corpus.examples
+    few = asked(texts, folder, limit=20).corpus.examples
     assert len(few) == 20
     assert {example.label for example in few} == {"joy", "sadness"}
-    assert few == Study(spec(texts, folder, limit=20)).corpus.examples
+    assert few == asked(texts, folder, limit=20).corpus.examples
 
 
 def test_the_embedded_corpus_needs_no_file() -> None:
@@ -217,7 +229,7 @@ def test_saes_that_cannot_stand_in_the_model_are_refused_before_any_is_read() ->
 
 
 def test_a_study_can_be_made_around_parts_of_ones_own(texts: Path, folder: Path) -> None:
-    named = Study(spec(texts, folder))
+    named = asked(texts, folder)
     given = named.replaced(emotions={"joy": "glad", "sadness": "low"}, prompts=["Why?"])
     assert given.spec is named.spec and given.settings is named.settings
     assert given.answers == [" glad", " low"] and given.prompts == ["Why?"]
@@ -229,10 +241,61 @@ def test_a_study_can_be_made_around_parts_of_ones_own(texts: Path, folder: Path)
 
 def test_what_was_left_out_is_known_once_the_corpus_is_read(texts: Path, folder: Path) -> None:
     texts.write_text(texts.read_text() + f"{ROWS[0][0]},{ROWS[0][1]}\n")
-    study = Study(spec(texts, folder))
-    assert study.dropped == {}
-    assert study.corpus.dropped == study.dropped == {DUPLICATE: 1}
-    assert study.companion(study.spec).dropped == {}
+    study = asked(texts, folder)
+    assert study.corpus_read is None
+    assert study.corpus.dropped == {DUPLICATE: 1}
+    assert study.corpus_read is not None and study.corpus_read.dropped == {DUPLICATE: 1}
+    assert study.corpus_read.n_rows == len(ROWS) + 1
+    assert study.companion(study.spec).corpus_read is None
+
+
+def test_a_text_of_ones_own_that_is_too_long_is_left_out_and_counted(texts: Path, folder: Path) -> None:
+    texts.write_text(texts.read_text() + f"{'It went on and on. ' * 200},joy\n")
+    study = asked(texts, folder, limit=50)
+    assert len(study.corpus.examples) == 50
+    read = study.corpus_read
+    assert read is not None and read.n_rows == len(ROWS) + 1
+    assert sum(read.dropped.values()) + read.not_drawn == 11
+    assert asked(texts, folder).corpus.dropped == {TOO_LONG: 1}
+
+
+def test_columns_of_a_table_may_have_other_names(texts: Path, folder: Path) -> None:
+    texts.write_text(texts.read_text().replace("text,label", "emotion,content", 1))
+    named = {"text": "emotion", "label": "content"}
+    study = asked(texts, folder, **named)
+    assert [(e.text, e.label) for e in study.corpus.examples] == ROWS
+    assert "columns" in str(spec(texts, folder, **named).identity())
+    with pytest.raises(UsageError, match="has no column 'body', only 'emotion', 'content'"):
+        spec(texts, folder, text="body", label="content").validate()
+    with pytest.raises(UsageError, match="text and label both name the column 'content'"):
+        spec(texts, folder, text="content", label="content").validate()
+    with pytest.raises(UsageError, match="the corpus 'organism' is no table of yours"):
+        StudySpec(text="body").validate()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("text,label\na,joy\nb,joy\n", "all 2 texts are 'joy'"),
+        ("text,label\n", "holds no text"),
+        ("sentence,label\na,joy\n", "expected one named 'text'. Name it: -p text=COLUMN"),
+        ("text,label\na b,joy\nc,1\n", "line 3 has the label '1'"),
+    ],
+)
+def test_a_table_is_read_before_a_model_is_loaded(content: str, message: str, texts: Path, folder: Path) -> None:
+    texts.write_text(content)
+    with pytest.raises(UsageError, match=message):
+        spec(texts, folder).validate()
+    assert spec(texts, folder).validate(labelled=False).corpus == str(texts)
+
+
+def test_a_table_that_is_mended_is_read_again(texts: Path, folder: Path) -> None:
+    content = texts.read_text()
+    texts.write_text("text,label\n")
+    with pytest.raises(UsageError):
+        spec(texts, folder).validate()
+    texts.write_text(content)
+    spec(texts, folder).validate()
 
 
 def test_warnings_of_a_companion_are_those_of_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +312,9 @@ def test_names_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked_up: list[str] = []
     for kind in ("model", "corpus", "prompt", "sae", "emotions"):
         find = getattr(lookup, kind)
-        monkeypatch.setattr(lookup, kind, lambda name, kind=kind, find=find: looked_up.append(kind) or find(name))
+        monkeypatch.setattr(
+            lookup, kind, lambda name, kind=kind, find=find, **how: looked_up.append(kind) or find(name, **how)
+        )
     spec = StudySpec(limit=20, controls="none")
     study = Study(spec.validate())
     assert spec.identity() and study.prompts and study.answers and study.lm and len(study.saes)
