@@ -32,7 +32,7 @@ from pathlib import Path
 
 from emomech.core.errors import EmomechError
 
-_UNFINISHED = re.compile(r"\.unfinished-(\d{1,9})@(.+)-[0-9a-f]{8}")
+_UNFINISHED = re.compile(r"\.unfinished-(\d{1,9})-(.+)-[0-9a-f]{8}")
 """Name of unfinished content: number of the process, its machine, random digits."""
 _RETIRED = ".retired"
 """Name of an earlier folder while it is replaced."""
@@ -96,13 +96,13 @@ def atomic_folder(target: Path) -> Iterator[Path]:
 
 
 def _new_name() -> str:
-    return f".unfinished-{os.getpid()}@{_machine()}-{secrets.token_hex(4)}"
+    return f".unfinished-{os.getpid()}-{_machine()}-{secrets.token_hex(4)}"
 
 
 @cache
 def _machine() -> str:
     """Name this machine and its table of processes, as containers of one machine count their processes apart."""
-    host, table = re.sub(r"[^\w.-]", "_", socket.gethostname())[:64], Path("/proc/self/ns/pid")
+    host, table = re.sub(r"[^A-Za-z0-9._-]", "_", socket.gethostname())[:64], Path("/proc/self/ns/pid")
     return f"{host}-{table.stat().st_ino}" if table.exists() else host
 
 

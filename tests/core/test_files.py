@@ -171,11 +171,11 @@ OLD = files._KEPT_SECONDS + 60
 
 
 LEFT = {
-    "ended": (f".unfinished-{ended()}@{HERE}-0123abcd", 0, False),
-    "this one": (f".unfinished-{os.getpid()}@{HERE}-0123abcd", OLD, True),
-    "another": (f".unfinished-1@{HERE}-0123abcd", OLD, True),
-    "on another machine": (f".unfinished-{ended()}@{ELSEWHERE}-0123abcd", 0, True),
-    "on another machine, old": (f".unfinished-{ended()}@{ELSEWHERE}-0123abcd", OLD, False),
+    "ended": (f".unfinished-{ended()}-{HERE}-0123abcd", 0, False),
+    "this one": (f".unfinished-{os.getpid()}-{HERE}-0123abcd", OLD, True),
+    "another": (f".unfinished-1-{HERE}-0123abcd", OLD, True),
+    "on another machine": (f".unfinished-{ended()}-{ELSEWHERE}-0123abcd", 0, True),
+    "on another machine, old": (f".unfinished-{ended()}-{ELSEWHERE}-0123abcd", OLD, False),
     "of another name": (".unfinished-of-an-earlier-version", 0, True),
     "of another name, old": (".unfinished-of-an-earlier-version", OLD, False),
     "finished": ("finished", OLD, True),
@@ -221,7 +221,7 @@ def test_a_process_that_is_killed_leaves_what_the_next_one_recognises(code: str,
 
 @pytest.mark.parametrize("replaced", [True, False])
 def test_a_replacement_that_was_cut_off_between_its_renames_is_finished(replaced: bool, tmp_path: Path) -> None:
-    left = tmp_path / f".unfinished-{ended()}@{HERE}-0123abcd"
+    left = tmp_path / f".unfinished-{ended()}-{HERE}-0123abcd"
     (left / ".retired").mkdir(parents=True)
     (left / ".retired" / "file").write_text("before")
     new = tmp_path / "target" if replaced else left / "target"
