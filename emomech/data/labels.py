@@ -10,42 +10,65 @@ Example:
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 
 from emomech.core.errors import UsageError
 
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?")
 _TRUTH = {"true", "false"}
-_JOINTS = re.compile(r"\s*[;,|/+&]\s*")
+_JOINTS = re.compile(r"\s*[;,|/+&]\s*|\s+and\s+", re.IGNORECASE)
+_LIST = re.compile(r"[\[({].*[\])}]", re.DOTALL)
+_ALPHABETS = {"LATIN", "CYRILLIC", "GREEK"}
+"""Alphabets with letters of the same shape."""
+_JOINERS = "\u200c\u200d"
+"""Invisible characters that shape letters, as in Persian and Hindi, and that compose emoji."""
 
 
 def check_labels(name: str, labels: Sequence[str], places: Sequence[str]) -> None:
     """Raise UsageError, with file and place, for labels that a model could not be asked about as they are meant.
 
-    These are numbers and truth values, labels with invisible characters, labels that differ only by case, spaces,
-    composed or invisible characters, and cells that join several labels of the same column.
+    These are numbers and truth values; lists; labels with invisible characters or letters of two alphabets; labels
+    that differ only by case, spaces, punctuation, composed or invisible characters; and cells that join labels, such
+    as `joy;fear`, if one of the parts is in another label as well.
     """
     first: dict[str, str] = {}
     for label, place in zip(labels, places, strict=True):
         first.setdefault(label, place)
     _check_spelling(name, first)
     for label, place in first.items():
-        if _NUMBER.fullmatch(label) or label.lower() in _TRUTH:
+        if problem := _problem(label):
+            raise UsageError(f"{name}: {place} has the label {label!r}{problem}")
+    _check_joined(name, first)
+
+
+def _problem(label: str) -> str:
+    """Say what is wrong with a label, and the way out; empty if nothing is."""
+    if all(_NUMBER.fullmatch(part) for part in _JOINTS.split(label) if part) or label.lower() in _TRUTH:
+        return (
+            ". The model is asked for words, so the labels have to be words, such as joy. Replace the numbers by the "
+            "names of the emotions."
+        )
+    alphabets = {unicodedata.name(c, "").split(" ")[0] for c in label if c.isalpha()}
+    joiners = "" if "LATIN" in alphabets else _JOINERS
+    if hidden := next((c for c in label if _invisible(c) and c not in joiners), ""):
+        return f" with the invisible character U+{ord(hidden):04X}. Remove it."
+    if _LIST.fullmatch(label):
+        return ", which looks like a list. Write one word in each row, and remove texts that have several labels."
+    if len(alike := sorted(alphabets & _ALPHABETS)) > 1:
+        return f" with letters of two alphabets, {' and '.join(alike)}. Write it in one of them."
+    return ""
+
+
+def _check_joined(name: str, first: dict[str, str]) -> None:
+    """Raise UsageError for a cell that joins labels: one of its parts is another label, or a part of one."""
+    parts = {label: [_folded(part) for part in _JOINTS.split(label) if part] for label in first}
+    n_labels = Counter(part for joined in parts.values() for part in set(joined))
+    for label, joined in parts.items():
+        if len(joined) > 1 and any(n_labels[part] > 1 for part in joined):
             raise UsageError(
-                f"{name}: {place} has the label {label!r}. The model is asked for words, so the labels have to be "
-                "words, such as joy. Replace the numbers by the names of the emotions."
-            )
-        if hidden := next((c for c in label if _invisible(c)), ""):
-            raise UsageError(
-                f"{name}: {place} has the label {label!r} with the invisible character U+{ord(hidden):04X}. Remove it."
-            )
-    known = {_folded(label) for label in first}
-    for label, place in first.items():
-        parts = [part for part in _JOINTS.split(label) if part]
-        if len(parts) > 1 and all(_folded(part) in known for part in parts):
-            raise UsageError(
-                f"{name}: {place} has the label {label!r}, which joins {len(parts)} labels. Keep one label in each "
-                "row, and remove texts that have several."
+                f"{name}: {first[label]} has the label {label!r}, which joins {len(joined)} labels. Keep one label in "
+                "each row, and remove texts that have several."
             )
 
 
@@ -65,5 +88,6 @@ def _invisible(character: str) -> bool:
 
 
 def _folded(label: str) -> str:
-    visible = "".join(c for c in unicodedata.normalize("NFKC", label) if not _invisible(c))
-    return re.sub(r"[\s_-]+", " ", visible.casefold()).strip()
+    """A label without what people overlook: case, spaces, punctuation, invisible and composed characters."""
+    visible = "".join(c for c in unicodedata.normalize("NFKC", label) if not _invisible(c)).casefold()
+    return re.sub(r"[\W_]+", " ", visible).strip() or visible.strip()

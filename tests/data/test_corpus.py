@@ -103,7 +103,11 @@ def test_what_was_left_out_before_is_counted_too() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"text,emotion\nx,y\n", r"a.csv: has the columns 'text', 'emotion', expected one named 'label'. Name it: -p label=COLUMN"),
+        (
+            "a.csv",
+            b"text,emotion\nx,y\n",
+            r"a.csv: has the columns 'text', 'emotion', expected one named 'label'. Name it: -p label=COLUMN",
+        ),
         ("a.csv", b"text,label\nx,glad\n ,sad\n", "a.csv: line 3 has no text"),
         ("a.csv", b"text,label\nx,\n", "a.csv: line 2 has no label"),
         ("a.csv", b"", "a.csv: is empty"),

@@ -12,6 +12,7 @@ def check(*labels: str) -> None:
 
 def test_words_pass() -> None:
     check("joy", "sadness", "joy", "self-pity", "très content", "没关系", "NA", "None", "fear/surprise")
+    check("😀", "😢", "👩\u200d🚒", "دل\u200cشاد", "грусть", "λύπη", "rock and roll", "joy (strong)")
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,15 @@ def test_words_pass() -> None:
         (("0", "1"), "line 2 has the label '0'.* words"),
         (("joy", "1.0"), "line 3 has the label '1.0'"),
         (("True", "False"), "words"),
+        (("joy", "1;2"), "line 3 has the label '1;2'.* words"),
+        (("happy!", "happy"), "look alike"),
+        (("so-called", "so called"), "look alike"),
+        (("joy;fear", "fear;anger"), "line 2 .* joins 2 labels"),
+        (("joy", "joy and fear"), "line 3 .* joins 2 labels"),
+        (("joy", "['fear', 'anger']"), "line 3 .* looks like a list"),
+        (("joy", '["fear"]'), "line 3 .* looks like a list"),
+        (("j\u043ey", "fear"), "line 2 .* letters of two alphabets, CYRILLIC and LATIN"),
+        (("joy\u200d", "fear"), r"invisible character U\+200D"),
     ],
 )
 def test_what_is_not_meant_as_it_stands_is_refused(labels: tuple[str, ...], message: str) -> None:

@@ -4,15 +4,15 @@ Each format has one reader, which yields texts with their labels in the data set
 Anything that does not conform to the format raises UsageError with file and line.
 """
 
-import csv
-import io
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from emomech.core.errors import UsageError
+from emomech.data import tables
 from emomech.data.masking import MASK
 from emomech.data.published.formats import LABEL_FILES, NUMBERED, PublishedFormat, class_names, label_file
 
@@ -188,10 +188,7 @@ _READERS: Mapping[PublishedFormat, Callable[[Path], Iterator[PublishedRow]]] = {
 def _numbered(file: Path, kind: PublishedFormat, column: str) -> Iterator[PublishedRow]:
     """Read a Parquet table with numbered labels; the schema names the classes, otherwise the documented names hold."""
     frame = _frame(file)
-    if missing := [name for name in ("text", column) if name not in frame]:
-        raise UsageError(
-            f"{file.name}: has the columns {list(frame.columns)}, expected {', '.join(missing)} among them."
-        )
+    _require(file.name, frame.columns, ("text", column))
     names = class_names(file).get(column) or NUMBERED[kind]
     for row, (text, cell) in enumerate(zip(frame["text"], frame[column], strict=True), 1):
         where = f"{file.name}, row {row}"
@@ -208,28 +205,36 @@ def _label_name(number: str, names: Sequence[str], where: str) -> str:
 
 
 def _table(file: Path, separator: str, *required: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Read a table with a header: for each row, the line at which it ends and its cells by column."""
-    reader = csv.reader(io.StringIO(_decoded(file, "utf-8", "cp1252").translate(_C1)), delimiter=separator)
-    columns = next(reader, [])
-    if missing := [name for name in required if name not in columns]:
-        raise UsageError(f"{file.name}, line 1: has the columns {columns}, expected {', '.join(missing)} among them.")
-    for cells in reader:
-        where = f"{file.name}, line {reader.line_num}"
-        if cells and len(cells) != len(columns):
-            raise UsageError(f"{where}: has {len(cells)} columns, expected {len(columns)}: {', '.join(columns)[:80]}.")
-        if cells:
-            yield where, dict(zip(columns, cells, strict=True))
+    """Read a table with a header: for each row, the line at which it begins and its cells by column."""
+    table = tables.delimited(file.name, _decoded(file, "utf-8", "cp1252").translate(_C1), separator)
+    _require(file.name, table.columns, required)
+    for place, cells in zip(table.places, table.rows, strict=True):
+        yield f"{file.name}, {place}", dict(zip(table.columns, cells, strict=True))
+
+
+def _require(name: str, columns: Iterable[str], required: Iterable[str]) -> None:
+    """Raise UsageError for a table that lacks a column."""
+    columns = list(columns)
+    if missing := [column for column in required if column not in columns]:
+        raise UsageError(f"{name}: has the columns {columns}, expected {', '.join(missing)} among them.")
 
 
 def _frame(file: Path) -> "pd.DataFrame":
+    """Read a table whose cells may be lists, as in Parquet and JSON; nothing is taken for a number or a date."""
     import pandas as pd
 
-    readers: Mapping[str, Callable[..., Any]] = {".parquet": pd.read_parquet, ".csv": pd.read_csv}
+    if file.suffix == ".csv":
+        table = tables.read(file)
+        return pd.DataFrame(table.rows, columns=list(table.columns), dtype=object)
     try:
-        if file.suffix in (".json", ".jsonl"):
-            return pd.read_json(file, lines=file.suffix == ".jsonl")
-        return readers[file.suffix](file)
-    except (ValueError, OSError, KeyError) as error:
+        if file.suffix == ".parquet":
+            return pd.read_parquet(file).astype(object)
+        content = _decoded(file, "utf-8")
+        rows = (
+            map(json.loads, filter(str.strip, content.split("\n"))) if file.suffix == ".jsonl" else json.loads(content)
+        )
+        return pd.DataFrame(list(rows), dtype=object)
+    except (ValueError, TypeError, AttributeError, OSError) as error:
         raise UsageError(f"{file.name}: cannot be read as {file.suffix[1:] or 'a table'}: {error}") from error
 
 

@@ -108,12 +108,16 @@ WRONG: list[tuple[PublishedFormat, Callable[[Path], Path], str]] = [
         lambda f: replaced(made.isear(f, [("1", 1, "a")]), b"|a|1|", b"|a"),
         "line 2: has 41 columns, expected 42",
     ),
-    ("crowd-envent", lambda f: appended(made.crowd_envent(f, [("joy", "w", "a")]), b"one\n"), "line 3: has 1 columns"),
+    (
+        "crowd-envent",
+        lambda f: appended(made.crowd_envent(f, [("joy", "w", "a")]), b"one\n"),
+        "line 3 has 1 fields, expected 5",
+    ),
     ("crowd-envent", lambda f: appended(made.crowd_envent(f, []), b"\x81\n"), "line 2: has bytes .* utf-8 or cp1252"),
     (
         "meld",
         lambda f: replaced(made.meld(f, [("a", "joy", 0)]), b"Utterance", b"Text"),
-        "line 1: .* expected Utterance",
+        "expected Utterance",
     ),
     ("tweeteval", lambda f: made.tweeteval(f, ["a", "b"], [1]), "val_text.txt: has 2 lines, but val_labels.txt has 1"),
     ("tweeteval", lambda f: made.tweeteval(f, ["a", "b"], [1, 4]), "val_labels.txt, line 2: has the label '4'"),
