@@ -5,20 +5,27 @@ from emomech.notebook import parameters, provenance
 
 
 def test_parameters_are_shown_with_what_they_mean_and_which_were_changed() -> None:
-    values = {"model": "organism", "corpus": "my <texts>.csv", "emotions": "auto", "prompt": "auto"}
+    values = {
+        "model": "organism",
+        "corpus": "my <texts>.csv",
+        "emotions": "auto",
+        "prompt": "auto",
+        "text": "",
+        "label": "",
+    }
     html = str(
         provenance.parameters_table(
             "behaviour", values | {"seed": 0, "limit": 0, "n_resamples": 1000, "n_draws": 5}
         ).data
     )
     assert html.count("emo-changed") == 1 and "my &lt;texts&gt;.csv" in html
-    assert html.count("<tr>") == 9 and "decides which texts are drawn" in html
+    assert html.count("<tr>") == 11 and "decides which texts are drawn" in html
 
 
 def test_a_long_list_among_the_parameters_breaks_after_commas_and_is_not_said_twice() -> None:
     models = "organism-disgust02,organism-disgust02-seed1,organism-anger02"
     values = {"models": models, "emotion": "disgust", "model": "organism", "corpus": "organism"}
-    values |= {"emotions": "auto", "prompt": "auto"}
+    values |= {"emotions": "auto", "prompt": "auto", "text": "", "label": ""}
     numbers = {"seed": 0, "limit": 0, "n_texts": 24, "n_resamples": 1000, "n_draws": 5}
     changed = str(provenance.parameters_table("scarcity", values | numbers).data)
     assert "organism-disgust02</span>,<wbr>" in changed and "the same" not in changed
