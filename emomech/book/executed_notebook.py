@@ -5,9 +5,10 @@ behind the pages.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from emomech.core.errors import EmomechError
 
 RECORD = "emomech"
 """Key of a notebook's metadata under which `runner.execute` records what the notebook was made from."""
+_MAPPINGS = ("parameters", "overrides", "identity", "versions")
+"""Entries of the record that map names to values."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,10 @@ class ExecutedNotebook:
     name: str
     cells: tuple[Cell, ...] = field(repr=False)
     record: Mapping[str, Any] = field(repr=False)
-    """Key, parameters, overrides, identity of the study, versions, commit and seconds, as `runner.execute` recorded
-    them; empty for a notebook that it did not write."""
+    """Key, parameters, overrides, identity of the study, versions, commit, seconds and a hash of the cells, as
+    `runner.execute` recorded them; empty for a notebook that it did not write."""
+    content: str = ""
+    """Hash of the cells as they are now."""
 
     @classmethod
     def read(cls, file: Path) -> "ExecutedNotebook":
@@ -44,10 +49,10 @@ class ExecutedNotebook:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             cells = tuple(Cell.of(number, cell) for number, cell in enumerate(content["cells"], 1))
-            record = content.get("metadata", {}).get(RECORD)
+            record = _record(content.get("metadata", {}).get(RECORD, {}))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise EmomechError(f"{file}: is not a notebook ({error}).") from error
-        return cls(file.stem, cells, record if isinstance(record, dict) else {})
+            raise EmomechError(f"{file}: is not a notebook, or is damaged ({error}).") from error
+        return cls(file.stem, cells, record, content_hash(content["cells"]))
 
     @classmethod
     def read_if_valid(cls, file: Path) -> "ExecutedNotebook | None":
@@ -63,8 +68,11 @@ class ExecutedNotebook:
 
     @property
     def problems(self) -> list[str]:
-        """What keeps the notebook from being a page: errors, cells that were not run, figures without description."""
-        return [f"cell {cell.number} {problem}" for cell in self.cells for problem in cell.problems()]
+        """What keeps the notebook from being a page: errors, cells that were not run, figures without description, and
+        cells that have changed since."""
+        changed = self.record.get("content", self.content) != self.content
+        of_cells = [f"cell {cell.number} {problem}" for cell in self.cells for problem in cell.problems()]
+        return ["its cells have changed since they were executed", *of_cells] if changed else of_cells
 
     @property
     def prose(self) -> list[tuple[int, str]]:
@@ -109,6 +117,18 @@ class ExecutedNotebook:
     @cached_property
     def _markup(self) -> Markup:
         return notebook_parts.markup(self.cells)
+
+
+def content_hash(cells: Sequence[Mapping[str, Any]]) -> str:
+    """Hash the cells of a notebook, as its file holds them."""
+    return blake2b(json.dumps(cells, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _record(record: Any) -> Mapping[str, Any]:
+    """Return a record. Raises TypeError for anything else."""
+    if not isinstance(record, dict) or not all(isinstance(record.get(name, {}), dict) for name in _MAPPINGS):
+        raise TypeError("its record of the execution is not one")
+    return record
 
 
 def read_all(folder: Path) -> dict[str, ExecutedNotebook]:

@@ -32,9 +32,14 @@ class Cell:
 
     @classmethod
     def of(cls, number: int, content: Mapping[str, Any]) -> "Cell":
-        """Read a cell from the JSON of its notebook. Raises KeyError for a cell without type or source."""
-        executed, outputs = content.get("execution_count") is not None, tuple(content.get("outputs", ()))
-        return cls(number, content["cell_type"], "".join(content["source"]), executed, outputs)
+        """Read a cell from the JSON of its notebook.
+
+        Raises KeyError for a cell without type or source, TypeError for parts that are not what a notebook has.
+        """
+        executed, outputs = content.get("execution_count") is not None, content.get("outputs", [])
+        if not isinstance(outputs, list) or not all(map(_is_output, outputs)):
+            raise TypeError(f"the outputs of cell {number} are not a list of outputs")
+        return cls(number, content["cell_type"], "".join(content["source"]), executed, tuple(outputs))
 
     def problems(self) -> Iterator[str]:
         """Yield what keeps the cell from being part of a page: an error, no execution, a figure without description."""
@@ -48,6 +53,14 @@ class Cell:
             chart = output.get("data", {}).get(MIME)
             if chart is not None and not chart.get("description"):
                 yield "shows a figure without a description"
+
+
+def _is_output(output: Any) -> bool:
+    """Whether an entry of a cell's outputs has a type, and content by MIME type if it has any."""
+    if not isinstance(output, dict) or not isinstance(output.get("output_type"), str):
+        return False
+    data = output.get("data", {})
+    return isinstance(data, dict) and isinstance(data.get(MIME, {}), dict)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from emomech.book import demo, executed_notebook, ledger
+from emomech.core import origin, outputs
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.files import atomic_folder, temporary_folder
 from emomech.core.paths import PACKAGE
@@ -130,14 +131,20 @@ def kept_key(html: Path) -> str:
     return stamp.read_text(encoding="utf-8") if stamp.exists() else ""
 
 
+def check_place(html: Path, option: str) -> None:
+    """Raise UsageError for a folder that cannot be written, or that holds other files than pages."""
+    outputs.writable_folder(html, option)
+    if html.exists() and not kept_key(html) and any(html.iterdir()):
+        raise UsageError(f"{html}: holds files that are not pages of a book. Name another folder, or empty this one.")
+
+
 def render(sources: Sources, html: Path, beside: Sequence[Path] = ()) -> None:
     """Render a book into the folder `html`, in place of the pages in it, and copy the files `beside` next to the pages.
 
     Raises EmomechError for a notebook with problems and for every warning of Sphinx, UsageError for a folder that
     holds other files than pages. The folder is then unchanged.
     """
-    if html.exists() and not kept_key(html) and any(html.iterdir()):
-        raise UsageError(f"{html}: holds files that are not pages of a book. Name another folder, or empty this one.")
+    check_place(html, "pages in")
     with atomic_folder(html) as built, temporary_folder(built.parent) as folder:
         _jupyter_book(_copy(sources, folder), folder)
         os.replace(folder / "_build" / "html", built)
@@ -174,8 +181,8 @@ def _copy(sources: Sources, folder: Path) -> Path:
 
 def _jupyter_book(source: Path, output: Path, builder: str = "html") -> None:
     options = ["--path-output", str(output), "--builder", builder, "--all", "-W", "-n", "--keep-going", "-q"]
-    command = [sys.executable, "-c", _JUPYTER_BOOK, "build", str(source), *options]
-    environment = os.environ | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-P", "-c", _JUPYTER_BOOK, "build", str(source), *options]
+    environment = os.environ | origin.environment() | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
     process = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, check=False)
     log = _COLOURS.sub("", process.stdout + process.stderr).replace(f"{source}{os.sep}", "")
     complaints = [line for line in log.splitlines() if re.search(r"WARNING|ERROR|CRITICAL|^\w+Error: \S", line)]

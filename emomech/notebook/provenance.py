@@ -7,11 +7,14 @@ from typing import Any
 
 from IPython.display import HTML
 
+from emomech.core import origin
 from emomech.core.paths import CHECKOUT
 from emomech.notebook import parameters
 from emomech.notebook.tables import SHORT, scrolled
+from emomech.notebook.texts_read import TEXTS, texts_table
 from emomech.saes.override import OVERRIDDEN
 from emomech.stats.estimates import number_text
+from emomech.study.identity import commit
 
 _CODE = re.compile("`([^`]+)`")
 
@@ -67,12 +70,19 @@ def note(text: str) -> HTML:
 
 
 def footer(provenance: Mapping[str, Any]) -> HTML:
-    """Show the provenance of a page's numbers: study, arguments, code, versions and computing time."""
+    """Show the provenance of a page's numbers: study, arguments, versions and computing time, and the code of the page.
+
+    A table before it counts the texts that were read, kept and left out.
+    The commit is that of the code which computed the numbers; the row `code` is about the code which runs now.
+    """
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{_provenance_value(name, value)}</td></tr>'
-        for name, value in provenance.items()
+        for name, value in {**provenance, "code": origin.described(commit())}.items()
+        if name != TEXTS
     )
+    texts = texts_table(provenance[TEXTS]) if TEXTS in provenance else ""
     return HTML(
+        f"{texts}"
         '<details class="emo emo-footer" open><summary>Where these numbers come from</summary>'
         f"<table><tbody>{rows}</tbody></table></details>"
     )

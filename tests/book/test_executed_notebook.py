@@ -9,6 +9,7 @@ import pytest
 from emomech.book import executed_notebook
 from emomech.book.executed_notebook import ExecutedNotebook
 from emomech.core.errors import EmomechError
+from emomech.figures.vega import MIME
 
 
 def written(folder: Path, content: object) -> Path:
@@ -24,7 +25,31 @@ def test_a_notebook_of_the_book_knows_its_name_and_its_record(tmp_path: Path) ->
     assert notebook.prose == [(1, "# A page\n\nIt is {glue:text}`flow.accuracy`.")]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"cells": [{}]}', '{"cells": 3}'])
+def cells(**changes: object) -> str:
+    """A notebook of one code cell, with changes to it."""
+    cell = {"cell_type": "code", "source": "1", "execution_count": 1, "outputs": []}
+    return json.dumps({"cells": [{**cell, **changes}]})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(
+            "",
+            "{",
+            "[]",
+            "{}",
+            '{"cells": [{}]}',
+            '{"cells": 3}',
+            '{"cells": {"a": {}}}',
+            '{"cells": [], "metadata": 3}',
+        ),
+        *(cells(outputs=outputs) for outputs in (None, "none", 3, {}, ["none"], [{}], [{"output_type": 3}])),
+        *(cells(outputs=[{"output_type": "display_data", "data": data}]) for data in (None, "none", {MIME: "none"})),
+        *(cells(source=source) for source in (None, 3, [3])),
+        *(json.dumps({"cells": [], "metadata": {"emomech": record}}) for record in (3, None, {"parameters": "none"})),
+    ],
+)
 def test_a_file_that_is_not_a_notebook_is_named(tmp_path: Path, content: str) -> None:
     file = written(tmp_path, content)
     with pytest.raises(EmomechError, match="a.ipynb: is not a notebook"):
@@ -38,7 +63,28 @@ def test_a_missing_file_is_not_a_notebook(tmp_path: Path) -> None:
     assert ExecutedNotebook.read_if_valid(tmp_path / "a.ipynb") is None
 
 
-@pytest.mark.parametrize("metadata", [{}, {"emomech": 3}, {"emomech": {}}, {"emomech": {"key": "another"}}])
+def test_bytes_that_are_not_text_are_not_a_notebook(tmp_path: Path) -> None:
+    (tmp_path / "a.ipynb").write_bytes(b"\x89PNG\x00\xff")
+    with pytest.raises(EmomechError, match="a.ipynb: is not a notebook, or is damaged"):
+        ExecutedNotebook.read(tmp_path / "a.ipynb")
+
+
+@pytest.mark.parametrize("change", ["a cell less", "another number"])
+def test_cells_that_are_not_those_that_were_executed_are_a_problem(tmp_path: Path, change: str) -> None:
+    content = json.loads(cells()) | {"metadata": {"emomech": {"key": "key"}}}
+    record = content["metadata"]["emomech"]
+    record["content"] = executed_notebook.content_hash(content["cells"])
+    assert ExecutedNotebook.read(written(tmp_path, content)).problems == []
+    if change == "a cell less":
+        content["cells"].pop()
+    else:
+        content["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "0.9"}]
+    assert ExecutedNotebook.read(written(tmp_path, content)).problems == [
+        "its cells have changed since they were executed"
+    ]
+
+
+@pytest.mark.parametrize("metadata", [{}, {"emomech": {}}, {"emomech": {"key": "another"}}])
 def test_a_notebook_with_another_key_or_without_record_is_not_fresh(tmp_path: Path, metadata: dict) -> None:
     assert not ExecutedNotebook.read(written(tmp_path, {"cells": [], "metadata": metadata})).is_fresh("key")
 

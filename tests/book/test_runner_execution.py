@@ -18,9 +18,10 @@ import nbformat
 import pytest
 
 from emomech.book import runner
-from emomech.book.executed_notebook import ExecutedNotebook
+from emomech.book.executed_notebook import ExecutedNotebook, content_hash
 from emomech.book.runner import Planned
 from emomech.core.errors import EmomechError, UsageError
+from emomech.core.paths import PACKAGE
 from emomech.study import identity
 
 SMALL = """---
@@ -43,8 +44,9 @@ word: str = "a"  # what is written
 :tags: [hide-input]
 
 import os, random, sys
+import emomech
 
-print(word * n, os.getcwd() == START, sys.executable == PYTHON)
+print(word * n, os.getcwd() == START, sys.executable == PYTHON, emomech.__path__ == [PACKAGE])
 ```
 
 ```{code-cell} ipython3
@@ -60,7 +62,8 @@ n + 1
 
 
 def write_small(workplace: Path, code: str = "pass") -> None:
-    text = SMALL.replace("START", repr(os.getcwd())).replace("PYTHON", repr(sys.executable)).replace("CODE", code)
+    text = SMALL.replace("START", repr(os.getcwd())).replace("PYTHON", repr(sys.executable))
+    text = text.replace("PACKAGE", repr(str(PACKAGE))).replace("CODE", code)
     (workplace / "notebooks" / "small.md").write_text(text)
 
 
@@ -79,6 +82,9 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespa
         (workplace / "work" / "random.py").write_text("raise SystemError('taken for the module of that name')")
         (workplace / "startup.py").write_text("raise SystemError('read')")
         patch.setenv("PYTHONSTARTUP", str(workplace / "startup.py"))
+        (workplace / "path" / "emomech").mkdir(parents=True)
+        (workplace / "path" / "emomech" / "__init__.py").write_text("raise SystemError('taken for this package')")
+        patch.setenv("PYTHONPATH", str(workplace / "path"))
         patch.chdir(workplace / "work")
         write_small(workplace)
         before = set(workplace.rglob("*"))
@@ -93,7 +99,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespa
 
 def test_a_notebook_is_executed_here_with_this_interpreter_and_these_parameters(executed: SimpleNamespace) -> None:
     code = [cell for cell in executed.notebook.cells if cell.cell_type == "code"]
-    assert code[2].outputs[0].text == 'é"\\' * 3 + " True True\n"
+    assert code[2].outputs[0].text == 'é"\\' * 3 + " True True True\n"
     assert code[-1].outputs[0].data["text/plain"] == "4"
     assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5]
 
@@ -118,6 +124,7 @@ def test_the_notebook_says_what_it_was_made_from_and_nothing_of_the_machine(exec
         "identity": {},
         "versions": identity.versions(),
         "commit": identity.commit(),
+        "content": content_hash(json.loads(executed.file.read_text())["cells"]),
     }
     assert all(set(cell.metadata) <= {"tags"} for cell in executed.notebook.cells)
     assert str(executed.folder) not in executed.file.read_text().replace(repr(str(executed.folder / "work")), "")

@@ -1,6 +1,9 @@
 """A page shows its parameters, which of them were changed, and the run behind its numbers."""
 
+import pytest
+
 from emomech.book.runner import NOTEBOOKS
+from emomech.core.paths import CHECKOUT
 from emomech.notebook import parameters, provenance
 
 
@@ -55,3 +58,10 @@ def test_provenance_is_shown_whole() -> None:
 
 def test_a_note_is_text() -> None:
     assert "a &lt;b&gt;" in provenance.note("a <b>").data
+
+
+def test_the_code_of_a_page_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "commit", lambda: "abc1234")
+    html = provenance.footer({"key": "k"}).data
+    assert '<th scope="row">code</th><td><code>emomech 0.1.0, from the checkout at commit abc1234</code>' in html
+    assert str(CHECKOUT) not in html
