@@ -122,7 +122,9 @@ def make(
     if unknown := sorted(set(counts) - set(label_set)):
         raise UsageError(f"corpus {name!r}: has the labels {unknown}, expected only {', '.join(label_set)}.")
     if not completed:
-        raise UsageError(f"corpus {name!r}: holds no text; expected texts of at least two emotions.")
+        reasons = "; ".join(f"{reason}: {number}" for reason, number in (dropped or {}).items())
+        left_out = f" that can be used (left out: {reasons})" if reasons else ""
+        raise UsageError(f"corpus {name!r}: holds no text{left_out}; expected texts of at least two emotions.")
     if len(counts) < 2:
         raise UsageError(
             f"corpus {name!r}: all {len(completed)} texts are {next(iter(counts))!r}; expected two labels."

@@ -42,6 +42,7 @@ from emomech.stats.estimates import (
 from emomech.stats.tables import INTERVAL, Schema, frame
 from emomech.study.study import Study
 
+_WORD = r"\w+"
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+")
 MIN_TEXTS = 20
 """Fewest texts on the `report` split; with fewer, the scores are too noisy to use."""
@@ -149,15 +150,15 @@ def _require_enough(corpus: Corpus, n: int) -> None:
 def _bag_of_words(texts: Sequence[str], labels: Ints, questions: Sequence[str]) -> Ints:
     """Predict the labels of `questions` by logistic regression on word counts, fitted on `texts` and `labels`.
 
-    If the fitted texts all have one label, that label is predicted everywhere.
+    If the fitted texts all have one label, or if none has a word, the most frequent label is predicted everywhere.
     """
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    if len(np.unique(labels)) < 2:
-        return np.full(len(questions), labels[0])
-    classifier = make_pipeline(CountVectorizer(token_pattern=r"\w+"), LogisticRegression(max_iter=2000))
+    if len(np.unique(labels)) < 2 or not any(re.search(_WORD, text) for text in texts):
+        return np.full(len(questions), np.bincount(labels).argmax())
+    classifier = make_pipeline(CountVectorizer(token_pattern=_WORD), LogisticRegression(max_iter=2000))
     return classifier.fit(texts, labels).predict(questions)
 
 
