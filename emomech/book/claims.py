@@ -134,8 +134,7 @@ def _without_saes(spec: StudySpec) -> str:
 
 def _is_about_a_parameter(message: str, arguments: Mapping[str, object]) -> bool:
     """Whether an error of an analysis names something unknown, or begins with a parameter that has a wrong value."""
-    first = message.split(maxsplit=1)[0].rstrip(":") if message else ""
-    return first == "unknown" or first in arguments
+    return bool(message) and message.split(maxsplit=1)[0].rstrip(":") in {"unknown", *arguments}
 
 
 CLAIMS: tuple[Claim, ...] = (
@@ -227,7 +226,7 @@ def check(
     if not models:
         raise UsageError("models: found no name; expected names separated by commas, such as organism,organism-seed1.")
     if settings.get("model", models[0]) != models[0]:
-        raise UsageError(f"model: is {settings['model']!r} as a parameter, {models[0]!r} as a model; expected one.")
+        raise UsageError(f"model {settings['model']!r}: is not the first of the models, {models[0]!r}; name one only.")
     edition.Edition(first, settings).check_names()
     profiles = {model: first if model == models[0] else others for model in models}
     specs = [claim.run(model, profile, settings).spec for model, profile in profiles.items() for claim in claims]
@@ -294,6 +293,7 @@ def counts(matrix: "pd.DataFrame") -> str:
 def provenance(
     models: Sequence[str], first: Profile, others: Profile, claims: Sequence[Claim], settings: Mapping[str, str]
 ) -> dict[str, object]:
-    """Give the runs behind a matrix, for the table that ends its page."""
-    runs = {claim.name: claim.run(models[0], first, settings).key for claim in claims}
-    return {"models": ", ".join(models), "profiles": f"{first}, {others}", "commit": commit(), "runs": runs}
+    """Give the runs behind a matrix, for the table that ends its page; claims that need absent SAEs have none."""
+    runs = {claim.name: claim.run(models[0], first, settings) for claim in claims}
+    keys = {name: run.key for name, run in runs.items() if not _without_saes(run.spec)}
+    return {"models": ", ".join(models), "profiles": f"{first}, {others}", "commit": commit(), "runs": keys}

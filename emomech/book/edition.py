@@ -104,12 +104,16 @@ class Edition:
 
         Raises UsageError for a parameter that no page about the study has, and as `runner.prepare` does.
         """
+        self.check_names()
+        return {entry.notebook: runner.prepare(entry.notebook, self.overrides(entry)) for entry in self.entries}
+
+    def check_names(self) -> None:
+        """Raise UsageError for a parameter that no page about the study has."""
         if self.assignments:
             known = {name for entry in self.entries if entry.about == "the study" for name in _declared(entry)}
             for name in self.assignments:
                 if name not in known:
                     raise unknown("parameter of the book", name, known)
-        return {entry.notebook: runner.prepare(entry.notebook, self.overrides(entry)) for entry in self.entries}
 
     def overrides(self, entry: Entry) -> dict[str, object]:
         """Give the parameters of a notebook in this edition that differ from the notebook's defaults."""

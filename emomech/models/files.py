@@ -10,7 +10,7 @@ from emomech.core.errors import EmomechError, UsageError
 def check_files(name: str, folder: Path) -> None:
     """Check that a folder has configuration, weights and tokenizer, and that they can be read.
 
-    Raises EmomechError that names the missing or damaged file; UsageError if there is no `config.json`.
+    Raises UsageError that names what is missing, EmomechError that names a damaged file.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -18,16 +18,16 @@ def check_files(name: str, folder: Path) -> None:
         raise UsageError(f"model {name!r}: {folder} has no config.json; expected a Hugging Face model folder.")
     weights = sorted(folder.glob("*.safetensors"))
     if not weights and not any(folder.glob("*.bin")):
-        raise EmomechError(f"model {name!r}: {folder} has no weights; expected model.safetensors.")
+        raise UsageError(f"model {name!r}: {folder} has no weights; expected model.safetensors.")
     if not any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model", "vocab.json")):
-        raise EmomechError(f"model {name!r}: {folder} has no tokenizer; expected tokenizer.json.")
+        raise UsageError(f"model {name!r}: {folder} has no tokenizer; expected tokenizer.json.")
     jsons = (folder / file for file in ("config.json", "tokenizer.json", "tokenizer_config.json"))
     for file in (*weights, *filter(Path.is_file, jsons)):
         try:
             if file.suffix == ".json":
                 json.loads(file.read_bytes())
             else:
-                with safe_open(file, "pt"):
+                with safe_open(file, "np"):
                     pass
         except (SafetensorError, ValueError) as error:
             raise EmomechError(f"model {name!r}: {file} is damaged ({error}). {_way_out(file)}") from error
@@ -39,7 +39,7 @@ def n_weights(folder: Path) -> int:
 
     total = 0
     for file in folder.glob("*.safetensors"):
-        with safe_open(file, "pt") as weights:
+        with safe_open(file, "np") as weights:
             total += sum(prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
     return total
 

@@ -11,6 +11,7 @@ from emomech.core import hub
 from emomech.core.errors import UsageError
 from emomech.core.settings import Settings
 from emomech.data.annotation import gold
+from emomech.models.files import check_files
 from emomech.presets import lookup
 from emomech.presets.kinds import ModelPreset, Preset, SaePreset
 from emomech.saes import beside
@@ -90,7 +91,8 @@ class StudySpec:
     def validate(self, *, labelled: bool = True) -> Self:
         """Return the spec if all that it names exists, and local files can be read; no model is loaded.
 
-        `labelled` False: the texts need no labels, and are not read. Raises UsageError otherwise.
+        `labelled` False: the texts need no labels, and are not read. Raises UsageError otherwise, and EmomechError for
+        files of a model or of SAEs that are damaged.
         """
         presets = self._checked()
         if labelled:
@@ -100,6 +102,7 @@ class StudySpec:
             control.validate()
         if self.limit < 0:
             raise UsageError(f"limit {self.limit}: expected 0 (all texts) or a positive number.")
+        self._check_folders(presets)
         return self
 
     def identity(self, settings: Settings | None = None) -> dict[str, object]:
@@ -157,6 +160,15 @@ class StudySpec:
             return f"{made_by} --controls"
         options = f"--model {self.model} --corpus {self.corpus} --out {folder}"
         return f"emomech sae train {options} --control soft-frozen"
+
+    def _check_folders(self, presets: ResolvedSpec) -> None:
+        """Check folders of a user: that of the model has a model, that of the SAEs has SAEs."""
+        if os.path.isabs(presets.model.path):
+            check_files(self.model, Path(presets.model.path))
+        if presets.sae and os.path.isabs(presets.sae.path):
+            from emomech.saes.files import scan  # loads torch
+
+            scan(Path(presets.sae.path), name=self.sae_name)
 
     def _checked(self) -> ResolvedSpec:
         """Return the presets, SAEs included. Raises as `resolved` does, and as `sae_name` unless `sae` is None."""

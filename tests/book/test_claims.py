@@ -106,6 +106,21 @@ def test_what_was_computed_is_read_back() -> None:
     assert len(ASKED) == 1
 
 
+def test_a_name_that_no_page_has_is_refused_before_anything_is_computed() -> None:
+    with pytest.raises(UsageError, match="unknown parameter of the book 'sed'. Did you mean 'seed'"):
+        claims.matrix(MODELS, claims=[CLAIM], settings={"sed": "1"})
+    with pytest.raises(UsageError, match="model 'gpt2-small': is not the first of the models, 'organism'"):
+        claims.matrix(MODELS, claims=[CLAIM], settings={"model": "gpt2-small"})
+    assert not ASKED
+
+
+def test_a_page_without_the_saes_of_its_claims_can_be_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("organism",), "quick", "quick"
+    assert set(claims.provenance(*asked, (CLAIM,), {})["runs"]) == {"C0"}  # pyright: ignore[reportArgumentType]
+    monkeypatch.setattr(claims, "_without_saes", lambda spec: "sae: no SAEs are known.")
+    assert claims.provenance(*asked, (CLAIM,), {})["runs"] == {}
+
+
 @pytest.mark.parametrize(("models", "match"), [([], "models: found no name"), (["gpt3"], "gpt3.*gpt2")])
 def test_models_that_do_not_exist_are_named_before_anything_is_computed(models: list[str], match: str) -> None:
     with pytest.raises(UsageError, match=match):

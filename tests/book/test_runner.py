@@ -1,11 +1,13 @@
 """Preparing a run: wrong parameters are refused before it starts, and the key covers all that decides the result."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from emomech.book import runner
 from emomech.core.errors import EmomechError, UsageError
+from emomech.core.paths import PACKAGE
 
 SMALL = """---
 jupytext:
@@ -45,10 +47,12 @@ style: str = "plain"  # not a matter of the study
 def write_study(workplace: Path) -> list[Path]:
     """A notebook about a model, SAEs and texts of the user's; the files they consist of."""
     model, sae, corpus = workplace / "model", workplace / "sae", workplace / "texts.csv"
+    embedded = PACKAGE / "organism" / "weights" / "default"
+    shutil.copytree(embedded / "model", model)
+    shutil.copytree(next((embedded / "saes").iterdir()), sae)
     for folder in (model, sae):
-        folder.mkdir()
         (folder / "a.json").write_text("{}")
-    corpus.write_text("text,label\na,joy\n")
+    corpus.write_text("text,label\na,joy\nb,sadness\n")
     text = STUDY.replace("MODEL", str(model)).replace("SAE", str(sae), 1).replace("CORPUS", str(corpus))
     (workplace / "notebooks" / "study.md").write_text(text)
     return [model / "a.json", sae / "a.json", corpus]
@@ -109,6 +113,15 @@ def test_a_study_that_does_not_exist_is_refused(workplace: Path, overrides: dict
     write_study(workplace)
     with pytest.raises(UsageError, match=match):
         runner.prepare("study", overrides)
+
+
+@pytest.mark.parametrize("name", ["models", "prompts", "words"])
+def test_a_list_of_presets_is_checked_name_by_name(name: str, workplace: Path) -> None:
+    known = {"models": "organism, organism-seed1", "prompts": "then,felt", "words": "reactions"}[name]
+    (workplace / "notebooks" / "listing.md").write_text(SMALL.replace('word: str = "a"', f'{name}: str = "{known}"'))
+    assert runner.prepare("listing", {}).parameters[name] == known
+    with pytest.raises(UsageError, match="unknown preset in .* 'nosuch'"):
+        runner.prepare("listing", {name: f"{known}, nosuch"})
 
 
 def test_the_key_hangs_on_all_that_decides_the_result(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

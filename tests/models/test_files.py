@@ -20,13 +20,12 @@ def test_a_saved_model_passes_and_has_as_many_weights_as_in_memory(lm, tmp_path:
     assert n_weights(folder) == sum(weight.numel() for weight in lm.module.parameters())
 
 
-@pytest.mark.parametrize(
-    ("name", "error"),
-    [("config.json", UsageError), ("model.safetensors", EmomechError), ("tokenizer.json", EmomechError)],
-)
-def test_a_missing_file_is_named(name: str, error: type[Exception], folder: Path) -> None:
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_a_missing_file_is_named(name: str, folder: Path) -> None:
     (folder / name).unlink()
-    with pytest.raises(error, match=f"model 'm': .*expected .*{'model folder' if name == 'config.json' else name}"):
+    with pytest.raises(
+        UsageError, match=f"model 'm': .*expected .*{'model folder' if name == 'config.json' else name}"
+    ):
         check_files("m", folder)
 
 

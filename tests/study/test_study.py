@@ -1,5 +1,6 @@
 """A spec's identity changes exactly if what its names refer to changes, and a study loads what the spec names."""
 
+import shutil
 from dataclasses import FrozenInstanceError, replace
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from emomech.core import hub
 from emomech.core.errors import UsageError
+from emomech.core.paths import PACKAGE
 from emomech.core.settings import Settings
 from emomech.data.corpus import DUPLICATE, TOO_LONG
 from emomech.models.language_model import LanguageModel
@@ -31,10 +33,11 @@ def texts(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder that could hold a model."""
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "config.json").write_text("{}")
-    return tmp_path / "model"
+    """A folder of the user's, with a model and one SAE."""
+    embedded = PACKAGE / "organism" / "weights" / "default"
+    copied = Path(shutil.copytree(embedded / "model", tmp_path / "model"))
+    shutil.copytree(next((embedded / "saes").iterdir()), copied / "sae")
+    return copied
 
 
 @cache
@@ -122,6 +125,23 @@ def test_saes_are_those_of_the_model_unless_others_are_named(folder: Path) -> No
     assert StudySpec(model="gpt2-small", sae="organism").sae_name == "organism"
     with pytest.raises(UsageError, match="no SAEs are known for the model .*; name some"):
         StudySpec(model=str(folder)).validate()
+
+
+@pytest.mark.parametrize(
+    ("missing", "match"),
+    [
+        ("config.json", "has no config.json; expected a Hugging Face model folder"),
+        ("model.safetensors", "has no weights; expected model.safetensors"),
+        ("sae/cfg.json", "holds no SAE; expected cfg.json"),
+    ],
+)
+def test_folders_without_a_model_or_saes_are_named_before_anything_is_loaded(
+    missing: str, match: str, texts: Path, folder: Path
+) -> None:
+    assert spec(texts, folder).validate()
+    (folder / missing).unlink()
+    with pytest.raises(UsageError, match=match):
+        spec(texts, folder).validate()
 
 
 def test_a_hash_is_of_names_and_bytes(tmp_path: Path) -> None:
