@@ -228,7 +228,7 @@ def check(
     if settings.get("model", models[0]) != models[0]:
         raise UsageError(f"model {settings['model']!r}: is not the first of the models, {models[0]!r}; name one only.")
     edition.Edition(first, settings).check_names()
-    profiles = {model: first if model == models[0] else others for model in models}
+    profiles: dict[str, Profile] = {model: first if model == models[0] else others for model in models}
     specs = [claim.run(model, profile, settings).spec for model, profile in profiles.items() for claim in claims]
     bare = [StudySpec(model=model, sae=None) for model in models]
     for spec in dict.fromkeys([*bare, *(spec for spec in specs if not _without_saes(spec))]):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from emomech.core.errors import EmomechError, UsageError, unknown
+from emomech.core.limits import LARGEST
 
 Value: TypeAlias = str | int | float | bool
 TYPES: Mapping[str, type[Value]] = {"str": str, "int": int, "float": float, "bool": bool}
@@ -25,8 +26,6 @@ _TAGS = re.compile(r":?tags:\s*\[(?P<tags>[^\]]*)\]\s*")
 _LIMITS = re.compile(r"(?P<help>.*?)\s*\[(?P<limits>[^\[\]]*)\]")
 _BOUND = re.compile(r"(?P<sign>>=?)\s*(?P<number>\S+)")
 _BOOLS: Mapping[str, bool] = {"true": True, "false": False}
-LARGEST = 2**31 - 1
-"""Largest whole number, with either sign; random generators and arrays take no larger seed or size."""
 _LINE = "name: type = literal  # meaning"
 
 

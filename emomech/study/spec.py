@@ -9,6 +9,7 @@ from typing import Any, Self, cast
 
 from emomech.core import hub
 from emomech.core.errors import UsageError
+from emomech.core.limits import LARGEST
 from emomech.core.settings import Settings
 from emomech.data.annotation import gold
 from emomech.models.files import check_files
@@ -100,6 +101,8 @@ class StudySpec:
         gold.identity(self.gold)
         for control in self.control_specs:
             control.validate()
+        if not 0 <= self.seed <= LARGEST:
+            raise UsageError(f"seed {self.seed}: expected a whole number from 0 to {LARGEST}.")
         if self.limit < 0:
             raise UsageError(f"limit {self.limit}: expected 0 (all texts) or a positive number.")
         self._check_folders(presets)

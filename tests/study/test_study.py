@@ -63,6 +63,8 @@ def spec(texts: Path, folder: Path, **options) -> StudySpec:
         ({"emotions": "twelve"}, "twelve.*six-and-calm"),
         ({"prompt": "rude"}, "rude.*felt"),
         ({"limit": -1}, "limit -1"),
+        ({"seed": -1}, "seed -1: expected a whole number from 0 to"),
+        ({"seed": 10**30}, "seed 10+: expected a whole number from 0 to"),
     ],
 )
 def test_what_does_not_exist_is_named_before_anything_is_loaded(options: dict, match: str) -> None:
