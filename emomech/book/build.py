@@ -16,7 +16,7 @@ from emomech.book.checks import html as html_checks
 from emomech.book.checks import prose
 from emomech.book.edition import Edition, Entry
 from emomech.book.executed_notebook import ExecutedNotebook
-from emomech.core import files
+from emomech.core import files, outputs
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.machine import MOST_AT_ONCE
 from emomech.core.paths import CHECKOUT
@@ -27,9 +27,11 @@ State: TypeAlias = Literal["fresh", "stale", "missing", "broken"]
 def build(edition: Edition, *, say: Callable[[str], None]) -> Path:
     """Bring an edition up to date and return its first page; `say` gets a line for each step.
 
-    Raises UsageError for parameters that do not fit and for a folder that holds other files, EmomechError for a
-    notebook that fails or a page for which Sphinx prints a warning.
+    Raises UsageError for parameters that do not fit and for a folder that cannot be written or holds other files,
+    EmomechError for a notebook that fails or a page for which Sphinx prints a warning.
     """
+    outputs.writable_folder(edition.results, "--output", outputs.BOOK)
+    pages.check_place(edition.html, "--output")
     n_executed = _bring_up_to_date(edition, say)
     ledger.write(edition.results, [entry.notebook for entry in edition.entries])
     sources = pages.book_sources(edition.root, edition.results)

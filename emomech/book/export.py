@@ -5,6 +5,7 @@ The same book always gives the same archive, byte for byte: its files are sorted
 
 import csv
 import io
+import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from emomech.book.edition import Edition
 from emomech.book.executed_notebook import ExecutedNotebook
 from emomech.book.notebook_parts import ShownFigure
 from emomech.chapters.verdict import Check
-from emomech.core import files
+from emomech.core import files, outputs
 from emomech.core.errors import EmomechError, UsageError
 from emomech.figures.vega import largest_data
 from emomech.stats.tables import schemas
@@ -51,8 +52,12 @@ def export(edition: Edition, out: Path) -> Path:
     """Export a book into the folder `out`, and return the archive in it.
 
     Raises EmomechError for a book that is not up to date and for a run that is no longer kept, UsageError for a folder
-    that holds other files than an earlier export. The folder is then unchanged.
+    that holds other files than an earlier export, or that cannot be replaced. The folder is then unchanged.
     """
+    outputs.writable_folder(out, "FOLDER", outputs.BOOK)
+    outputs.writable_folder(out.parent, "folder around FOLDER:", outputs.BOOK)
+    if os.path.ismount(out):
+        raise UsageError(f"{out}: is a mount point and cannot be replaced. Name a folder in it.")
     if out.exists() and any(out.iterdir()) and not (out / SUMS).exists():
         raise UsageError(f"{out}: holds other files than an export. Name another folder, or empty this one.")
     states = build.status(edition)

@@ -128,7 +128,7 @@ def key_of(sources: Sources) -> str:
 def kept_key(html: Path) -> str:
     """Read the key of the sources that the pages in a folder were rendered from; empty for a folder without pages."""
     stamp = html / STAMP
-    return stamp.read_text(encoding="utf-8") if stamp.exists() else ""
+    return stamp.read_text(encoding="utf-8", errors="replace") if stamp.exists() else ""
 
 
 def check_place(html: Path, option: str) -> None:

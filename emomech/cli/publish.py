@@ -12,21 +12,26 @@ import typer
 from emomech.cli.options import FormatOption, OutputOption, ProfileOption
 from emomech.core import files
 from emomech.core.errors import UsageError
+from emomech.core.outputs import path_option, writable_file
 
 
 def diff(
-    before: Annotated[Path, typer.Argument(help="Folder of the first book; `book` for the paper.")],
-    after: Annotated[Path, typer.Argument(help="Folder of the second book.")],
-    output: Annotated[Path | None, typer.Option(help="HTML file to write the differences to.")] = None,
+    before: Annotated[Path, typer.Argument(parser=path_option, help="Folder of the first book; `book` for the paper.")],
+    after: Annotated[Path, typer.Argument(parser=path_option, help="Folder of the second book.")],
+    output: Annotated[
+        Path | None, typer.Option(parser=path_option, help="HTML file to write the differences to.")
+    ] = None,
     format: FormatOption = "table",
 ) -> None:
     """Compare two books: verdicts, numbers, tables, figures, parameters."""
     from emomech.book import diff, diff_page
 
-    differences = diff.compare(diff.read_book(before), diff.read_book(after))
     if output is not None:
         if output.suffix != ".html":
             raise UsageError(f"--output {output}: expected the name of an HTML file, such as differences.html.")
+        writable_file(output, "--output")
+    differences = diff.compare(diff.read_book(before), diff.read_book(after))
+    if output is not None:
         files.write_atomic(output, diff_page.page(differences, str(before), str(after)))
         typer.echo(output)
     if format == "json":
@@ -36,7 +41,7 @@ def diff(
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="New folder, or the folder of an earlier export.")],
+    folder: Annotated[Path, typer.Argument(parser=path_option, help="New folder, or the folder of an earlier export.")],
     profile: ProfileOption = "full",
     output: OutputOption = None,
 ) -> None:
@@ -51,7 +56,7 @@ def export(
 
 
 def pdf(
-    file: Annotated[Path, typer.Argument(help="PDF file to write.")],
+    file: Annotated[Path, typer.Argument(parser=path_option, help="PDF file to write.")],
     profile: ProfileOption = "full",
     output: OutputOption = None,
 ) -> None:
@@ -60,13 +65,14 @@ def pdf(
 
     if file.suffix != ".pdf":
         raise UsageError(f"{file}: expected the name of a PDF, such as book.pdf.")
+    writable_file(file, "FILE")
     typer.echo(pdf.print_book(edition.select(profile, output), file.absolute()))
 
 
 def picture(
     notebook: Annotated[str, typer.Argument(help="Name of the notebook; `emomech list notebooks` lists them.")],
     number: Annotated[int, typer.Argument(min=1, help="Number of the figure on its page, from 1.")],
-    file: Annotated[Path, typer.Argument(help="SVG file to write.")],
+    file: Annotated[Path, typer.Argument(parser=path_option, help="SVG file to write.")],
     profile: ProfileOption = "full",
     output: OutputOption = None,
 ) -> None:
@@ -75,5 +81,6 @@ def picture(
 
     if file.suffix != ".svg":
         raise UsageError(f"{file}: expected the name of an SVG file, such as flow.svg.")
+    writable_file(file, "FILE")
     build.picture(edition.select(profile, output), notebook, number, file)
     typer.echo(file)

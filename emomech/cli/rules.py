@@ -11,6 +11,7 @@ import typer
 
 from emomech.cli.options import FormatOption, say
 from emomech.core.errors import EmomechError, UsageError
+from emomech.core.outputs import path_option, writable_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,9 @@ rules = typer.Typer(help="The rules by which claims are decided: what they ask, 
 def simulate(
     quick: Annotated[bool, typer.Option("--quick", help="Draw fewer studies: a few minutes on two cores.")] = False,
     claims: Annotated[str, typer.Option(help="Which claims, separated by commas, such as C1,C5; or all.")] = "all",
-    output: Annotated[Path | None, typer.Option(help="JSON file to write the counts to; all claims only.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(parser=path_option, help="JSON file to write the counts to; all claims only.")
+    ] = None,
     format: FormatOption = "table",
 ) -> None:
     """Send studies from worlds whose truth is known through every rule. Exits with 1 if a rate breaks its bound.
@@ -37,6 +40,8 @@ def simulate(
     names = [claim.name for claim in book_claims.select(claims)]
     if output and claims != book_claims.ALL:
         raise UsageError("--output: the record holds all claims; leave out --claims.")
+    if output:
+        writable_file(output, "--output")
     n_jobs = book_claims.parallel_jobs()
     say(f"{len(names)} rules, in {n_jobs} processes")
     measured = operating.measure(operating.QUICK if quick else operating.THOROUGH, names, n_jobs)

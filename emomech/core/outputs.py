@@ -24,8 +24,8 @@ PAGE = 50 * 10**6
 """Bytes to have free for a page: its executed notebook, the page, and the files that it is rendered from."""
 BOOK = 500 * 10**6
 """Bytes to have free for a whole book, or for an export of one."""
-_LONGEST_NAME = 200
-"""Most bytes in a new name. File systems take 255; the name of an unfinished file is longer than that of its file."""
+_LONGEST_NAME = 255
+"""Most bytes in a name on common file systems."""
 
 
 def path_option(text: str) -> Path:

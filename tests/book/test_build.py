@@ -242,7 +242,26 @@ def test_pages_never_replace_other_files(root: Path, runner: Runner, rendered: l
     (html / "thesis.txt").write_text("years of work")
     with pytest.raises(UsageError, match="holds files that are not pages of a book"):
         build(root)
-    assert (html / "thesis.txt").exists()
+    assert (html / "thesis.txt").exists() and runner.executed == []
+
+
+def test_a_book_is_not_begun_where_it_cannot_be_written(root: Path, runner: Runner, rendered: list) -> None:
+    (root / "file").touch()
+    with pytest.raises(UsageError, match="--output .*/file/results: .*/file is a file, expected a folder"):
+        building.build(Edition(output=root / "file", root=root), say=list)
+    assert runner.executed == [] and (root / "file").is_file()
+
+
+@pytest.mark.parametrize("damage", [b"", b'{"cells": [{"cell_type"', b"\x89PNG\xff", b'{"metadata": {}}'])
+def test_a_damaged_notebook_is_executed_again(root: Path, runner: Runner, rendered: list, damage: bytes) -> None:
+    build(root)
+    file = root / "book" / "results" / "two.ipynb"
+    file.write_bytes(damage)
+    assert building.status(Edition(root=root))["two"] == "broken"
+    assert [problem for problem in building.check(Edition(root=root)) if "two.ipynb: is not a notebook" in problem]
+    build(root)
+    assert [name for name, _ in runner.executed][2:] == ["two"]
+    assert building.check(Edition(root=root)) == []
 
 
 def test_a_build_that_fails_leaves_nothing_behind(

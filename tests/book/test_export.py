@@ -129,3 +129,10 @@ def test_other_files_are_never_replaced(small: Edition, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds other files than an export"):
         export.export(small, tmp_path / "out")
     assert (tmp_path / "out" / "thesis.txt").exists()
+
+
+def test_a_mount_point_is_not_replaced(small: Edition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr("os.path.ismount", lambda path: path == tmp_path / "out")
+    with pytest.raises(UsageError, match="out: is a mount point and cannot be replaced. Name a folder in it"):
+        export.export(small, tmp_path / "out")

@@ -82,6 +82,29 @@ def test_one_figure_is_saved_as_a_picture(tmp_path: Path, capsys: Capture, monke
     assert "expected the name of an SVG file" in capsys.readouterr().err
 
 
+def test_a_place_that_cannot_be_written_is_refused_first(
+    books: tuple[Path, Path], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        pytest.fail("the book is read before its place is checked")
+
+    for part in ("diff.read_book", "build.status", "pdf.print_book", "build.picture"):
+        monkeypatch.setattr(f"emomech.book.{part}", fail)
+    file = tmp_path / "file"
+    file.touch()
+    commands: dict[tuple[object, ...], str] = {
+        ("diff", *books, "--output", file / "page.html"): f"{file} is a file, expected a folder",
+        ("export", file): f"FOLDER {file}: is a file, expected a folder",
+        ("export", ""): "'': is empty, expected a path",
+        ("pdf", file / "book.pdf"): f"FILE {file}/book.pdf: {file} is a file, expected a folder",
+        ("picture", "flow", 1, file / "flow.svg"): f"FILE {file}/flow.svg: {file} is a file, expected a folder",
+    }
+    for command, said in commands.items():
+        assert run(*command) == 2
+        assert said in capsys.readouterr().err
+    assert file.is_file()
+
+
 def test_every_command_of_the_module_is_registered() -> None:
     registered = {command.callback for command in cli.app.registered_commands}
     assert {publish.diff, publish.export, publish.pdf, publish.picture} <= registered

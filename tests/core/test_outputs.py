@@ -57,8 +57,8 @@ def test_what_is_not_of_the_kind_is_named(tmp_path: Path) -> None:
 
 def test_a_name_that_is_too_long_is_named(tmp_path: Path) -> None:
     for check in (writable_folder, writable_file):
-        with pytest.raises(UsageError, match="the name nnnnnnnnnnnnnnnnnnnn… has 201 bytes, expected at most 200"):
-            check(tmp_path / ("n" * 201), "--out")
+        with pytest.raises(UsageError, match="the name nnnnnnnnnnnnnnnnnnnn… has 256 bytes, expected at most 255"):
+            check(tmp_path / ("n" * 256), "--out")
 
 
 @pytest.mark.parametrize("check", [writable_folder, writable_file])
