@@ -16,6 +16,7 @@ from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
+from emomech.core import outputs
 from emomech.core.errors import EmomechError, UsageError, unknown
 from emomech.core.files import atomic_folder
 from emomech.core.paths import CHECKOUT
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 PROVENANCE = "provenance.json"
+RUNS = "EMOMECH_RUNS"
+"""Variable that names the folder of all runs."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +68,18 @@ class Run(Generic[R]):
         return runs_folder() / self.analysis.__name__ / f"{Path(self.spec.model).name}-{self.key}"
 
     def result(self) -> R:
-        """Read the kept result, or compute and keep it.
+        """Read the kept result, or compute and keep it; a kept result that has changed or is damaged is computed again.
 
-        Raises UsageError if the result used SAEs that do not fit and `settings.force` does not override that,
-        EmomechError if a kept table has changed, and any error of the analysis, of which nothing is then kept.
+        Raises UsageError if the result used SAEs that do not fit and `settings.force` does not override that, and if
+        runs cannot be kept in their folder; and any error of the analysis, of which nothing is then kept.
         """
-        if not (self.folder / PROVENANCE).exists():
+        result = self._kept()
+        if result is None:
             self._compute()
+            result = self._read()
         if (problems := self.provenance.get(OVERRIDDEN)) and not self.settings.force:
             raise UsageError(refusal(problems))
-        return self._read()
+        return result
 
     @property
     def provenance(self) -> Mapping[str, Any]:
@@ -95,7 +100,11 @@ class Run(Generic[R]):
         return defaults | dict(self.arguments)
 
     def _compute(self) -> None:
-        """Compute the result and keep it. Raises UsageError if a declared state has changed since the run was made."""
+        """Compute the result and keep it.
+
+        Raises UsageError if it cannot be kept, and if a declared state has changed since the run was made.
+        """
+        outputs.writable_folder(self.folder, f"{RUNS}:")
         for name, state in declared_states(self.analysis).items():
             if state != self._states[name]:
                 raise UsageError(
@@ -122,14 +131,18 @@ class Run(Generic[R]):
             }
             (folder / PROVENANCE).write_text(json.dumps(provenance, indent=1), encoding="utf-8")
 
+    def _kept(self) -> R | None:
+        """Read the kept result; None if there is none, or if one of its files is missing, damaged or changed."""
+        try:
+            return self._read()
+        except (EmomechError, OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
     def _read(self) -> R:
         result_type = get_type_hints(self.analysis)["return"]
         expected, kept = set(schemas(result_type)), set(self.provenance["tables"])
-        if kept != expected:
-            raise EmomechError(
-                f"{self.folder}: holds the tables {sorted(kept)}, expected {sorted(expected)}. Delete it, and it is "
-                "computed again."
-            )
+        if kept != expected or self.provenance["key"] != self.key:
+            raise EmomechError(f"{self.folder}: holds {sorted(kept)}, expected {sorted(expected)} of run {self.key}.")
         return checked(result_type(**tables(self.folder)))
 
 
@@ -147,7 +160,7 @@ def tables(folder: Path) -> "dict[str, pd.DataFrame]":
 
 def runs_folder() -> Path:
     """Return the folder that runs are kept in: `EMOMECH_RUNS`, or a folder next to the built book."""
-    return Path(os.environ.get("EMOMECH_RUNS") or CHECKOUT / "book" / "_build" / "runs")
+    return Path(os.environ.get(RUNS) or CHECKOUT / "book" / "_build" / "runs")
 
 
 def _write(table: "pd.DataFrame", file: Path) -> dict[str, object]:

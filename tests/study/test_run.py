@@ -1,6 +1,5 @@
 """A run is computed once, read back as it was, and stale exactly if something that decides its values changes."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -102,12 +101,39 @@ def test_an_unknown_argument_lists_those_there_are() -> None:
         Run(made, StudySpec(), {"m": 1}).result()
 
 
-def test_a_changed_table_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("table.csv", b"name,share,n,note\na,9,9,\n"),
+        ("table.csv", None),
+        *(
+            (PROVENANCE, damage)
+            for damage in (b"", b"{", b"\xff", b"[]", b"{}", b'{"tables": 3}', b'{"tables": {}}', None)
+        ),
+    ],
+)
+def test_a_damaged_result_is_computed_again(name: str, damage: bytes | None) -> None:
     run = Run(made, StudySpec())
+    first = run.result().table
+    (run.folder / name).unlink() if damage is None else (run.folder / name).write_bytes(damage)
+    pd.testing.assert_frame_equal(run.result().table, first)
+    assert len(CALLS) == 2 and run.provenance["key"] == run.key
     run.result()
-    (run.folder / "table.csv").write_text("name,share,n,note\na,9,9,\n")
-    with pytest.raises(EmomechError, match="is not the table that was written. Delete"):
-        run.result()
+    assert len(CALLS) == 2
+
+
+def test_the_result_of_another_run_is_not_taken() -> None:
+    run, other = Run(made, StudySpec()), Run(made, StudySpec(), {"n": 4})
+    other.result()
+    other.folder.rename(run.folder)
+    assert run.result().table.n[0] == 3
+
+
+def test_nothing_is_computed_if_it_cannot_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    with pytest.raises(UsageError, match="EMOMECH_RUNS: .*/runs is a file, expected a folder"):
+        Run(made, StudySpec()).result()
+    assert CALLS == []
 
 
 def test_nothing_is_left_of_an_analysis_that_fails(tmp_path: Path) -> None:
@@ -129,15 +155,6 @@ def test_nothing_is_left_when_writing_is_cut_short(
         run.result()
     assert not [file for file in tmp_path.rglob("*") if file.is_file()]
     monkeypatch.undo()
-
-
-def test_a_run_without_provenance_is_not_there() -> None:
-    run = Run(made, StudySpec())
-    run.result()
-    (run.folder / PROVENANCE).unlink()
-    run.result()
-    assert len(CALLS) == 2
-    assert json.loads((run.folder / PROVENANCE).read_text())["key"] == run.key
 
 
 def overriding(study: Study) -> Made:
