@@ -10,7 +10,7 @@ import altair as alt
 from IPython.display import HTML
 
 from emomech.core.errors import EmomechError
-from emomech.figures import palette
+from emomech.figures import palette, rows
 from emomech.figures.vega import MIME, VEGA_LITE, figure_html
 from emomech.notebook.quoting import glue_html
 
@@ -25,7 +25,10 @@ _CAPTION_LINE = 100
 
 
 def setup() -> None:
-    """Make charts and tables look as they do in the book, and keep progress bars out of the output."""
+    """Make charts and tables look as they do in the book, and keep progress bars out of the output.
+
+    A chart without a caption samples long tables, too, and warns of it.
+    """
     import pandas as pd
 
     os.environ["TQDM_DISABLE"] = "1"
@@ -35,6 +38,8 @@ def setup() -> None:
     alt.theme.register("emomech", enable=True)(palette.theme)
     alt.renderers.register("emomech", lambda spec, **_: _bundle(spec))
     alt.renderers.enable("emomech")
+    alt.data_transformers.register("emomech", rows.transformer(lambda note: warnings.warn(note, stacklevel=2)))
+    alt.data_transformers.enable("emomech")
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,14 @@ class CaptionedChart:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The chart as Vega-Lite, with the caption in its `usermeta`."""
-        spec = self.chart.to_dict()
-        return spec | {"usermeta": {**spec.get("usermeta", {}), "caption": self.caption}}
+        """The chart as Vega-Lite, with the caption in its `usermeta`.
+
+        Of a long table it holds a sample; description and caption then say so.
+        """
+        spec, note = rows.specification(self.chart)
+        description, caption = (f"{text} {note}".strip() for text in (spec.get("description", ""), self.caption))
+        usermeta = {**spec.get("usermeta", {}), "caption": caption}
+        return {**spec, "description": description, "usermeta": usermeta}
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         return _bundle(self.spec)

@@ -14,7 +14,8 @@ import pytest
 from nbformat import v4, validate
 
 from emomech.core.errors import EmomechError
-from emomech.figures.vega import MIME
+from emomech.figures.rows import MAX_ROWS
+from emomech.figures.vega import MIME, largest_data
 from emomech.notebook import figures, quoting
 
 
@@ -28,11 +29,12 @@ def chart() -> alt.Chart:
 def _setup(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("TQDM_DISABLE", "HF_HUB_DISABLE_PROGRESS_BARS"):
         monkeypatch.setenv(name, "0")
-    theme, renderer = alt.theme.active, alt.renderers.active
+    theme, renderer, transformer = alt.theme.active, alt.renderers.active, alt.data_transformers.active
     figures.setup()
     yield
     alt.theme.enable(theme)
     alt.renderers.enable(renderer)
+    alt.data_transformers.enable(transformer)
 
 
 def test_a_figure_is_specification_picture_and_text(chart: alt.Chart) -> None:
@@ -57,6 +59,23 @@ def test_a_figure_needs_a_description(chart: alt.Chart) -> None:
     chart.description = alt.Undefined
     with pytest.raises(EmomechError, match=r"'Its caption.': its chart has no description"):
         figures.figure(chart, "Its caption.")
+
+
+@pytest.mark.parametrize("n", [20_000, 300_000])
+def test_a_figure_of_a_long_table_draws_a_sample_and_says_so(n: int) -> None:
+    chart = alt.Chart(pd.DataFrame({"x": range(n)})).mark_tick().encode(x="x:Q").properties(description="Ticks.")
+    bundle = figures.figure(chart, "Its caption.")._repr_mimebundle_()
+    note = f"It draws a random sample of 5,000 of {n:,} rows (seed 0)."
+    spec: Any = bundle[MIME]
+    assert spec["description"] == f"Ticks. {note}" and spec["usermeta"]["caption"] == f"Its caption. {note}"
+    assert len(largest_data(spec)) == MAX_ROWS and str(bundle["image/svg+xml"]).startswith("<svg")
+
+
+def test_a_bare_chart_of_a_long_table_warns_that_it_draws_a_sample() -> None:
+    chart = alt.Chart(pd.DataFrame({"x": range(20_000)})).mark_tick().encode(x="x:Q")
+    with pytest.warns(UserWarning, match="It draws a random sample of 5,000 of 20,000 rows"):
+        shown: Any = chart._repr_mimebundle_()
+    assert len(largest_data(shown[MIME])) == MAX_ROWS
 
 
 def test_a_figure_can_be_shown_on_another_page(monkeypatch: pytest.MonkeyPatch) -> None:
