@@ -99,6 +99,7 @@ class StudySpec:
         if labelled:
             corpora.check(presets.corpus, presets.words)
         gold.identity(self.gold)
+        gold.check(self.gold)
         for control in self.control_specs:
             control.validate()
         if not 0 <= self.seed <= LARGEST:

@@ -118,7 +118,7 @@ def flow(study: Study, *, n_permutations: int = 200, n_resamples: int = 200, n_d
     texts = LabelledTexts.of(study)
     quality = qualities(lm, saes, texts.first(N_GATE_TEXTS))
     check_quality(quality, saes, override=study.settings.force)
-    tested, untested = choose_reads(texts.examples, texts.questions, seed, texts.numbers)
+    tested, untested = choose_reads(texts.examples, texts.questions, seed, texts.numbers, texts.missing)
     clusters = [example.cluster for example in texts.examples]
     resamples = Resamples.of(clusters, n_resamples, max(1, n_draws - 1), seed)
     shuffled = [with_labels_permuted_in_strata(family, seed) for family in tested]

@@ -30,6 +30,7 @@ MIN_READS = 100
 """Fewest texts on which a family is tested."""
 MIN_CLASS = 20
 """Fewest reads of a class; smaller classes are left out."""
+UNLABELLED = "the texts have no such annotation"
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,13 @@ def choose_reads(
     questions: Sequence[TokenizedText],
     seed: int,
     texts_of: Mapping[str, Container[int]] | None = None,
+    missing: Mapping[str, str] | None = None,
 ) -> tuple[list[FamilyReads], list[UntestedFamily]]:
     """Choose the reads of every family at both places, from one text per cluster.
 
     All families of a place get the same number of reads, chosen at random with `seed`. `texts_of` restricts a family
     to some text numbers; a family that it does not name uses all texts. A family without enough labelled texts is
-    returned as untested, with the reason.
+    returned as untested, with the reason; `missing` says of families why no word has them.
     """
     allowed = texts_of or {}
     rng = np.random.default_rng(seed)
@@ -103,7 +105,8 @@ def choose_reads(
             usable = [text for text in texts if text in allowed.get(family, range(len(examples)))]
             reads = [r for t in usable if (r := _read(where, family, t, examples[t], questions[t], rng))]
             kept = _in_large_classes(reads)
-            if reason := _shortage(kept, reads) or (
+            unlabelled = (missing or {}).get(family) if where == "words" else None
+            if reason := _shortage(kept, reads, unlabelled or UNLABELLED) or (
                 _word_decides(kept) if (where, family) != ("words", "word") else ""
             ):
                 untested.append(UntestedFamily(where, family, reason))
@@ -140,10 +143,10 @@ def _in_large_classes(reads: Sequence[_Read]) -> list[_Read]:
     return [read for read in reads if size[read.label] >= MIN_CLASS]
 
 
-def _shortage(kept: Sequence[_Read], reads: Sequence[_Read]) -> str:
-    """Why there are too few reads; empty if there are enough."""
+def _shortage(kept: Sequence[_Read], reads: Sequence[_Read], unlabelled: str) -> str:
+    """Why there are too few reads, `unlabelled` if there are none; empty if there are enough."""
     if not reads:
-        return "the texts have no such annotation"
+        return unlabelled
     if len({read.label for read in kept}) < 2:
         return f"fewer than two classes have {MIN_CLASS} texts or more"
     return f"{len(kept)} labelled texts, {MIN_READS} are needed" if len(kept) < MIN_READS else ""

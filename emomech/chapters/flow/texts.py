@@ -1,7 +1,7 @@
 """The texts on which label families are read: the corpus alone, or the corpus and the sentences of a treebank."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from emomech.chapters.flow.reads import STAGES
@@ -38,6 +38,8 @@ class LabelledTexts:
     """Texts of the corpus followed by their question; sentences of a treebank without one."""
     kind_of: Mapping[str, TextKind]
     """Label family -> texts on which it is read."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Label family that a treebank does not have -> the reason."""
 
     @classmethod
     def of(cls, study: Study) -> "LabelledTexts":
@@ -53,9 +55,8 @@ class LabelledTexts:
         sentences = readable(study.lm, gold.examples)
         treebank = TextKind(gold.name, gold.name, range(n, n + len(sentences)))
         questions = [*study.tokens, *tokenize(study.lm, [example.text for example in sentences])]
-        return cls(
-            [*corpus.examples, *sentences], questions, dict.fromkeys(families, treebank) | {EMOTION: corpus_texts}
-        )
+        kinds = dict.fromkeys(families, treebank) | {EMOTION: corpus_texts}
+        return cls([*corpus.examples, *sentences], questions, kinds, gold.missing)
 
     @property
     def numbers(self) -> dict[str, range]:

@@ -10,7 +10,8 @@ always has one class, because there the form alone predicts the class.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
@@ -37,6 +38,14 @@ _ROLES = {
 _ROLE_OF = {relation: role for role, relations in _ROLES.items() for relation in relations}
 _PASSIVE_RELATIONS = {"aux:pass", "nsubj:pass", "csubj:pass", "auxpass", "nsubjpass", "csubjpass"}
 _ACTIVE_RELATIONS = {"nsubj", "csubj", "nsubj:outer"}
+_WHERE = {
+    "pos": "the column UPOS",
+    "role": "subjects, objects and possessors in the column DEPREL",
+    "voice": "verbs with a subject, or Voice in the column FEATS",
+    "semantic_role": "columns of predicates and arguments after the tenth, as in Universal Propositions",
+    "entity": "Entity in the column MISC, as in GUM",
+}
+"""Label family to the part of a treebank that it is read from."""
 Span = tuple[int, int]
 """Start and end of a word in its text."""
 Tags = dict[Span, dict[str, str]]
@@ -52,6 +61,8 @@ class Gold:
     examples: tuple[Example, ...]
     from_corpus: bool
     """Whether these are the corpus's own texts, each with an emotion."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Label family that no word of a treebank has to the reason, which names what the treebank would need."""
 
 
 def identity(source: str) -> object:
@@ -71,14 +82,54 @@ def gold(source: str, corpus: Corpus, limit: int = 0, seed: int = 0) -> Gold:
     """Label the corpus, or read a treebank: `source` is "", `spacy`, `spacy:MODEL`, or a CoNLL-U file or folder.
 
     `limit` is the number of sentences of the treebank that the seed draws; 0 reads all. Raises UsageError as `identity`
-    and `conllu.read` do.
+    and `conllu.read` do, and for a treebank without any label.
     """
     if not source:
         return Gold("corpus", corpus.examples, True)
     if model := _spacy_model(source):
         return Gold(f"spaCy's {model}", _parsed(source, model, corpus.examples), True)
-    examples = annotated(conllu.read(_path(source)))
-    return Gold(_path(source).name, draw(examples, limit, seed).examples, False)
+    path = _path(source)
+    sentences = conllu.read(path)
+    examples = annotated(sentences)
+    missing = _missing(path.name, sentences, examples)
+    if len(missing) == len(_WHERE):
+        raise UsageError(f"gold {source!r}: has no labels that can be used. {'; '.join(missing.values())}.")
+    return Gold(path.name, draw(examples, limit, seed).examples, False, missing)
+
+
+def check(source: str) -> None:
+    """Read a treebank, so that what is wrong with it is known before a model is loaded; spaCy parses nothing here.
+
+    Raises UsageError as `gold` does.
+    """
+    if source and not _spacy_model(source):
+        files = conllu.files(_path(source))
+        _check(source, tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files))
+
+
+@lru_cache(maxsize=4)
+def _check(source: str, _: tuple[tuple[str, int, int], ...]) -> None:
+    """Read a treebank once for each state of its files."""
+    gold(source, Corpus("", (), ()))
+
+
+def _missing(name: str, sentences: Sequence[Sentence], examples: Sequence[Example]) -> dict[str, str]:
+    """Give the families without any label in the examples, each with the reason."""
+    kept = {family for example in examples for word in example.words for family in word.tags}
+    annotated_at_all = _families(sentences)
+    unusable = f"its classes have fewer than {RARE_CLASS} words each, or the word's form predicts them"
+    return {
+        family: f"{name}: {unusable}" if family in annotated_at_all else f"{name} has no {where}"
+        for family, where in _WHERE.items()
+        if family not in kept
+    }
+
+
+def _families(sentences: Sequence[Sentence]) -> set[str]:
+    """Give the families that a treebank annotates, whether or not the labels can be used."""
+    tags_at = (_tags(sentence, propbank.roles(sentence), {}) for sentence in sentences)
+    families = {family for tags in tags_at for word_tags in tags.values() for family in word_tags}
+    return families | ({"entity"} if coreference.mentions(sentences) else set())
 
 
 def annotated(sentences: Sequence[Sentence]) -> list[Example]:

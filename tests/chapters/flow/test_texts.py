@@ -116,10 +116,15 @@ def test_a_treebank_without_a_stage_cannot_speak() -> None:
     bare = [
         replace(e, words=tuple(replace(w, tags={"role": w.tags["role"]}) for w in e.words)) for e in one.gold.examples
     ]
-    one = one.replaced(gold=replace(one.gold, examples=tuple(bare)))
-    verdict = rule.flow(flow(one, n_permutations=20, n_resamples=20))
+    missing = {"semantic_role": "news has no columns of predicates and arguments"}
+    one = one.replaced(gold=replace(one.gold, examples=tuple(bare), missing=missing))
+    result = flow(one, n_permutations=20, n_resamples=20)
+    verdict = rule.flow(result)
     assert verdict.outcome == "cannot be tested here"
-    assert "semantic role" in verdict.reason
+    assert "semantic role (news has no columns of predicates and arguments)" in verdict.reason
+    at_answer = result.families[(result.families.family == "semantic role") & (result.families["where"] == "answer")]
+    assert at_answer.untested.tolist() == ["the texts have no such annotation"]
+    assert "role" in set(result.profile.family)  # what is there is shown
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Labels of words: from a treebank's columns, from spaCy, and only if the word's form does not predict them."""
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import tiny
 from emomech.core.errors import UsageError
 from emomech.data import corpus
 from emomech.data.annotation import conllu, propbank
-from emomech.data.annotation.gold import RARE_CLASS, annotated, gold, identity
+from emomech.data.annotation.gold import RARE_CLASS, annotated, check, gold, identity
 from emomech.data.corpus import Corpus, Example, Word
 from emomech.models.language_model import wrap
 from emomech.models.tokens import tokenize
@@ -76,6 +77,39 @@ def test_voice_is_told_by_what_depends_on_the_verb_and_a_predicate_has_no_role_o
 
 def test_what_the_form_tells_is_no_label(texts: list[Example]) -> None:
     assert of_form(texts, "The") == {} and of_form(texts, "was") == {}
+
+
+def test_what_a_treebank_lacks_is_named_with_the_column_that_would_have_it(tmp_path: Path, mine: Corpus) -> None:
+    whole, bare = tmp_path / "whole.conllu", tmp_path / "bare.conllu"
+    whole.write_text(TREEBANK)
+    assert gold(str(whole), mine).missing == {}
+    ten_columns = ("\t".join(line.split("\t")[:10]) for line in TREEBANK.split("\n"))
+    bare.write_text(re.sub("Entity=[^\t|\n]*", "_", "\n".join(ten_columns)))
+    missing = gold(str(bare), mine, limit=3).missing
+    assert set(missing) == {"semantic_role", "entity"}
+    assert missing["semantic_role"].startswith("bare.conllu has no columns of predicates and arguments after the tenth")
+    assert missing["entity"].startswith("bare.conllu has no Entity in the column MISC")
+
+
+def test_labels_that_cannot_be_used_are_told_from_labels_that_are_not_there(tmp_path: Path, mine: Corpus) -> None:
+    (tmp_path / "few.conllu").write_text(TREEBANK.rpartition("# text")[0])  # one passive too few
+    missing = gold(str(tmp_path / "few.conllu"), mine).missing
+    assert missing == {
+        "voice": "few.conllu: its classes have fewer than 20 words each, or the word's form predicts them"
+    }
+
+
+def test_a_treebank_is_checked_before_it_is_needed_and_again_when_it_has_changed(tmp_path: Path) -> None:
+    file = tmp_path / "mine.conllu"
+    file.write_text(TREEBANK)
+    check(str(file))
+    file.write_text("1\tSo\tso\tADV\t_\t_\t0\troot\t_\t_\n")
+    with pytest.raises(UsageError, match="mine.conllu.*has no labels that can be used.*has no subjects"):
+        check(str(file))
+    file.write_text("1\tSo\n")
+    with pytest.raises(UsageError, match="mine.conllu:1: has 2 columns"):
+        check(str(file))
+    check("")
 
 
 def test_rare_classes_are_left_out() -> None:
