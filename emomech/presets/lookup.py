@@ -1,7 +1,8 @@
 """Find models, SAEs, corpora, emotion sets, prompts and organisms by name, in `presets/*.toml`.
 
 Presets are data and not code: people, diffs and the book can read them, and they execute nothing. For a model, SAEs or
-a corpus, a path to local files works as well as a name.
+a corpus, a path to local files works as well as a name; the name of a preset comes first, before that of a file or
+folder in the working directory.
 
 Example:
     >>> from emomech.presets import lookup
@@ -79,23 +80,20 @@ def _parse(file: str, name: str, entry: object, preset: type[P]) -> P:
 def _find(kind: Kind, name: str, preset: type[P], hint: str) -> P:
     entry = table(kind).get(name)
     if not isinstance(entry, preset):
-        there = (
-            f"{hint} A file or folder of this name exists: write ./{name} to use it." if Path(name).exists() else hint
-        )
-        raise unknown(f"preset in {kind}", name, table(kind), there)
+        raise unknown(f"preset in {kind}", name, table(kind), hint)
     return entry
 
 
 def model(name: str) -> ModelPreset:
     """Model preset of this name, or for the Hugging Face model folder at this path. Raises UsageError for neither."""
-    if _is_path(name):
+    if _is_path("models", name):
         return ModelPreset(summary=f"the folder {name}", path=_existing(name, "model folder", folder=True))
     return _made(name, _find("models", name, ModelPreset, "Or give the path of a Hugging Face model folder."))
 
 
 def sae(name: str) -> SaePreset:
     """SAE preset of this name, or for the folder of SAELens SAEs at this path. Raises UsageError for neither."""
-    if _is_path(name):
+    if _is_path("saes", name):
         return SaePreset(summary=f"the folder {name}", path=_existing(name, "SAE folder", folder=True))
     hint = "Or give the path of a folder with one SAELens folder per layer."
     return _made(name, _find("saes", name, SaePreset, hint))
@@ -111,7 +109,7 @@ def corpus(name: str, *, plain: bool = False) -> CorpusPreset:
     if len(names := listed(name)) > 1:
         first, *_ = [corpus(part, plain=plain) for part in names]
         return CorpusPreset(summary=" and ".join(names), prompt=first.prompt, emotions=first.emotions, joins=names)
-    if _is_path(name):
+    if _is_path("corpora", name):
         return _corpus_at(name, plain)
     preset = _find("corpora", name, CorpusPreset, "Or give the path of a CSV, JSONL or Parquet file.")
     local = Path(os.environ.get(DATA, "")).expanduser() / name
@@ -159,15 +157,45 @@ def _made(name: str, preset: P) -> P:
 
 
 def listed(names: str) -> list[str]:
-    """Split a list of names that is separated by commas."""
-    return [name for name in map(str.strip, names.split(",")) if name]
+    """Split a list of names that is separated by commas; a path may have commas if there is a file or folder at it.
+
+    Example:
+        >>> from emomech.presets.lookup import listed
+        >>> listed("meld, tweeteval")
+        ['meld', 'tweeteval']
+    """
+    parts, split = names.split(","), []
+    while parts:
+        joined = [",".join(parts[:n]).strip() for n in range(len(parts), 1, -1)]
+        is_preset = any(parts[0].strip() in table(kind) for kind in KINDS)
+        name = parts[0].strip() if is_preset else next(filter(_exists, joined), parts[0].strip())
+        split.append(name)
+        parts = parts[name.count(",") + 1 :]
+    return [name for name in split if name]
 
 
-def _is_path(name: str) -> bool:
-    """Whether a name is a path; the name of a preset may have a dot, such as llama-3.1-8b."""
-    if any(name in table(kind) for kind in KINDS):
+def hidden(values: Mapping[str, str]) -> list[str]:
+    """Say which of the values `model`, `sae`, `corpus` are presets although a file or folder has the same name."""
+    kinds: Mapping[str, Kind] = {"model": "models", "sae": "saes", "corpus": "corpora"}
+    return [
+        f"{name!r} is the preset of this name. Write ./{name} for what is at {Path(name).absolute()}."
+        for parameter, kind in kinds.items()
+        if (name := values.get(parameter, "")) in table(kind) and _exists(name)
+    ]
+
+
+def _is_path(kind: Kind, name: str) -> bool:
+    """Whether a name is a path. The name of a preset is none; it may have a dot, such as llama-3.1-8b."""
+    if name in table(kind):
         return False
-    return "/" in name or "\\" in name or name.startswith(("~", ".")) or Path(name).suffix != ""
+    if _exists(name):
+        return True
+    looks_like = "/" in name or "\\" in name or name.startswith(("~", ".")) or Path(name).suffix != ""
+    return looks_like and not any(name in table(other) for other in KINDS)
+
+
+def _exists(name: str) -> bool:
+    return name != "" and os.path.exists(os.path.expanduser(name))
 
 
 def _existing(name: str, what: str, *, folder: bool) -> str:

@@ -92,6 +92,57 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path) -> None:
     assert lookup.corpus(str(file)).path == str(file)
 
 
+def test_a_file_or_folder_in_the_working_directory_is_taken_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-mine").mkdir()
+    (tmp_path / "texts").touch()
+    assert lookup.model("-mine").path == lookup.sae("-mine").path == str(tmp_path / "-mine")
+    assert lookup.corpus("texts").path == str(tmp_path / "texts")
+
+
+def test_a_preset_comes_before_a_folder_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = {"model": "organism", "corpus": "organism", "sae": "auto", "seed": "1"}
+    assert lookup.hidden(values) == []
+    (tmp_path / "organism").mkdir()
+    assert lookup.model("organism").path == "organism/weights/default/model"
+    assert lookup.model("./organism").path == str(tmp_path / "organism")
+    hint = f"'organism' is the preset of this name. Write ./organism for what is at {tmp_path}/organism."
+    assert lookup.hidden(values) == [hint, hint] and lookup.hidden({"model": "./organism"}) == []
+
+
+ODD = ["a,b", "a, b", "a b", "#1", "50%20", "é—日本", "-dash", "a=b", "a,", "[x]", "it's"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_path_may_have_any_characters(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / name
+    folder.mkdir()
+    file = folder / "texts.csv"
+    file.touch()
+    for given in (name, str(folder)):
+        assert lookup.model(given).path == lookup.sae(given).path == str(folder)
+        assert lookup.listed(f"organism, {given},gpt2-small") == ["organism", given, "gpt2-small"]
+    for given in (f"{name}/texts.csv", str(file)):
+        assert lookup.corpus(given).path == str(file)
+        assert lookup.corpus(f"meld,{given}").joins == ["meld", given]
+
+
+def test_presets_are_joined_even_if_a_file_has_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "meld,tweeteval").touch()
+    assert lookup.corpus("meld,tweeteval").joins == ["meld", "tweeteval"]
+
+
+@pytest.mark.parametrize("name", ["", "n" * 5000, "a\0b"])
+def test_what_cannot_be_a_path_is_unknown(name: str) -> None:
+    with pytest.raises(UsageError, match="unknown preset in models"):
+        lookup.model(name)
+
+
 def test_a_name_may_have_a_dot() -> None:
     assert lookup.model("llama-3.1-8b").repository == "meta-llama/Llama-3.1-8B"
     with pytest.raises(UsageError, match="there is nothing at"):
