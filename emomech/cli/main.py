@@ -5,6 +5,8 @@ A command imports what it needs when it is called, so that help and lists appear
 
 import json
 import os
+import re
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -15,14 +17,15 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from emomech.cli import publish
-from emomech.cli.options import FormatOption, OutputOption, ProfileOption, say
+from emomech.cli.lists import card, list_
+from emomech.cli.options import FormatOption, OutputOption, ProfileOption, echo_rows, say
 from emomech.cli.rules import rules
 from emomech.cli.train import organism, sae
 from emomech.core.devices import Device
 from emomech.core.errors import EmomechError, UsageError
+from emomech.core.outputs import path_option, writable_file
 from emomech.core.settings import Settings
 
-Listed: TypeAlias = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms", "notebooks"]
 ParameterOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("-p", metavar="NAME=VALUE", help="A parameter. Repeat the option for more.")
 ]
@@ -41,7 +44,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (publish.diff, publish.export, publish.pdf, publish.picture):
+app.command("list")(list_)
+for command in (card, publish.diff, publish.export, publish.pdf, publish.picture):
     app.command()(command)
 app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
@@ -59,7 +63,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SystemExit as end:
         if end.code == INTERRUPTED:
             _exit("interrupted. Finished results are kept; half-written files were removed.", INTERRUPTED)
+        if hint := _hint(end.__context__):
+            typer.echo(f"emomech: {hint}", err=True)
         raise
+
+
+def _hint(error: BaseException | None) -> str:
+    """Say how a parameter is given, if a command that takes parameters refused a bare NAME=VALUE."""
+    command = getattr(getattr(error, "ctx", None), "command", None)
+    takes_parameters = any("-p" in option.opts for option in getattr(command, "params", ()))
+    bare = re.search(r"extra arguments?(?:\(s\))? \((?P<values>.*)\)", str(error), re.DOTALL)
+    if not (takes_parameters and bare and "=" in bare["values"]):
+        return ""
+    given = [f"-p {shlex.quote(value)}" for value in bare["values"].split() if "=" in value]
+    return f"a parameter needs -p before it: {' '.join(given)}"
 
 
 def _exit(message: str, code: int) -> None:
@@ -90,74 +107,37 @@ def _settings(device: Device | None, force: bool = False) -> Settings:
     return settings
 
 
-@app.command("list")
-def list_(
-    kind: Annotated[Listed | None, typer.Argument(help="What to list. Default: everything.")] = None,
-) -> None:
-    """List the models, SAEs, corpora, emotion sets, prompts, and notebooks with their parameters."""
+def _assignments(given: list[str] | None) -> dict[str, str]:
+    """Read the parameters of a command, and say which names of presets are those of files or folders here, too."""
+    from emomech.notebook import parameters
     from emomech.presets import lookup
 
-    for preset_kind in lookup.KINDS:
-        if kind in (preset_kind, None):
-            rows = [(name, preset.summary) for name, preset in lookup.table(preset_kind).items()]
-            _echo_rows(preset_kind, rows)
-    if kind in ("notebooks", None):
-        _list_notebooks()
-
-
-@app.command()
-def card(name: Annotated[str, typer.Argument(help="A published data set; `emomech list corpora` lists them.")]) -> None:
-    """Describe a data set: source, licence, labels, missing emotions, label noise, and whether it is available."""
-    from emomech.presets import cards
-
-    typer.echo(cards.card(name))
-    typer.echo(f"Here: {cards.availability()[name]}.")
-
-
-def _list_notebooks() -> None:
-    from emomech.book import runner
-    from emomech.notebook import parameters
-
-    for name, notebook in runner.notebooks().items():
-        rows = [(f"-p {p.name}={p.default}", f"{p.help} [{p.expected}]") for p in parameters.read(notebook).values()]
-        _echo_rows(f"notebook {name}: {runner.title(notebook)}", rows)
-
-
-def _echo_rows(heading: str, rows: Sequence[tuple[str, str]]) -> None:
-    width = max((len(name) for name, _ in rows), default=0)
-    typer.echo("\n".join([heading, *(f"  {name:{width}}  {text}" for name, text in rows), ""]))
+    assignments = parameters.assignments(given or [])
+    for hint in lookup.hidden(assignments):
+        say(hint)
+    return assignments
 
 
 @app.command()
 def run(
     notebook: Annotated[str, typer.Argument(help="Name of the notebook; `emomech list notebooks` lists them.")],
     parameter: ParameterOption = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the executed notebook and its page.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=path_option, help="Folder for the executed notebook and its page.")
+    ] = None,
     device: DeviceOption = None,
     force: ForceOption = False,
 ) -> None:
     """Execute one notebook with your parameters and render its page; the book of the paper does not change."""
     _settings(device, force)
-    from emomech.book import build, runner
-    from emomech.book.executed_notebook import ExecutedNotebook
-    from emomech.core.paths import CHECKOUT
-    from emomech.notebook import parameters
+    from emomech.book import runner, single
 
-    planned = runner.prepare(notebook, parameters.assignments(parameter or []))
-    folder = out or CHECKOUT / "book" / "_build" / "single" / f"{notebook}-{planned.key[:8]}"
-    file, html = folder / f"{notebook}.ipynb", folder / "html"
-    page = html / f"{notebook}.html"
-    earlier = ExecutedNotebook.read_if_valid(file)
-    if file.exists() and (earlier is None or not earlier.record):
-        raise UsageError(f"{file}: was not written by emomech and is not replaced. Name another folder.")
-    if earlier is None or not earlier.is_fresh(planned.key):
-        runner.execute(planned, file, on_cell=lambda done, total: say(f"{notebook}: {done} of {total} cells done"))
-    elif page.exists() and page.stat().st_mtime_ns >= file.stat().st_mtime_ns:
-        say(f"{notebook}: is up to date")
-        typer.echo(page)
-        return
-    say(f"{notebook}: rendering the page")
-    typer.echo(build.render_single(file, html))
+    planned = runner.prepare(notebook, _assignments(parameter))
+    if "settings" in planned.parameters:
+        from emomech.book import page_checks
+
+        page_checks.check(planned.parameters)
+    typer.echo(single.run(planned, out, say))
 
 
 @app.command("book")
@@ -174,9 +154,8 @@ def book_(
     """
     _settings(device, force)
     from emomech.book import build, edition
-    from emomech.notebook import parameters
 
-    assignments = parameters.assignments(parameter or [])
+    assignments = _assignments(parameter)
     if assignments and output is None:
         raise UsageError("a book with other parameters needs its own folder: name one with --output.")
     typer.echo(build.build(edition.Edition(profile, assignments, output and output.absolute()), say=say))
@@ -188,7 +167,7 @@ def status(profile: ProfileOption = "full", output: OutputOption = None) -> None
     from emomech.book import build, edition
 
     selected = edition.select(profile, output)
-    _echo_rows(f"profile {selected.profile}", list(build.status(selected).items()))
+    echo_rows(f"profile {selected.profile}", list(build.status(selected).items()))
 
 
 @app.command()
@@ -217,10 +196,9 @@ def plan_(
     format: FormatOption = "table",
 ) -> None:
     """Estimate what a study needs on this machine: downloads, memory, time. Exits with 2 if it does not fit."""
-    from emomech.notebook import parameters
 
     settings = _settings(device)
-    assignments = parameters.assignments(parameter or [])
+    assignments = _assignments(parameter)
     from emomech.book import edition
     from emomech.core import machine
     from emomech.study import plan
@@ -230,7 +208,7 @@ def plan_(
     if format == "json":
         typer.echo(json.dumps(plan.as_json(estimates, this_machine), indent=1))
     else:
-        _echo_rows("estimates, before any download", plan.rows(estimates, this_machine, edition.studied()))
+        echo_rows("estimates, before any download", plan.rows(estimates, this_machine, edition.studied()))
     estimates.check()
 
 
@@ -246,9 +224,8 @@ def verdicts_(
 ) -> None:
     """Print the verdict on every claim. Kept results of the book are reused; the others are computed."""
     from emomech.book import claims
-    from emomech.notebook import parameters
 
-    settings = parameters.assignments(parameter or [])
+    settings = _assignments(parameter)
     models = model or ([settings["model"]] if "model" in settings else claims.book_models())
     matrix = claims.matrix(models, profile, settings=settings, n_jobs=claims.parallel_jobs())
     if format == "json":
@@ -256,7 +233,7 @@ def verdicts_(
         return
     for name, rows in matrix.groupby("claim", sort=False):
         statement = rows.statement.iloc[0]
-        _echo_rows(
+        echo_rows(
             f"{name}: {statement}", [(str(row.model), f"{row.outcome}. {row.reason}") for row in rows.itertuples()]
         )
 
@@ -264,11 +241,13 @@ def verdicts_(
 @app.command()
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Measure on fewer features, with fewer repeats.")] = False,
-    output: Annotated[Path | None, typer.Option(help="JSON file to write the results to.")] = None,
+    output: Annotated[Path | None, typer.Option(parser=path_option, help="JSON file to write the results to.")] = None,
 ) -> None:
     """Compare the speed of this package with alternatives, on one thread."""
     from emomech.bench import run as bench_run
 
+    if output:
+        writable_file(output, "--output")
     results = bench_run.run(quick, say)
     if output:
         bench_run.write(results, output)

@@ -12,6 +12,7 @@ import typer
 from emomech.cli.options import FormatOption, say
 from emomech.core.devices import Device
 from emomech.core.errors import EmomechError, UsageError
+from emomech.core.limits import LARGEST, whole_number
 from emomech.core.outputs import path_option, writable_folder
 from emomech.presets.lookup import listed
 
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
     from emomech.study.study import Study
 
 
-SeedOption: TypeAlias = Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")]
+SeedOption: TypeAlias = Annotated[int, typer.Option(min=0, max=LARGEST, help="Seed of all random numbers.")]
 ModelOption: TypeAlias = Annotated[str, typer.Option(help="A model preset, or a folder with a Hugging Face model.")]
 CorpusOption: TypeAlias = Annotated[
     str, typer.Option(help="A corpus preset, or a CSV, JSONL or Parquet file of texts.")
 ]
-TokensOption: TypeAlias = Annotated[int, typer.Option(min=1, help="Activations to train each SAE on.")]
+TextColumnOption: TypeAlias = Annotated[
+    str, typer.Option(help="Column of the texts, if the corpus is a table. Default: the column named text.")
+]
+TokensOption: TypeAlias = Annotated[int, typer.Option(min=1, max=LARGEST, help="Activations to train each SAE on.")]
 PointsOption: TypeAlias = Annotated[
     str | None, typer.Option(help="Hook points separated by commas, such as blocks.3.hook_resid_post.")
 ]
@@ -99,10 +103,18 @@ def _texts(study: "Study") -> list[str]:
     from emomech.data import corpus
     from emomech.models.tokens import split_long_texts
 
-    preset = study.spec.resolved.corpus.preset
-    unlabelled = preset.path and not preset.format
-    texts = corpus.read_texts(Path(preset.path)) if unlabelled else [example.text for example in study.corpus.examples]
-    return split_long_texts(study.lm, texts)
+    source = study.spec.resolved.corpus
+    if source.is_table:
+        return split_long_texts(study.lm, corpus.read_texts(Path(source.preset.path), source.text))
+    return split_long_texts(study.lm, [example.text for example in study.corpus.examples])
+
+
+def _study(model: str, corpus: str, text_column: str, seed: int = 0) -> "Study":
+    """Make a study of a model and of texts, whose labels are not needed."""
+    from emomech.study.spec import StudySpec
+    from emomech.study.study import Study
+
+    return Study(StudySpec(model=model, corpus=corpus, text=text_column, sae=None, seed=seed).validate(labelled=False))
 
 
 @sae.command("train")
@@ -112,9 +124,10 @@ def train_saes_(
     out: Annotated[
         Path, typer.Option(parser=path_option, help="Folder for the SAEs: one folder in SAELens format per layer.")
     ],
+    text_column: TextColumnOption = "",
     points: PointsOption = None,
-    d_sae: Annotated[int, typer.Option(min=1, help="Features of each SAE.")] = 512,
-    k: Annotated[int, typer.Option(min=1, help="Features that are active at once (top k).")] = 16,
+    d_sae: Annotated[int, typer.Option(min=1, max=LARGEST, help="Features of each SAE.")] = 512,
+    k: Annotated[int, typer.Option(min=1, max=LARGEST, help="Features that are active at once (top k).")] = 16,
     tokens: TokensOption = 600_000,
     seed: SeedOption = 0,
     control: Annotated[
@@ -138,10 +151,7 @@ def train_saes_(
 
     kind = beside.named(control) if control else ""
     out = writable_folder(beside.folder_of(out, kind) if kind else out, "--out")
-    from emomech.study.spec import StudySpec
-    from emomech.study.study import Study
-
-    study = Study(StudySpec(model=model, corpus=corpus, sae=None, seed=seed).validate())
+    study = _study(model, corpus, text_column, seed)
     from emomech.saes.training import SaeRecipe, default_points, named_points, train_saes
 
     recipe = SaeRecipe(d_sae=d_sae, k=k, n_tokens=tokens, seed=seed, control=kind)
@@ -155,15 +165,14 @@ def check_saes(
     saes: Annotated[str, typer.Argument(help="A folder of SAEs in SAELens format, or an SAE preset.")],
     model: ModelOption,
     corpus: CorpusOption,
+    text_column: TextColumnOption = "",
     format: FormatOption = "table",
 ) -> None:
     """Measure SAEs on a model and texts, as every study does before it uses them. Exits with 1 if one does not fit."""
     from emomech.saes.collection import load_saes
-    from emomech.study.spec import StudySpec
-    from emomech.study.study import Study
 
     loaded = load_saes(saes)
-    study = Study(StudySpec(model=model, corpus=corpus, sae=None).validate())
+    study = _study(model, corpus, text_column)
     from emomech.saes.compatibility import MAX_FVU, MAX_FVU_FROZEN, examine, fit_table
 
     loaded.check_fits(study.lm)
@@ -184,20 +193,20 @@ def check_saes(
 def sweep_saes(
     model: ModelOption,
     corpus: CorpusOption,
+    text_column: TextColumnOption = "",
     d_sae: Annotated[str, typer.Option(help="Numbers of features, separated by commas.")] = "256,512,1024",
     k: Annotated[str, typer.Option(help="Numbers of active features, separated by commas.")] = "8,16,32",
     points: PointsOption = None,
     tokens: TokensOption = 600_000,
-    seeds: Annotated[int, typer.Option(min=2, help="SAEs of each size, to measure which features recur.")] = 2,
+    seeds: Annotated[
+        int, typer.Option(min=2, max=LARGEST, help="SAEs of each size, to measure which features recur.")
+    ] = 2,
     seed: SeedOption = 0,
     format: FormatOption = "table",
 ) -> None:
     """Train and measure SAEs of several sizes at a few layers, to choose a size. The SAEs are not kept."""
-    from emomech.study.spec import StudySpec
-    from emomech.study.study import Study
-
     widths, sparsities = _numbers("--d-sae", d_sae), _numbers("--k", k)
-    study = Study(StudySpec(model=model, corpus=corpus, sae=None, seed=seed).validate())
+    study = _study(model, corpus, text_column, seed)
     from emomech.saes.sweep import Grid, default_sweep_points, sweep
     from emomech.saes.training import SaeRecipe, named_points
 
@@ -213,7 +222,8 @@ def sweep_saes(
 
 def _numbers(option: str, text: str) -> list[int]:
     """Read whole numbers above 0, separated by commas. Raises UsageError for anything else."""
-    parts = listed(text)
-    if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise UsageError(f"{option} {text!r}: expected whole numbers above 0 separated by commas, such as 16,32.")
-    return [int(part) for part in parts]
+    numbers = [whole_number(part, smallest=1) for part in listed(text)]
+    if not numbers or None in numbers:
+        expected = f"whole numbers from 1 to {LARGEST} separated by commas, such as 16,32"
+        raise UsageError(f"{option} {text!r}: expected {expected}.")
+    return [number for number in numbers if number]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emomech.book import build, runner
+from emomech.book import build, pages, runner
 from emomech.book.runner import Planned
 from emomech.cli import main as cli
 from emomech.core.errors import EmomechError
@@ -85,6 +85,18 @@ def test_what_is_asked_wrongly_is_named(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", [["run", "flow"], ["book"], ["plan"], ["verdicts"]])
+def test_a_parameter_without_its_option_is_shown_with_it(command: list[str], capsys: Capture) -> None:
+    assert run(*command, "seed=1", "corpus=a&b") == 2
+    assert "emomech: a parameter needs -p before it: -p seed=1 -p 'corpus=a&b'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["run", "flow", "seed"], ["list", "models", "seed=1"]])
+def test_other_extra_arguments_are_no_parameters(arguments: list[str], capsys: Capture) -> None:
+    assert run(*arguments) == 2
+    assert "needs -p" not in capsys.readouterr().err
+
+
 def test_a_failure_is_one_message_and_a_traceback_on_request(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(profile: str) -> None:
         raise EmomechError("the lights are out.")
@@ -119,6 +131,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[Planned]:
         out.mkdir(exist_ok=True)
         page = out / f"{notebook.stem}.html"
         page.touch()
+        (out / pages.STAMP).write_text("key")
         return page
 
     monkeypatch.setattr(runner, "execute", execute)
@@ -136,12 +149,43 @@ def test_a_run_is_executed_once(executed: list[Planned], tmp_path: Path, capsys:
     assert len(executed) == 2
 
 
+def test_a_preset_that_hides_a_folder_is_named(
+    executed: list[Planned], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "organism").mkdir()
+    assert run("run", "behaviour", "-p", "model=organism", "--out", "out") == 0
+    assert capsys.readouterr().err.startswith("'organism' is the preset of this name. Write ./organism for")
+
+
 def test_a_notebook_of_the_users_is_not_replaced(executed: list[Planned], tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "behaviour.ipynb").write_text("{}")
     assert run("run", "behaviour", "--out", str(tmp_path)) == 2
     assert "behaviour.ipynb: was not written by emomech" in capsys.readouterr().err
     assert (tmp_path / "behaviour.ipynb").read_text() == "{}"
     assert not executed
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_computed(
+    executed: list[Planned], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emomech.bench.run.run", lambda quick, say: pytest.fail("measured"))
+    file = tmp_path / "file"
+    file.touch()
+    commands = {
+        ("run", "behaviour", "--out", str(file)): f"--out {file}: is a file, expected a folder",
+        ("run", "behaviour", "--out", str(file / "in")): f"{file} is a file, expected a folder",
+        ("run", "behaviour", "--out", ""): "'': is empty, expected a path",
+        ("bench", "--output", str(tmp_path)): f"--output {tmp_path}: is a folder, expected a file",
+        ("bench", "--output", ""): "'': is empty, expected a path",
+        ("book", "--output", str(file)): f"{file} is a file, expected a folder",
+        ("book", "--output", ""): "'': is empty, expected a path",
+        ("rules", "simulate", "--output", str(tmp_path)): f"--output {tmp_path}: is a folder, expected a file",
+    }
+    for command, said in commands.items():
+        assert run(*command) == 2
+        assert said in capsys.readouterr().err
+    assert not executed and list(tmp_path.iterdir()) == [file]
 
 
 def test_an_interrupt_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -15,3 +15,16 @@ def test_profiles_are_those_of_an_edition() -> None:
 def test_progress_is_reported_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     options.say("flow: executing")
     assert capsys.readouterr() == ("", "flow: executing\n")
+
+
+def test_rows_are_wrapped_beside_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    options.echo_rows("things", [("a", "word " * 30), ("long-name", ""), ("n" * 50, "b")])
+    assert capsys.readouterr().out.splitlines() == [
+        "things",
+        "  a          " + "word " * 16 + "word",
+        "             " + "word " * 12 + "word",
+        "  long-name",
+        "  " + "n" * 50,
+        "             b",
+        "",
+    ]

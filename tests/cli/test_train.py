@@ -168,7 +168,20 @@ def test_numbers_are_read_from_a_list_with_commas() -> None:
     assert train._numbers("--k", "16, 32") == [16, 32]
 
 
-@pytest.mark.parametrize("text", ["", "16,x", "0", "-1", "1.5"])
+@pytest.mark.parametrize("text", ["", "16,x", "0", "-1", "1.5", "9999999999"])
 def test_a_list_that_holds_no_numbers_above_zero_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"--k .*: expected whole numbers above 0 separated by commas"):
+    with pytest.raises(UsageError, match=r"--k .*: expected whole numbers from 1 to 2147483647 separated"):
         train._numbers("--k", text)
+
+
+@pytest.mark.parametrize("command", [("sae", "train", "--out", "x"), ("sae", "sweep"), ("organism", "evaluate")])
+@pytest.mark.parametrize("number", ["-1", "2147483648", "99999999999999999999999", "nan", ""])
+def test_numbers_that_nothing_takes_are_refused_by_the_option(
+    command: tuple[str, ...], number: str, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = ("--model", "organism", "--corpus", "organism") if command[0] == "sae" else ()
+    options = ["--seed", *(["--tokens"] if study else []), *(["--d-sae", "--k"] if "--out" in command else [])]
+    for option in options:
+        assert run(*command, *study, option, number) == 2
+        assert option in capsys.readouterr().err
