@@ -54,24 +54,6 @@ def spec(texts: Path, folder: Path, **options) -> StudySpec:
     return StudySpec(model=str(folder), sae=str(folder), corpus=str(texts), **options)
 
 
-@pytest.mark.parametrize(
-    ("options", "match"),
-    [
-        ({"model": "gpt3"}, "gpt3.*gpt2"),
-        ({"sae": "nothing/here"}, "nothing/here"),
-        ({"corpus": "texts.csv"}, "texts.csv"),
-        ({"emotions": "twelve"}, "twelve.*six-and-calm"),
-        ({"prompt": "rude"}, "rude.*felt"),
-        ({"limit": -1}, "limit -1"),
-        ({"seed": -1}, "seed -1: expected a whole number from 0 to"),
-        ({"seed": 10**30}, "seed 10+: expected a whole number from 0 to"),
-    ],
-)
-def test_what_does_not_exist_is_named_before_anything_is_loaded(options: dict, match: str) -> None:
-    with pytest.raises(UsageError, match=match):
-        StudySpec(**options).validate()
-
-
 def test_identity_follows_content_and_not_names(texts: Path, folder: Path, tmp_path: Path) -> None:
     before = spec(texts, folder).identity()
     moved = tmp_path / "elsewhere.csv"
@@ -129,23 +111,6 @@ def test_saes_are_those_of_the_model_unless_others_are_named(folder: Path) -> No
         StudySpec(model=str(folder)).validate()
 
 
-@pytest.mark.parametrize(
-    ("missing", "match"),
-    [
-        ("config.json", "has no config.json; expected a Hugging Face model folder"),
-        ("model.safetensors", "has no weights; expected model.safetensors"),
-        ("sae/cfg.json", "holds no SAE; expected cfg.json"),
-    ],
-)
-def test_folders_without_a_model_or_saes_are_named_before_anything_is_loaded(
-    missing: str, match: str, texts: Path, folder: Path
-) -> None:
-    assert spec(texts, folder).validate()
-    (folder / missing).unlink()
-    with pytest.raises(UsageError, match=match):
-        spec(texts, folder).validate()
-
-
 def test_a_hash_is_of_names_and_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -166,24 +131,6 @@ def test_controls_are_asked_of_the_same_model(texts: Path, folder: Path) -> None
     assert spec(texts, folder).identity() != spec(texts, folder, controls=str(texts)).identity()
     with pytest.raises(UsageError, match="weather"):
         StudySpec(controls="organism-kinds, weather").validate()
-
-
-def test_labels_of_words_are_part_of_the_identity_and_go_to_no_control(texts: Path, tmp_path: Path) -> None:
-    file = tmp_path / "mine.conllu"
-    row = "1\tSo\tso\t{}\t_\t_\t0\troot\t_\t_\n2\t{}\t_\tNUM\t_\t_\t1\tdep\t_\t_\n"
-    file.write_text("\n".join(row.format(["ADV", "INTJ"][i % 2], i) for i in range(40)))
-    named = StudySpec(gold=str(file))
-    before = named.validate().identity()
-    assert before != StudySpec().identity()
-    assert all(control.gold == "" for control in named.control_specs)
-    labelled = Study(StudySpec(gold=str(file), limit=10)).gold
-    assert {example.text[:3] for example in labelled.examples} == {"So "} and not labelled.from_corpus
-    file.write_text(file.read_text().replace("ADV", "INTJ"))
-    assert named.identity() != before
-    with pytest.raises(UsageError, match="has no labels that can be used"):
-        named.validate()  # one part of speech
-    with pytest.raises(UsageError, match="nothing at"):
-        StudySpec(gold="no/treebank").validate()
 
 
 def test_controls_share_model_and_saes() -> None:

@@ -1,0 +1,70 @@
+"""What a spec names is checked before anything is loaded: presets, numbers, folders and files."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from emomech.core.errors import UsageError
+from emomech.core.paths import PACKAGE
+from emomech.study.spec import StudySpec
+from emomech.study.study import Study
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"model": "gpt3"}, "gpt3.*gpt2"),
+        ({"sae": "nothing/here"}, "nothing/here"),
+        ({"corpus": "texts.csv"}, "texts.csv"),
+        ({"emotions": "twelve"}, "twelve.*six-and-calm"),
+        ({"prompt": "rude"}, "rude.*felt"),
+        ({"limit": -1}, "limit -1"),
+        ({"seed": -1}, "seed -1: expected a whole number from 0 to"),
+        ({"seed": 10**30}, "seed 10+: expected a whole number from 0 to"),
+    ],
+)
+def test_what_does_not_exist_is_named_before_anything_is_loaded(options: dict, match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        StudySpec(**options).validate()
+
+
+@pytest.mark.parametrize(
+    ("missing", "match"),
+    [
+        ("config.json", "has no config.json; expected a Hugging Face model folder"),
+        ("model.safetensors", "has no weights; expected model.safetensors"),
+        ("sae/cfg.json", "holds no SAE; expected cfg.json"),
+    ],
+)
+def test_folders_without_a_model_or_saes_are_named_before_anything_is_loaded(
+    missing: str, match: str, tmp_path: Path
+) -> None:
+    folder, texts = tmp_path / "model", tmp_path / "texts.csv"
+    embedded = PACKAGE / "organism" / "weights" / "default"
+    shutil.copytree(embedded / "model", folder)
+    shutil.copytree(next((embedded / "saes").iterdir()), folder / "sae")
+    texts.write_text("text,label\nAnna lost it.,sadness\nBen won it.,joy\n")
+    spec = StudySpec(model=str(folder), sae=str(folder), corpus=str(texts))
+    assert spec.validate() is spec
+    (folder / missing).unlink()
+    with pytest.raises(UsageError, match=match):
+        spec.validate()
+
+
+def test_labels_of_words_are_part_of_the_identity_and_go_to_no_control(tmp_path: Path) -> None:
+    file = tmp_path / "mine.conllu"
+    row = "1\tSo\tso\t{}\t_\t_\t0\troot\t_\t_\n2\t{}\t_\tNUM\t_\t_\t1\tdep\t_\t_\n"
+    file.write_text("\n".join(row.format(["ADV", "INTJ"][i % 2], i) for i in range(40)))
+    named = StudySpec(gold=str(file))
+    before = named.validate().identity()
+    assert before != StudySpec().identity()
+    assert all(control.gold == "" for control in named.control_specs)
+    labelled = Study(StudySpec(gold=str(file), limit=10)).gold
+    assert {example.text[:3] for example in labelled.examples} == {"So "} and not labelled.from_corpus
+    file.write_text(file.read_text().replace("ADV", "INTJ"))
+    assert named.identity() != before
+    with pytest.raises(UsageError, match="has no labels that can be used"):
+        named.validate()  # one part of speech
+    with pytest.raises(UsageError, match="nothing at"):
+        StudySpec(gold="no/treebank").validate()
