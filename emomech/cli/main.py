@@ -192,23 +192,31 @@ def check(
 @app.command("plan")
 def plan_(
     parameter: ParameterOption = None,
+    for_: Annotated[
+        str | None,
+        typer.Option("--for", metavar="MACHINE", help="Another machine, such as h100-80gb. Default: this one."),
+    ] = None,
     device: DeviceOption = None,
     format: FormatOption = "table",
 ) -> None:
-    """Estimate what a study needs on this machine: downloads, memory, time. Exits with 2 if it does not fit."""
-
-    settings = _settings(device)
+    """Estimate what a study needs on a machine: downloads, memory, time. Exits with 2 if it does not fit."""
+    settings = _settings(device) if for_ is None else replace(Settings.from_environment(), device=device or "auto")
     assignments = _assignments(parameter)
     from emomech.book import edition
     from emomech.core import machine
     from emomech.study import plan
 
-    spec, this_machine = plan.spec_of(assignments), machine.this_machine(settings.device)
-    estimates = plan.plan(spec, this_machine, settings)
-    if format == "json":
-        typer.echo(json.dumps(plan.as_json(estimates, this_machine), indent=1))
+    spec = plan.spec_of(assignments)
+    if for_ is None:
+        planned_for = machine.this_machine(settings.device)
     else:
-        echo_rows("estimates, before any download", plan.rows(estimates, this_machine, edition.studied()))
+        number_format = settings.number_format(spec.resolved.model.dtype)
+        planned_for = machine.described(for_, settings.device, number_format)
+    estimates = plan.plan(spec, planned_for, settings)
+    if format == "json":
+        typer.echo(json.dumps(plan.as_json(estimates, planned_for), indent=1))
+    else:
+        echo_rows("estimates, before any download", plan.rows(estimates, planned_for, edition.studied()))
     estimates.check()
 
 

@@ -1,20 +1,36 @@
-"""Measure this machine: free memory, free disk space and speed."""
+"""Measure this machine: free memory, free disk space and speed. Or describe another, from its vendor's data sheet.
+
+Example:
+    >>> from emomech.core.machine import described
+    >>> machine = described("h100-80gb", number_format="bfloat16")
+    >>> machine.device, machine.gpus, f"{machine.rate:.2e}"
+    ('cuda', (80000000000,), '9.89e+14')
+"""
 
 import os
 import shutil
 import time
+import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from emomech.core import devices, hub
+from emomech.core.devices import Device, NumberFormat
+from emomech.core.errors import UsageError, unknown
 from emomech.core.settings import Settings
+
+DESCRIBED = Path(__file__).with_name("machines.toml")
+"""The machines that are known by name; the file says what its entries mean."""
 
 MOST_AT_ONCE = 2
 """Notebooks executed in parallel; each holds a model and its SAEs in memory."""
 _MEASURED_SECONDS = 0.3
 _SIZE = 1024
 """Rows and columns of the matrices that are multiplied."""
+_SYSTEM, _DISK = 4 * 10**9, 200 * 10**9
+"""Bytes of memory that the system takes, and free bytes of a disk, on a machine that is only described."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +48,10 @@ class Machine:
     """Floating-point operations per second on the device; a multiply-add counts as two."""
     host_rate: float
     """Floating-point operations per second on the processor, where SAEs compute."""
+    name: str = ""
+    """Name of a machine that is described; empty for this machine, which is measured."""
+    source: str = ""
+    """Where the description comes from."""
 
 
 def this_machine(device: str | None = None) -> Machine:
@@ -54,6 +74,40 @@ def this_machine(device: str | None = None) -> Machine:
         rate=_rate("cuda") if where == "cuda" else host_rate,
         host_rate=host_rate,
     )
+
+
+def described(name: str, device: str = "auto", number_format: NumberFormat = "float32") -> Machine:
+    """Describe the machine `name`, as if it did nothing else, for a model that computes in `number_format`.
+
+    `device` is auto, cpu or cuda. Raises UsageError for an unknown machine, an unknown device, and for `cuda` on a
+    machine without a GPU.
+    """
+    machines = _machines()
+    if name not in machines:
+        raise unknown("machine", name, machines, "Leave --for out to plan for this one.")
+    if device not in get_args(Device):
+        raise unknown("device", device, get_args(Device))
+    sheet = machines[name]
+    if device == "cuda" and "gpu" not in sheet:
+        raise UsageError(f"--device cuda: {name} has no GPU; use cpu or auto, or another machine.")
+    on_gpu = device != "cpu" and "gpu" in sheet
+    narrow = "float32" if number_format == "float32" else "bfloat16"
+    host_rate = sheet["host_float32"] * 1e12
+    return Machine(
+        device="cuda" if on_gpu else "cpu",
+        host=sheet["memory"] * 10**9 - _SYSTEM,
+        gpus=(sheet["gpu"] * 10**9,) if on_gpu else (),
+        disk=_DISK,
+        rate=sheet[narrow] * 1e12 if on_gpu else host_rate,
+        host_rate=host_rate,
+        name=name,
+        source=sheet["source"],
+    )
+
+
+@cache
+def _machines() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(DESCRIBED.read_text(encoding="utf-8"))
 
 
 def _rate(device: str) -> float:

@@ -58,11 +58,16 @@ def check(corpus: ResolvedCorpus, labels: Collection[str]) -> None:
 
     Raises UsageError as `read` does, and for texts that are no corpus: none, or all of one label.
     """
-    members = corpus.joined or (corpus,)
-    if all(member.preset.path for member in members):
+    if is_local(corpus):
+        members = corpus.joined or (corpus,)
         paths = sorted(p for m in members for p in (Path(m.preset.path), *Path(m.preset.path).glob("**/*")))
         states = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths if path.is_file())
         _check(corpus.name, corpus.text, corpus.label, tuple(labels), states)
+
+
+def is_local(corpus: ResolvedCorpus) -> bool:
+    """Whether a corpus is read from local files alone, or all that it joins are."""
+    return all(member.preset.path for member in corpus.joined or (corpus,))
 
 
 @lru_cache(maxsize=16)

@@ -1,7 +1,7 @@
-"""Estimate what a study takes on this machine before anything is fetched: bytes, memory and time.
+"""Estimate what a study takes on a machine before anything is fetched: bytes, memory and time.
 
-All numbers are estimates from sizes, see `sizes`. Time is that of the quick profile on the embedded corpus, scaled from
-counts on the embedded model, see `workload`:
+All numbers are estimates from sizes, see `sizes`. Time is that of the quick profile, scaled from counts on the embedded
+model, see `workload`, and in proportion to the length of the texts, and to their number if they are few:
 
 - the model: twice its weights without the embedding, times the tokens it reads, at half the machine's matrix rate;
 - the SAEs: their multiplications, in proportion to their size and the number of hook points;
@@ -17,19 +17,22 @@ from typing import Any
 
 from emomech.core import devices, hub
 from emomech.core.errors import UsageError, unknown
+from emomech.core.limits import LARGEST, whole_number
 from emomech.core.machine import Machine
 from emomech.core.settings import Settings
 from emomech.presets import lookup
 from emomech.presets.kinds import ModelPreset
 from emomech.saes import releases
 from emomech.study import workload
-from emomech.study.sizes import BATCH_TOKENS, Sizes, sizes_of
+from emomech.study.sizes import BATCH_TOKENS, EMBEDDED_WORDS, Sizes, Texts, sizes_of
 from emomech.study.spec import StudySpec
 
 _COUNTED_ON = "organism"
 """The model on which `workload` was counted."""
-_MAX_TEXTS, _KEPT_TOKENS = 2400, 4
-"""Texts of the embedded corpus, and tokens per text whose activations are kept."""
+_KEPT_TOKENS = 4
+"""Tokens per text whose activations are kept."""
+_QUICK_TEXTS = 400
+"""Texts that most notebooks read in the quick profile."""
 _EFFICIENCY = 0.5
 """Share of the measured matrix rate that a model or an SAE reaches."""
 _COPIES = 2
@@ -40,12 +43,13 @@ _USABLE = 0.9
 
 @dataclass(frozen=True)
 class Plan:
-    """Bytes and seconds that a study takes, and what this machine does not have."""
+    """Bytes and seconds that a study takes, and what the machine does not have."""
 
     model: str
     sae: str
     device: str
     dtype: str
+    texts: Texts
     fetch: Mapping[str, int]
     """Bytes of the files of model and SAEs on the hub; 0 for files in a folder."""
     cached: Mapping[str, int]
@@ -77,17 +81,20 @@ def plan(spec: StudySpec, machine: Machine, settings: Settings | None = None) ->
     sizes, sae = sizes_of(spec, settings), spec.resolved.sae
     model = sizes.model
     fetch = {"model": 0 if model.path else model.parameters * devices.WIDTH[model.stored], "sae": 0}
-    cached = {"model": hub.cached_bytes(model.repository) if model.repository else 0, "sae": 0}
+    cached = {"model": 0, "sae": 0}
     if sae is not None and sae.release:
         fetch["sae"] = sizes.sae * sizes.points
-        cached["sae"] = _bytes_below(releases.cache_folder() / sae.release)
+    if not machine.name:
+        cached["model"] = hub.cached_bytes(model.repository) if model.repository else 0
+        cached["sae"] = _bytes_below(releases.cache_folder() / sae.release) if sae is not None and sae.release else 0
     missing = {kind: max(0, fetch[kind] - cached[kind]) for kind in fetch}
-    host, gpu = _memory(sizes, machine.device, min(spec.limit or _MAX_TEXTS, _MAX_TEXTS))
+    host, gpu = _memory(sizes, machine.device)
     estimate = Plan(
         model=spec.model,
         sae=spec.sae_name if sae is not None else "none",
         device=machine.device,
         dtype=sizes.dtype,
+        texts=sizes.texts,
         fetch=fetch,
         cached=cached,
         disk=missing["model"] + 2 * missing["sae"],
@@ -107,15 +114,15 @@ def spec_of(values: Mapping[str, str]) -> StudySpec:
     parsed: dict[str, Any] = dict(values)
     for name in ("seed", "limit"):
         if name in values:
-            if not values[name].isdecimal():
-                raise UsageError(f"{name} {values[name]!r}: expected a whole number from 0 on.")
-            parsed[name] = int(values[name])
+            parsed[name] = whole_number(values[name])
+            if parsed[name] is None:
+                raise UsageError(f"{name} {values[name]!r}: expected a whole number from 0 to {LARGEST}.")
     return StudySpec(**parsed).validate()
 
 
-def _memory(sizes: Sizes, device: str, n_texts: int) -> tuple[int, int]:
+def _memory(sizes: Sizes, device: str) -> tuple[int, int]:
     """Return the peak bytes of host and GPUs: model, control, one SAE with features of a batch, one batch."""
-    kept = n_texts * _KEPT_TOKENS * max(1, sizes.points) * sizes.model.d_model * 4
+    kept = sizes.texts.number * _KEPT_TOKENS * max(1, sizes.points) * sizes.model.d_model * 4
     host = kept + sizes.sae + BATCH_TOKENS // 4 * sizes.features * 4
     computed = _COPIES * sizes.weights + sizes.batch
     if device == "cpu":
@@ -128,9 +135,9 @@ def _problems(estimate: Plan, sizes: Sizes, machine: Machine, settings: Settings
     """Describe what does not fit, and what would."""
     problems = []
     if estimate.disk > machine.disk * _USABLE:
-        where = hub.cache_folder()
+        where = f"on {machine.name}" if machine.name else f"at {hub.cache_folder()}"
         problems.append(
-            f"disk: {_gb(estimate.disk)} have to be fetched, and {_gb(machine.disk)} are free at {where}. Make "
+            f"disk: {_gb(estimate.disk)} have to be fetched, and {_gb(machine.disk)} are free {where}. Make "
             "room, or set HF_HUB_CACHE to a larger disk."
         )
     if estimate.gpu > sum(machine.gpus) * _USABLE:
@@ -157,7 +164,7 @@ def _ways_out(sizes: Sizes, machine: Machine, settings: Settings) -> str:
     smaller = []
     for name, preset in lookup.table("models").items():
         if isinstance(preset, ModelPreset) and 0 < preset.parameters < sizes.model.parameters:
-            candidate = Sizes(preset, settings.number_format(preset.dtype), sizes.features, preset.layers)
+            candidate = Sizes(preset, settings.number_format(preset.dtype), sizes.features, preset.layers, sizes.texts)
             smaller += [(preset.parameters, name)] if _fits(candidate, machine, machine.device) else []
     if smaller:
         ways.append(f"a smaller model, such as -p model={max(smaller)[1]}")
@@ -167,7 +174,7 @@ def _ways_out(sizes: Sizes, machine: Machine, settings: Settings) -> str:
 
 
 def _fits(sizes: Sizes, machine: Machine, device: str) -> bool:
-    host, gpu = _memory(sizes, device, _MAX_TEXTS)
+    host, gpu = _memory(sizes, device)
     return host <= machine.host * _USABLE and gpu <= sum(machine.gpus) * _USABLE
 
 
@@ -175,6 +182,7 @@ def _seconds(sizes: Sizes, machine: Machine, settings: Settings) -> dict[str, fl
     """Scale the counts of each notebook on the embedded model to this one, as the module's docstring says."""
     body = sizes.model.parameters - sizes.model.vocabulary * sizes.model.d_model
     base = sizes_of(StudySpec(model=_COUNTED_ON), settings)
+    share = sizes.texts.words / EMBEDDED_WORDS * min(1.0, sizes.texts.number / _QUICK_TEXTS)
     seconds = {}
     for name, work in workload.counted().items():
         if work.points and not sizes.features:
@@ -185,7 +193,7 @@ def _seconds(sizes: Sizes, machine: Machine, settings: Settings) -> dict[str, fl
         deeper = sizes.model.layers - base.model.layers
         model = 2 * body * max(0, work.tokens + work.tokens_per_block * deeper) / (machine.rate * _EFFICIENCY)
         saes = 2 * work.products * points * per_sae / (machine.host_rate * _EFFICIENCY)
-        seconds[name] = round(model + saes + work.seconds * max(1.0, points * wider), 1)
+        seconds[name] = round((model + saes) * share + work.seconds * max(1.0, points * wider), 1)
     return seconds
 
 
@@ -199,9 +207,12 @@ def _gb(n_bytes: float) -> str:
 
 def rows(estimate: Plan, machine: Machine, notebooks: Iterable[str]) -> list[tuple[str, str]]:
     """Write a plan as rows of a name and a text, with one row for the time of each of `notebooks`."""
-    lines = [
+    assumed = f"{_gb(machine.host)} of memory and {_gb(machine.disk)} of disk are assumed to be free"
+    lines = [("machine", f"{machine.name}, at the peak rates of: {machine.source}; {assumed}")] if machine.name else []
+    lines += [
         ("model", f"{estimate.model}, in {estimate.dtype} on {estimate.device}"),
         ("SAEs", estimate.sae),
+        ("texts", str(estimate.texts)),
         ("to fetch", f"model {_gb(estimate.fetch['model'])}, SAEs {_gb(estimate.fetch['sae'])}"),
         ("in the cache", f"model {_gb(estimate.cached['model'])}, SAEs {_gb(estimate.cached['sae'])}"),
         ("disk", f"{_gb(estimate.disk)}; {_gb(machine.disk)} free"),

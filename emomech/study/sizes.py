@@ -1,4 +1,14 @@
-"""Sizes of a study's model and SAEs, from their presets or from the headers of local files; nothing is loaded."""
+"""Sizes of a study: its model and SAEs, from their presets or from the headers of local files, and its texts.
+
+No model is loaded and nothing is fetched. Texts are counted if they are on this machine; else they are taken to be as
+many and as long as those of the embedded corpus.
+
+Example:
+    >>> from emomech.study.sizes import texts_of
+    >>> from emomech.study.spec import StudySpec
+    >>> print(texts_of(StudySpec(limit=500)))
+    500 texts of 26 words, from the embedded grammar
+"""
 
 from dataclasses import dataclass
 
@@ -9,10 +19,28 @@ from emomech.core.settings import Settings
 from emomech.models.language_model import MAX_BATCH_LOGITS
 from emomech.presets import lookup
 from emomech.presets.kinds import ModelPreset, SaePreset
+from emomech.study import corpora
 from emomech.study.spec import StudySpec
 
 BATCH_TOKENS = 8192
 """Tokens of one batch."""
+EMBEDDED_TEXTS, EMBEDDED_WORDS = 2400, 26
+"""Number of texts of the embedded corpus, and their mean number of words."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Number and length of the texts of a study."""
+
+    number: int = EMBEDDED_TEXTS
+    words: float = EMBEDDED_WORDS
+    """Mean number of words of a text."""
+    counted: str = "from the embedded grammar"
+    """Where they were counted, or as what they are taken."""
+
+    def __str__(self) -> str:
+        """Write number, length and source."""
+        return f"{self.number} texts of {self.words:.0f} words, {self.counted}"
 
 
 @dataclass(frozen=True)
@@ -26,6 +54,7 @@ class Sizes:
     """Features of one SAE; 0 if that is not known, or no SAE is read."""
     points: int = 0
     """Hook points with an SAE."""
+    texts: Texts = Texts()
 
     @property
     def weights(self) -> int:
@@ -47,10 +76,24 @@ class Sizes:
 def sizes_of(spec: StudySpec, settings: Settings) -> Sizes:
     """Return the sizes of a study's model and SAEs. Raises UsageError for a preset that does not declare them."""
     model = _complete(spec.model, spec.resolved.model)
-    dtype = settings.number_format(model.dtype)
+    dtype, texts = settings.number_format(model.dtype), texts_of(spec)
     if spec.sae is None:
-        return Sizes(model, dtype)
-    return Sizes(model, dtype, *_features_and_points(spec.sae_name, spec.sae_preset))
+        return Sizes(model, dtype, texts=texts)
+    return Sizes(model, dtype, *_features_and_points(spec.sae_name, spec.sae_preset), texts)
+
+
+def texts_of(spec: StudySpec) -> Texts:
+    """Count the texts of a study, at most its limit. Raises UsageError for local files that cannot be read."""
+    corpus = spec.resolved.corpus
+    if not corpora.is_local(corpus):
+        n, counted = corpus.preset.texts or EMBEDDED_TEXTS, "from the embedded grammar"
+        if not corpus.preset.grammar:
+            counted = f"as in the embedded corpus: {corpus.name} is no local file"
+        return Texts(min(spec.limit or n, n), EMBEDDED_WORDS, counted)
+    examples = corpora.read(corpus, spec.resolved.words).examples
+    words = sum(len(example.text.split()) for example in examples) / max(1, len(examples))
+    n = len(examples)
+    return Texts(min(spec.limit or n, n), round(words, 1), f"counted in {corpus.name}")
 
 
 def _complete(name: str, preset: ModelPreset) -> ModelPreset:

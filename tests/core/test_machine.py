@@ -28,3 +28,23 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(UsageError, match="no GPU"):
         machine.this_machine("cuda")
     assert machine.this_machine("auto").device == "cpu"
+
+
+@pytest.mark.parametrize("name", list(machine._machines()))
+def test_a_described_machine_has_a_source_and_rates_that_a_machine_can_have(name: str) -> None:
+    single, half = machine.described(name), machine.described(name, number_format="bfloat16")
+    assert single.name == name and single.source
+    assert 1e11 < single.host_rate <= single.rate <= half.rate < 2e15
+    assert machine.described(name, number_format="float16").rate == half.rate
+    assert (single.device == "cuda") == bool(single.gpus)
+    on_cpu = machine.described(name, "cpu", "bfloat16")
+    assert (on_cpu.device, on_cpu.gpus, on_cpu.rate) == ("cpu", (), on_cpu.host_rate)
+
+
+def test_a_machine_that_is_not_known_or_has_no_gpu_is_refused() -> None:
+    with pytest.raises(UsageError, match="unknown machine 'h100'. Did you mean 'h200'.* Known: a100-40gb, .*h100-80gb"):
+        machine.described("h100")
+    with pytest.raises(UsageError, match="laptop-16gb has no GPU"):
+        machine.described("laptop-16gb", "cuda")
+    with pytest.raises(UsageError, match="unknown device 'tpu'"):
+        machine.described("laptop-16gb", "tpu")

@@ -15,6 +15,7 @@ from emomech.core.settings import Settings
 from emomech.presets import lookup
 from emomech.presets.kinds import SaePreset
 from emomech.study import plan, workload
+from emomech.study.plan import Plan
 from emomech.study.sizes import sizes_of
 from emomech.study.spec import StudySpec
 from emomech.study.workload import Work
@@ -112,6 +113,38 @@ def test_time_grows_with_the_model_the_sae_and_the_slowness_of_the_machine() -> 
     assert set(plan.plan(replace(GPT2, sae=None), SMALL).seconds) == {"behaviour"}
 
 
+def test_memory_and_time_follow_the_texts(tmp_path: Path) -> None:
+    file = tmp_path / "texts.csv"
+
+    def planned(n: int, words: int) -> Plan:
+        rows = (f"{'word ' * (words - 1)}{i},{['joy', 'fear'][i % 2]}\n" for i in range(n))
+        file.write_text("text,label\n" + "".join(rows))
+        return plan.plan(replace(GPT2, corpus=str(file)), SMALL)
+
+    few, many, long = planned(40, 26), planned(4000, 26), planned(4000, 260)
+    kept_per_text = 4 * 13 * 768 * 4
+    assert many.host - few.host == (4000 - 40) * kept_per_text and long.host == many.host
+    assert many.seconds["behaviour"] == plan.plan(GPT2, SMALL).seconds["behaviour"]
+    work = {name: estimate.seconds["behaviour"] - 2.0 for name, estimate in (("few", few), ("long", long))}
+    base = many.seconds["behaviour"] - 2.0
+    assert work["few"] == pytest.approx(base / 10, abs=0.1) and work["long"] == pytest.approx(base * 10, abs=0.6)
+
+
+def test_another_machine_has_nothing_in_its_cache_and_says_what_is_assumed(tmp_path: Path) -> None:
+    blobs = tmp_path / "hub" / "models--openai-community--gpt2" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / "file").write_bytes(b"0" * 5000)
+    other = machine.described("h100-80gb")
+    estimate = plan.plan(GPT2, other)
+    assert estimate.cached == {"model": 0, "sae": 0} and plan.plan(GPT2, SMALL).cached["model"] == 5000
+    shown = dict(plan.rows(estimate, other, []))
+    assert "h100-80gb, at the peak rates of: NVIDIA H100" in shown["machine"] and "assumed" in shown["machine"]
+    assert shown["texts"] == "2400 texts of 26 words, from the embedded grammar"
+    assert "machine" not in dict(plan.rows(plan.plan(GPT2, SMALL), SMALL, []))
+    with pytest.raises(UsageError, match="disk: .* are free on h100-80gb"):
+        plan.plan(GPT2, replace(other, disk=0)).check()
+
+
 def test_public_saes_say_their_size() -> None:
     for sae in lookup.table("saes").values():
         assert isinstance(sae, SaePreset)
@@ -124,6 +157,7 @@ def test_public_saes_say_their_size() -> None:
         ({"n_resamples": "3"}, "unknown parameter of a study 'n_resamples'"),
         ({"model": "gpt3"}, "gpt3"),
         ({"limit": "few"}, "limit 'few': expected a whole number"),
+        ({"seed": "9" * 5000}, "seed '9+': expected a whole number from 0 to 2147483647"),
     ],
 )
 def test_what_is_no_study_is_told(values: dict[str, str], match: str) -> None:
@@ -157,3 +191,10 @@ def test_the_command_tells_people_and_programs_and_exits_with_2(
     assert printed["host"] > 24 * GB and printed["machine"]["host"] == 24 * GB and printed["problems"]
     assert shown.err.startswith("emomech: memory: gemma-2-9b in bfloat16 takes")
     assert call("-p", "modle=gpt2-small") == 2
+    capsys.readouterr()
+    assert call("--for", "h100-80gb", "-p", "model=gemma-2-9b", "--format", "json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["device"], printed["machine"]["name"], printed["texts"]["number"]) == ("cuda", "h100-80gb", 2400)
+    assert call("--for", "", "-p", "model=gpt2-small") == 2
+    assert "unknown machine ''" in capsys.readouterr().err
+    assert call("--for", "laptop-16gb", "--device", "cuda") == 2
