@@ -180,6 +180,7 @@ def _copy(sources: Sources, folder: Path) -> Path:
 
 
 def _jupyter_book(source: Path, output: Path, builder: str = "html") -> None:
+    source, output = source.absolute(), output.absolute()  # a relative path may look like an option
     options = ["--path-output", str(output), "--builder", builder, "--all", "-W", "-n", "--keep-going", "-q"]
     command = [sys.executable, "-P", "-c", _JUPYTER_BOOK, "build", str(source), *options]
     environment = os.environ | origin.environment() | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}

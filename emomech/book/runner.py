@@ -42,6 +42,8 @@ _FENCED = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*$", re.DOTALL | re.MULTILINE)
 _TITLE = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
 _LONGEST_SOCKET = 90
 """Most characters in the path of a socket; the system allows about 100."""
+_KERNEL = "import emomech; from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
+"""The program of a kernel. It imports this package first, as `origin.check` does, whatever IPython does to the path."""
 _KERNEL_OPTIONS = (
     "--InteractiveShellApp.ignore_cwd=True",
     "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
@@ -219,12 +221,10 @@ def _this_interpreter(environment: Mapping[str, str]) -> Iterator[type["AsyncKer
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
-    argv = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}", *_KERNEL_OPTIONS]
+    argv = [sys.executable, "-P", "-c", _KERNEL, "-f", "{connection_file}", *_KERNEL_OPTIONS]
     with tempfile.TemporaryDirectory(prefix="emomech-", ignore_cleanup_errors=True) as folder:
-        connection, variables = (
-            os.path.join(folder, "kernel"),
-            {"IPYTHONDIR": folder, **origin.environment(), **environment},
-        )
+        connection = os.path.join(folder, "kernel")
+        variables = {"IPYTHONDIR": folder, **origin.environment(), **environment}
         origin.check(variables)
         local = os.name == "posix" and len(connection) < _LONGEST_SOCKET
         transport = {"transport": "ipc", "ip": connection} if local else {}

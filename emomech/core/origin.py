@@ -45,14 +45,14 @@ def check(variables: Mapping[str, str]) -> None:
 
 
 def described(commit: str) -> str:
-    """Name the version of this package and where its code comes from; `commit` is that of its checkout.
+    """Name the version of this package and where its code comes from; `commit` is that of its checkout, or `unknown`.
 
     The path is named only if the code is not that of the checkout in which the working directory is, or of no checkout
     at all. The home folder is written as `~`.
     """
-    at = f" at commit {commit}" if _is_checkout(CHECKOUT) else ""
+    at = f" at commit {commit}" if _is_checkout(CHECKOUT) and commit != "unknown" else ""
     here = next((folder for folder in (Path.cwd(), *Path.cwd().parents) if _is_checkout(folder)), CHECKOUT)
-    its_own = at and here.resolve() == CHECKOUT.resolve()
+    its_own = _is_checkout(CHECKOUT) and here.resolve() == CHECKOUT.resolve()
     return f"emomech {_version()}, from {'the checkout' if its_own else _short(PACKAGE)}{at}"
 
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,6 +92,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespa
         planned = runner.prepare("small", {"n": "3", "word": 'é"\\'})
         progress: list[tuple[int, int]] = []
         file = runner.execute(planned, workplace / "out" / "small.ipynb", on_cell=lambda *at: progress.append(at))
+        patch.delenv("PYTHONPATH")
         new = {path.relative_to(workplace).as_posix() for path in set(workplace.rglob("*")) - before}
         yield SimpleNamespace(
             folder=workplace, planned=planned, progress=progress, file=file, new=new, notebook=nbformat.read(file, 4)
@@ -258,3 +260,20 @@ def is_running(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_kernel_runs_the_code_of_the_checkout_in_which_it_starts(tmp_path: Path) -> None:
+    """A copy of the package is started in its own checkout, with another copy installed and a third one in the path."""
+    copy, fake = tmp_path / "copy", tmp_path / "path" / "emomech"
+    shutil.copytree(PACKAGE, copy / "emomech", ignore=shutil.ignore_patterns("weights", "__pycache__"))
+    fake.mkdir(parents=True)
+    (fake / "__init__.py").write_text("raise SystemError('taken for this package')")
+    (copy / "notebooks").mkdir()
+    text = SMALL.replace("CODE", "print(emomech.__path__)").replace("START", "''").replace("PYTHON", "''")
+    (copy / "notebooks" / "small.md").write_text(text.replace("PACKAGE", "''"))
+    program = "from emomech.book import runner; from pathlib import Path\n"
+    program += "runner.execute(runner.prepare('small', {}), Path('small.ipynb'))"
+    subprocess.run(
+        [sys.executable, "-c", program], cwd=copy, env=os.environ | {"PYTHONPATH": str(fake.parent)}, check=True
+    )
+    assert f"['{copy / 'emomech'}']" in (copy / "small.ipynb").read_text()

@@ -44,6 +44,7 @@ def test_the_code_of_the_checkout_has_no_path(tmp_path: Path, monkeypatch: pytes
     for folder in (tmp_path, origin.CHECKOUT, PACKAGE / "core"):
         monkeypatch.chdir(folder)
         assert origin.described("abc with changes") == "emomech 0.1.0, from the checkout at commit abc with changes"
+    assert origin.described("unknown") == "emomech 0.1.0, from the checkout"
 
 
 def test_other_code_than_that_of_the_checkout_is_named_by_its_path(fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
