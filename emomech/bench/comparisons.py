@@ -4,6 +4,7 @@ The function of a task yields one `Result` per other implementation. A target is
 first implementation, the plain way.
 """
 
+import os
 import resource
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from emomech.bench.environments import LENS, NNSIGHT, SAELENS, SKLEARN
 from emomech.bench.interleaved import OURS, PLAIN, Entry, Outcome, Processes
 from emomech.bench.workloads import L0, N_LABELS, Workload
 from emomech.causal.feature_stats import FeatureStats
+from emomech.core import origin
 
 DOSES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 CAPTURE = "encoding, all layers"
@@ -270,7 +272,8 @@ def start(sizes: Sizes) -> Iterator[Result]:
     seconds = []
     for _ in range(sizes.n_turns + 1):
         before = _children_seconds()
-        subprocess.run([sys.executable, "-m", "emomech", "list"], capture_output=True, check=True)
+        command = [sys.executable, "-P", "-m", "emomech", "list"]
+        subprocess.run(command, env=os.environ | origin.environment(), capture_output=True, check=True)
         seconds.append(_children_seconds() - before)
     own = median(seconds[1:])
     yield Result("command line", "emomech list", "call", own, "none", "none", 0.5, own < 0.5, "lists all presets")

@@ -88,11 +88,11 @@ class Worker:
 
     @classmethod
     def start(cls, name: str, python: str, module: str) -> "Worker":
-        """Start a module under an interpreter, on one thread."""
+        """Start a module of this copy of the package under an interpreter, on one thread."""
         variables = {**os.environ, **_ONE_THREAD, **_QUIET, "PYTHONPATH": str(CHECKOUT)}
         log = tempfile.TemporaryFile("w+")  # noqa: SIM115
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
-        command = [python, "-W", "ignore", "-m", module]
+        command = [python, "-P", "-W", "ignore", "-m", module]
         return cls(name, subprocess.Popen(command, text=True, env=variables, **pipes), log)
 
     def prepare(self, task: str, case: Path, options: Mapping[str, Any]) -> None:

@@ -11,7 +11,13 @@ from emomech.bench.worker import Worker
 from emomech.core.errors import EmomechError
 
 
-def test_an_implementation_is_a_process_that_answers_and_whose_failure_is_reported(tmp_path: Path) -> None:
+def test_an_implementation_is_a_process_that_answers_and_whose_failure_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "emomech").mkdir()
+    (tmp_path / "emomech" / "__init__.py").write_text("raise SystemError('taken for this package')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     features = comparisons.write_random_features(tmp_path, 2, n=60, d_sae=20)
     held = np.ones(2**29, dtype=np.uint8)  # a process does not count what its parent holds
     worker = Worker.start("a loop", sys.executable, "emomech.bench.peers.sklearn")
