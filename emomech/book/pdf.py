@@ -23,7 +23,7 @@ def print_book(edition: Edition, file: Path) -> Path:
     Raises EmomechError if no browser is installed, if a page is missing or has problems, and if the browser fails. The
     file is then unchanged.
     """
-    browser = _browser()
+    browser = find_browser()
     sources = pages.book_sources(edition.root, edition.results)
     file.parent.mkdir(parents=True, exist_ok=True)
     with files.temporary_folder(file.parent) as folder:
@@ -33,7 +33,8 @@ def print_book(edition: Edition, file: Path) -> Path:
     return file
 
 
-def _browser() -> str:
+def find_browser() -> str:
+    """Find a browser that prints. Raises EmomechError if none is installed."""
     if browser := next((path for name in BROWSERS if (path := shutil.which(name))), None):
         return browser
     raise EmomechError(

@@ -17,6 +17,7 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from emomech.cli import publish
+from emomech.cli.doctor import doctor
 from emomech.cli.lists import card, list_
 from emomech.cli.options import FormatOption, OutputOption, ProfileOption, echo_rows, say
 from emomech.cli.rules import rules
@@ -45,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("list")(list_)
-for command in (card, publish.diff, publish.export, publish.pdf, publish.picture):
+for command in (card, doctor, publish.diff, publish.export, publish.pdf, publish.picture):
     app.command()(command)
 app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
