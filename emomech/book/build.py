@@ -17,10 +17,12 @@ from emomech.book.checks import prose
 from emomech.book.edition import Edition, Entry
 from emomech.book.executed_notebook import ExecutedNotebook
 from emomech.core import files, outputs
-from emomech.core.errors import EmomechError, UsageError
+from emomech.core.errors import EmomechError, UsageError, unknown
 from emomech.core.machine import MOST_AT_ONCE
 from emomech.core.paths import CHECKOUT
 
+_AGAIN = 0.5
+"""Seconds until a notebook that still runs is interrupted again; a kernel without a running cell ignores it."""
 State: TypeAlias = Literal["fresh", "stale", "missing", "broken"]
 
 
@@ -62,7 +64,8 @@ def _bring_up_to_date(edition: Edition, say: Callable[[str], None]) -> int:
 def _in_order(needs: Mapping[str, Sequence[str]], execute: Callable[[str], None], n_workers: int) -> None:
     """Execute every notebook after those that it needs, `n_workers` in parallel; stop at the first failure.
 
-    Ready notebooks run in book order, so that dependencies are not left to the end.
+    Ready notebooks run in book order, so that dependencies are not left to the end. After a failure, notebooks that run
+    are finished; an interrupt ends them.
     """
     graph = {name: [other for other in required if other in needs] for name, required in needs.items()}
     sorter = TopologicalSorter(graph)
@@ -82,8 +85,10 @@ def _in_order(needs: Mapping[str, Sequence[str]], execute: Callable[[str], None]
                     name = running.pop(future)
                     future.result()
                     sorter.done(name)
-        except BaseException:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
+            while not isinstance(error, Exception) and wait(running, timeout=_AGAIN).not_done:
+                runner.interrupt()
             raise
 
 
@@ -147,8 +152,11 @@ def _contents_problems(entries: Sequence[Entry], root: Path) -> list[str]:
 def picture(edition: Edition, notebook: str, number: int, file: Path) -> None:
     """Save figure `number` of a notebook's page, counted from 1, as SVG.
 
-    Raises EmomechError for a notebook that is not executed and for a figure that it does not have.
+    Raises UsageError for a notebook that the book does not have, EmomechError for one that is not executed and for a
+    figure that it does not have.
     """
+    if notebook not in (known := [entry.notebook for entry in edition.entries]):
+        raise unknown("notebook of the book", notebook, known)
     executed = ExecutedNotebook.read_if_valid(edition.executed(notebook))
     if executed is None:
         raise EmomechError(f"{edition.executed(notebook)}: is not executed; run `emomech book` first.")

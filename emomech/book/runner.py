@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from emomech.book.executed_notebook import RECORD, content_hash
 from emomech.core import files, origin
@@ -49,6 +51,8 @@ _KERNEL_OPTIONS = (
     "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
     "--IPKernelApp.log_level=50",  # at lower levels, the kernel logs an error when it is interrupted
 )
+_KERNELS: "WeakSet[AsyncKernelManager]" = WeakSet()
+"""The kernels of this process."""
 OnCell = Callable[[int, int], None]
 """Progress callback: code cells done, code cells in total."""
 
@@ -232,12 +236,21 @@ def _this_interpreter(environment: Mapping[str, str]) -> Iterator[type["AsyncKer
         class ThisInterpreter(AsyncKernelManager):
             def __init__(self, **settings: Any) -> None:
                 super().__init__(connection_file=f"{connection}.json", **transport, **settings)
+                _KERNELS.add(self)
 
             @property
             def kernel_spec(self) -> KernelSpec:
                 return KernelSpec(argv=argv, display_name="Python 3", language="python", env=variables)
 
         yield ThisInterpreter
+
+
+def interrupt() -> None:
+    """Interrupt the cells that the kernels of this process run, as Ctrl-C does in a notebook."""
+    for kernel in tuple(_KERNELS):
+        process = getattr(kernel.provisioner, "process", None)
+        if process is not None:
+            process.send_signal(signal.SIGINT)
 
 
 def _cell_error(name: str, notebook: "NotebookNode", error: "PapermillExecutionError") -> EmomechError:

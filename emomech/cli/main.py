@@ -3,11 +3,14 @@
 A command imports what it needs when it is called, so that help and lists appear at once.
 """
 
+import io
 import json
 import os
 import re
 import shlex
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,7 +41,7 @@ ForceOption: TypeAlias = Annotated[
 ]
 DEBUG = "EMOMECH_DEBUG"
 INTERRUPTED = 130
-"""Exit status of a command ended by Ctrl-C: 128 plus the number of the signal, as in shells."""
+"""Exit status of a command ended by Ctrl-C or another signal: 128 plus the number of the former, as in shells."""
 app = typer.Typer(
     help="How language models infer emotion: a paper that you can re-execute.",
     no_args_is_help=True,
@@ -55,6 +58,10 @@ app.add_typer(rules, name="rules")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 for success, 1 for a failure, 2 for wrong usage, 130 for an interrupt."""
+    _interrupt_when_ended()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a path may have bytes that are no text
     try:
         app(arguments)
     except EmomechError as error:
@@ -67,6 +74,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if hint := _hint(end.__context__):
             typer.echo(f"emomech: {hint}", err=True)
         raise
+
+
+def _interrupt_when_ended() -> None:
+    """Let the signals that end a process do what Ctrl-C does, so that unfinished files and kernels are removed."""
+    for name in {"SIGTERM", "SIGHUP"} & set(dir(signal)):
+        number = signal.Signals[name]
+        is_ignored = signal.getsignal(number) != signal.SIG_DFL  # such as by nohup
+        if not is_ignored and threading.current_thread() is threading.main_thread():
+            signal.signal(number, signal.default_int_handler)
 
 
 def _hint(error: BaseException | None) -> str:

@@ -1,6 +1,6 @@
 """Notebooks run after those that they need, and every worker is used."""
 
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 
@@ -31,6 +31,24 @@ def test_a_failure_stops_what_has_not_begun() -> None:
     with pytest.raises(EmomechError, match="a fails"):
         build._in_order({"a": [], "b": ["a"]}, execute, 2)
     assert begun == ["a"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_ends_what_runs(error: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted, both = Event(), Barrier(2, timeout=20)
+    monkeypatch.setattr(build, "_AGAIN", 0.01)
+    monkeypatch.setattr(build.runner, "interrupt", interrupted.set)
+    ended: list[bool] = []
+
+    def execute(name: str) -> None:
+        both.wait()
+        if name == "a":
+            raise error
+        ended.append(interrupted.wait(20))
+
+    with pytest.raises(error):
+        build._in_order({"a": [], "b": [], "c": ["b"]}, execute, 2)
+    assert ended == [True]
 
 
 def test_runs_that_need_one_another_are_named() -> None:

@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -245,6 +246,21 @@ def test_an_interrupt_ends_the_kernel_and_leaves_nothing(workplace: Path) -> Non
     assert said.decode().strip().endswith("KeyboardInterrupt")
     assert wait_for(lambda: not is_running(int(pid.read_text())))
     assert not (workplace / "out").exists() and list((workplace / "tmp").iterdir()) == []
+
+
+def test_the_cells_of_all_kernels_can_be_interrupted(workplace: Path) -> None:
+    pid = Path("pid").absolute()
+
+    def interrupt() -> None:
+        assert wait_for(lambda: pid.exists() and pid.read_text())
+        runner.interrupt()
+
+    beside = Thread(target=interrupt)
+    beside.start()
+    code = f"open({str(pid)!r}, 'w').write(str(os.getpid()))\nimport time\ntime.sleep(100)"
+    assert failing(workplace, code).endswith("failed: KeyboardInterrupt: ")
+    beside.join()
+    assert wait_for(lambda: not is_running(int(pid.read_text())))
 
 
 def wait_for(condition: Callable[[], object]) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -197,6 +198,32 @@ def test_an_interrupt_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys:
     assert capsys.readouterr().err.strip().splitlines() == [
         "emomech: interrupted. Finished results are kept; half-written files were removed."
     ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_the_process_interrupts_it(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def wait(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(20)
+
+    monkeypatch.setattr(build, "build", wait)
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        assert run("book") == cli.INTERRUPTED
+    finally:
+        signal.signal(number, before)
+    assert "half-written files were removed" in capsys.readouterr().err
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run("status", "--help") == 0
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("command", [["run", "flow"], ["book"]])
