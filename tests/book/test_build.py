@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from emomech.book import build as building
-from emomech.book import edition, pages
+from emomech.book import pages
 from emomech.book.edition import Edition
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.paths import CHECKOUT
@@ -214,26 +214,6 @@ def test_contents_and_runs_have_to_agree(root: Path, runner: Runner, rendered: l
     assert "three: is in _toc.yml but not in book/runs.toml" in problems
     with pytest.raises(EmomechError, match="book/results/three: there is no .*three.ipynb"):
         build(root)
-
-
-@pytest.mark.parametrize(
-    ("text", "match"),
-    [
-        ("[[run]]\nnotebook = 3\n", r"run.0.notebook: Input should be a valid string"),
-        ('[[run]]\nnotebook = "one"\nparams = {}\n', r"run.0.params: Extra inputs are not permitted"),
-        ('[[run]]\nnotebook = "one"\n[[run]]\nnotebook = "one"\n', "lists one more than once"),
-        ("[[run", "cannot be read"),
-    ],
-)
-def test_a_wrong_list_of_runs_is_named(root: Path, text: str, match: str) -> None:
-    (root / "book" / "runs.toml").write_text(text)
-    with pytest.raises(EmomechError, match=f"runs.toml: .*{match}"):
-        edition.runs(root)
-
-
-def test_the_book_of_this_project_is_listed() -> None:
-    listed = {page.removeprefix("book/results/") for page in pages.toc_files(CHECKOUT)}
-    assert {entry.notebook for entry in edition.runs()} <= listed
 
 
 def test_pages_never_replace_other_files(root: Path, runner: Runner, rendered: list) -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from emomech.book import edition
+from emomech.book import edition, pages
 from emomech.book.edition import Edition
-from emomech.core.errors import UsageError
+from emomech.core.errors import EmomechError, UsageError
+from emomech.core.paths import CHECKOUT
 
 RUNS = """
 [[run]]
@@ -106,3 +107,24 @@ def test_another_edition_stands_in_its_own_folder_and_the_paper_in_its_place(roo
     assert (paper.executed("one"), paper.html) == (root / "book/results/one.ipynb", root / "book/_build/html")
     paper.keep()
     assert not list(root.rglob(edition.RECORD))
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("[[run]]\nnotebook = 3\n", r"run.0.notebook: Input should be a valid string"),
+        ('[[run]]\nnotebook = "one"\nparams = {}\n', r"run.0.params: Extra inputs are not permitted"),
+        ('[[run]]\nnotebook = "one"\n[[run]]\nnotebook = "one"\n', "lists one more than once"),
+        ("[[run", "cannot be read"),
+    ],
+)
+def test_a_wrong_list_of_runs_is_named(tmp_path: Path, text: str, match: str) -> None:
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "runs.toml").write_text(text)
+    with pytest.raises(EmomechError, match=f"runs.toml: .*{match}"):
+        edition.runs(tmp_path)
+
+
+def test_the_book_of_this_project_is_listed() -> None:
+    listed = {page.removeprefix("book/results/") for page in pages.toc_files(CHECKOUT)}
+    assert {entry.notebook for entry in edition.runs()} <= listed

@@ -58,6 +58,8 @@ def test_the_table_of_parameters_is_no_result(tmp_path: Path) -> None:
     values = {
         "model": "x",
         "corpus": "",
+        "text": "",
+        "label": "",
         "emotions": "",
         "prompt": "",
         "seed": 1,
