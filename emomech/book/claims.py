@@ -174,9 +174,9 @@ def page_parameters(
 
 
 def select(names: str) -> tuple[Claim, ...]:
-    """Find claims by names separated by commas, or all claims for `all`. Raises UsageError for an unknown name."""
+    """Find claims by names separated by commas, or all for `all`. Raises UsageError for an unknown name, or for none."""
     known = {claim.name: claim for claim in CLAIMS}
-    selected = list(known) if names == ALL else lookup.listed(names)
+    selected = list(known) if names == ALL else lookup.listed(names) or [names]
     for name in selected:
         if name not in known:
             raise unknown("claim", name, known, f"Or {ALL}.")

@@ -65,6 +65,12 @@ def check(corpus: ResolvedCorpus, labels: Collection[str]) -> None:
         _check(corpus.name, corpus.text, corpus.label, tuple(labels), states)
 
 
+def check_texts(corpus: ResolvedCorpus) -> None:
+    """Read the texts of a local table, which needs no labels. Raises UsageError as `texts.read_texts` does."""
+    if corpus.is_table:
+        texts.read_texts(Path(corpus.preset.path), corpus.text)
+
+
 def is_local(corpus: ResolvedCorpus) -> bool:
     """Whether a corpus is read from local files alone, or all that it joins are."""
     return all(member.preset.path for member in corpus.joined or (corpus,))

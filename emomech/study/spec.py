@@ -92,12 +92,14 @@ class StudySpec:
     def validate(self, *, labelled: bool = True) -> Self:
         """Return the spec if all that it names exists, and local files can be read; no model is loaded.
 
-        `labelled` False: the texts need no labels, and are not read. Raises UsageError otherwise, and EmomechError for
+        `labelled` False: the texts need no labels. Raises UsageError otherwise, and EmomechError for
         files of a model or of SAEs that are damaged.
         """
         presets = self._checked()
         if labelled:
             corpora.check(presets.corpus, presets.words)
+        else:
+            corpora.check_texts(presets.corpus)
         gold.identity(self.gold)
         gold.check(self.gold)
         for control in self.control_specs:

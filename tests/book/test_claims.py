@@ -225,5 +225,6 @@ def test_the_models_of_the_book_are_those_of_its_page() -> None:
 def test_claims_are_chosen_by_name() -> None:
     assert claims.select("all") == CLAIMS
     assert [claim.name for claim in claims.select("C1, premise")] == ["C1", "premise"]
-    with pytest.raises(UsageError, match="unknown claim 'C77'"):
-        claims.select("C77")
+    for name in ("C77", ",", ""):
+        with pytest.raises(UsageError, match=f"unknown claim '{name}'"):
+            claims.select(name)

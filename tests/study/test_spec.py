@@ -52,6 +52,17 @@ def test_folders_without_a_model_or_saes_are_named_before_anything_is_loaded(
         spec.validate()
 
 
+def test_texts_without_labels_are_read_too_if_labels_are_not_needed(tmp_path: Path) -> None:
+    file = tmp_path / "texts.csv"
+    file.write_text("text\nIt broke.\n")
+    StudySpec(corpus=str(file), sae=None).validate(labelled=False)
+    with pytest.raises(UsageError, match="expected one named 'label'"):
+        StudySpec(corpus=str(file), sae=None).validate()
+    file.write_bytes(bytes(range(256)))
+    with pytest.raises(UsageError, match="texts.csv"):
+        StudySpec(corpus=str(file), sae=None).validate(labelled=False)
+
+
 def test_labels_of_words_are_part_of_the_identity_and_go_to_no_control(tmp_path: Path) -> None:
     file = tmp_path / "mine.conllu"
     row = "1\tSo\tso\t{}\t_\t_\t0\troot\t_\t_\n2\t{}\t_\tNUM\t_\t_\t1\tdep\t_\t_\n"
