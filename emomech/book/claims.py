@@ -174,7 +174,7 @@ def page_parameters(
 
 
 def select(names: str) -> tuple[Claim, ...]:
-    """Find claims by names separated by commas, or all for `all`. Raises UsageError for an unknown name, or for none."""
+    """Find claims by names separated by commas, or all for `all`. Raises UsageError for unknown names and for none."""
     known = {claim.name: claim for claim in CLAIMS}
     selected = list(known) if names == ALL else lookup.listed(names) or [names]
     for name in selected:
