@@ -1,6 +1,7 @@
 """The names and numbers that decide a result, and the identity of what the names refer to."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -164,8 +165,8 @@ class StudySpec:
             return ""
         if made_by := self.sae_preset.made_by:
             return f"{made_by} --controls"
-        options = f"--model {self.model} --corpus {self.corpus} --out {folder}"
-        return f"emomech sae train {options} --control soft-frozen"
+        options = {"--model": self.model, "--corpus": self.corpus, "--out": str(folder), "--control": "soft-frozen"}
+        return f"emomech sae train {' '.join(f'{name} {shlex.quote(value)}' for name, value in options.items())}"
 
     def _check_folders(self, presets: ResolvedSpec) -> None:
         """Check folders of a user: that of the model has a model, that of the SAEs has SAEs."""
