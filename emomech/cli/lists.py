@@ -36,7 +36,7 @@ def card(name: Annotated[str, typer.Argument(help="A published data set; `emomec
     """Describe a data set: source, licence, labels, missing emotions, label noise, and whether it is available."""
     from emomech.presets import cards
 
-    typer.echo(cards.card(name))
+    typer.echo(cards.card(name))  # Markdown, whose rows cannot be wrapped
     typer.echo(f"Here: {cards.availability()[name]}.")
 
 

@@ -37,6 +37,13 @@ def echo_rows(heading: str, rows: Sequence[tuple[str, str]]) -> None:
     typer.echo()
 
 
+def echo_wrapped(text: str) -> None:
+    """Print a text whose lines are wrapped; what is wrapped has the indentation of its line and two columns more."""
+    for line in text.splitlines():
+        indent = line[: len(line) - len(line.lstrip())]
+        typer.echo(_wrapped(line.strip(), indent, f"{indent}  "))
+
+
 def _wrapped(text: str, first: str, others: str) -> str:
     whole_words = textwrap.TextWrapper(WIDTH, first, others, break_long_words=False, break_on_hyphens=False)
     return whole_words.fill(text) or first.rstrip()

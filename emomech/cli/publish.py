@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from emomech.cli.options import FormatOption, OutputOption, ProfileOption
+from emomech.cli.options import FormatOption, OutputOption, ProfileOption, echo_wrapped
 from emomech.core import files
 from emomech.core.errors import UsageError
 from emomech.core.outputs import path_option, writable_file
@@ -37,7 +37,7 @@ def diff(
     if format == "json":
         typer.echo(json.dumps(differences.to_dict(), indent=1, ensure_ascii=False))
     elif output is None:
-        typer.echo(diff.summary(differences))
+        echo_wrapped(diff.summary(differences))
 
 
 def export(

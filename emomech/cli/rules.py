@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emomech.cli.options import FormatOption, say
+from emomech.cli.options import FormatOption, echo_wrapped, say
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.outputs import path_option, writable_file
 
@@ -80,11 +80,11 @@ def show(
         _, date = rule_identity.fixed(name)
         when = f"fixed on {date}" if date else "changed since it was last fixed"
         hash_ = rule_identity.rule_hash(rule)[: rule_identity.SHORT]
-        typer.echo(f"{name}: {rule_history.plain(rule.statement)}\n  rule {hash_}, {when}\n")
+        echo_wrapped(f"{name}: {rule_history.plain(rule.statement)}\n  rule {hash_}, {when}\n\n")
         for row in rule_history.criteria(rule).to_dict("records"):
             facts = {key: value for key, value in row.items() if key not in ("claim", "criterion", "role") and value}
-            typer.echo(f"  {row['role']}: {row['criterion']}")
-            typer.echo("".join(f"      {key}: {value}\n" for key, value in facts.items()))
+            echo_wrapped(f"  {row['role']}: {row['criterion']}")
+            echo_wrapped("".join(f"      {key}: {value}\n" for key, value in facts.items()) + "\n")
 
 
 @rules.command()

@@ -28,3 +28,14 @@ def test_rows_are_wrapped_beside_their_names(capsys: pytest.CaptureFixture[str])
         "             b",
         "",
     ]
+
+
+def test_a_text_is_wrapped_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+    options.echo_wrapped("## Title\n\n  - " + "word " * 25 + "\nend")
+    assert capsys.readouterr().out.splitlines() == [
+        "## Title",
+        "",
+        "  - " + "word " * 18 + "word",
+        "    " + "word " * 5 + "word",
+        "end",
+    ]
