@@ -145,7 +145,7 @@ def test_the_command_answers_with_the_table(capsys: pytest.CaptureFixture[str], 
     ("options", "message"),
     [
         (["--d-sae", "256,many"], "--d-sae '256,many': expected whole numbers"),
-        (["--k", "0"], "--k '0': expected whole numbers above 0"),
+        (["--k", "0"], "--k '0': expected whole numbers from 1 to 2147483647"),
         (["--k", ""], "--k '': expected whole numbers"),
         (["--d-sae", "8", "--k", "16"], "k 16: expected 1 to d_sae, which is 8"),
         (["--points", "blocks.9.hook_resid_post"], "unknown hook point of organism 'blocks.9.hook_resid_post'"),
