@@ -20,7 +20,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,8 @@ def _check_quotes(name: str, rows: Sequence[tuple[int, list[str]]], n_columns: i
     """Raise UsageError for a quoted field that contains what looks like rows: its quote was not meant to open it.
 
     A line inside a field looks like a row if, with the fields of the row before its first line and behind its last, it
-    has as many fields as the header, and one of its own is also a cell of a row, as a label would be.
+    has as many fields as the header. One of its own has to be also a cell of a row, as a label would be, or there is
+    no space behind its separators, as there is in prose.
     """
     single = {cell.strip() for _, row in rows for cell in row if "\n" not in cell and len(cell) <= _SHORT} - {""}
     for line, row in rows:
@@ -191,13 +192,22 @@ def _check_quotes(name: str, rows: Sequence[tuple[int, list[str]]], n_columns: i
             parts = [part.split(separator) for part in cell.split("\n")] if "\n" in cell else []
             around = [column, *[0] * (len(parts) - 2), n_columns - 1 - column] if parts else []
             if any(
-                len(part) > 1 and len(part) + beside == n_columns and single & {field.strip() for field in part}
+                len(part) > 1
+                and len(part) + beside == n_columns
+                and _looks_like_fields(part, single, part is parts[-1])
                 for part, beside in zip(parts, around, strict=True)
             ):
                 raise UsageError(
                     f"{name}: line {line}: a quote opens a field that contains whole rows, up to a quote "
-                    f"{cell.count(chr(10))} lines below. If they are rows, remove or double the quote."
+                    f"{cell.count(chr(10))} lines below. If they are rows, remove or double the quote. If they are one "
+                    "text, save the table as JSONL or Parquet."
                 )
+
+
+def _looks_like_fields(fields: Sequence[str], cells: Collection[str], is_last: bool) -> bool:
+    """Whether the parts of a line are cells; a last line that ends in a separator lost the quote behind it."""
+    known = any(field.strip() in cells for field in fields)
+    return known or all(field[:1].isalpha() or (is_last and not field) for field in fields[1:])
 
 
 def _check_header(name: str, columns: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ TEXT = st.text(
     st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t\"',;|\\ "), min_size=1, max_size=30
 )
 LABEL = st.sampled_from(["joy", "fear", "very sad", "NA", "None", 'so-called "joy"', "a,b", "a;b"])
+PLAIN = st.sampled_from(["joy", "fear", "very sad", "NA"])
 TABLES = st.lists(st.tuples(TEXT.filter(str.strip), LABEL), min_size=1, max_size=6)
 FUZZED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -95,6 +96,64 @@ def test_nothing_is_taken_for_a_number_or_a_missing_value(tmp_path: Path) -> Non
     assert read(file).places == ("line 2", "line 3", "line 4")
 
 
+@FUZZED
+@given(rows=TABLES, quoting=st.sampled_from([0, 1, 2]), swapped=st.booleans(), end=st.sampled_from(["\n", "\r\n"]))
+def test_columns_in_another_order_and_line_ends_are_read(
+    tmp_path: Path, rows: list[tuple[str, str]], quoting: int, swapped: bool, end: str
+) -> None:
+    """With the labels first, too, a text of several lines is not taken for rows, nor rows for a text."""
+    frame = pd.DataFrame(rows, columns=["text", "label"])[["label", "text"] if swapped else ["text", "label"]]
+    file = tmp_path / "TEXTS.CSV"
+    frame.to_csv(file, index=False, quoting=quoting, lineterminator=end)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    read_or_refused(file, rows)
+
+
+@FUZZED
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from(['"Hi', "Hi", 'He said "no"', '"No" she said', "It's", '"']), PLAIN), min_size=2
+    ),
+    separator=st.sampled_from([",", ";", "\t"]),
+    swapped=st.booleans(),
+)
+def test_what_was_written_without_quotes_is_read_or_refused(
+    tmp_path: Path, rows: list[tuple[str, str]], separator: str, swapped: bool
+) -> None:
+    """Lines are joined by hand, as in a text editor: a quote may then open a field that nobody meant to open."""
+    cells = [("text", "label"), *((text, label) for text, label in rows)]
+    lines = [separator.join(row[::-1] if swapped else row) for row in cells]
+    file = write(tmp_path, "\n".join(lines) + "\n")
+    try:
+        table = read(file)
+    except UsageError as error:
+        assert file.name in str(error)
+        return
+    assert len(table.rows) == len(rows)
+    assert [label for _, label in texts_and_labels(table)] == [label for _, label in rows]
+
+
+def test_the_separator_that_excel_names_is_used(tmp_path: Path) -> None:
+    for content in (
+        "sep=;\ntext;label\nIt broke, again.;sad\n",
+        '\ufeff"sep=;"\r\ntext;label\r\nIt broke, again.;sad\r\n',
+    ):
+        table = read(write(tmp_path, content))
+        assert table.rows == (("It broke, again.", "sad"),) and table.places == ("line 3",)
+
+
+def test_half_a_character_and_bytes_are_refused(tmp_path: Path) -> None:
+    half = '{"text": "Hm \\ud83d", "label": "sad"}\n'
+    with pytest.raises(UsageError, match=r"line 1 has half a character \(U\+D83D\) as text"):
+        read(write(tmp_path, half, "texts.jsonl"))
+    for content, message in ((b"It broke.", ""), (b"caf\xe9", "row 1 has bytes as text that are not UTF-8")):
+        pd.DataFrame({"text": [content], "label": ["sad"]}).to_parquet(tmp_path / "texts.parquet")
+        if message:
+            with pytest.raises(UsageError, match=message):
+                read(tmp_path / "texts.parquet")
+        else:
+            assert read(tmp_path / "texts.parquet").rows == (("It broke.", "sad"),)
+
+
 def test_a_mac_and_a_windows_file_are_read(tmp_path: Path) -> None:
     for end in ("\r", "\r\n"):
         assert read(write(tmp_path, end.join(["text,label", "It broke.,sad", ""]))).rows == (("It broke.", "sad"),)
@@ -120,6 +179,8 @@ def test_quotes_with_backslashes_are_read(tmp_path: Path) -> None:
         ('text,label\nx,sad\n"Hi, she said,sad\ny,glad\n"No,glad\n', "line 3: a quote opens a field"),
         ('text,label\n"Hi,sad\ny,glad\nz was here",glad\n', "line 2: a quote opens a field that contains whole rows"),
         ('text,label\n"Hi,sad\n', "line 2: a quote opens a field"),
+        ('label,text\nglad,x\nsad,"Hi\nglad,y"\n', "line 3: a quote opens a field that contains whole rows"),
+        ("text;label\nIt broke,sad\n", "line 2 has 1 fields, .* divided by a semicolon, this line by a comma"),
         ("text,text,label\na,b,sad\n", "names the column 'text' twice"),
         ("text\tlabel;text\na\tb;c\n", "could be separated by tab or semicolon"),
         (b"text,label\ncaf\xe9,sad\n", "line 2, byte 14 is not UTF-8. Save the file as UTF-8, for example by: iconv"),

@@ -27,7 +27,9 @@ def tokenizer(template: str, **named: str) -> Any:
 
 @pytest.mark.parametrize("named", [{}, {"bos_token": "<bos>"}, {"bos_token": "<pad>"}, {"eos_token": "<bos>"}])
 @pytest.mark.parametrize(("template", "n"), [("$A", 0), ("<bos> $A", 1), ("<pad> $A", 1), ("<pad> <bos> $A", 2)])
-def test_what_the_tokenizer_puts_first_is_kept_whatever_it_is_named(template: str, n: int, named: dict[str, str]) -> None:
+def test_what_the_tokenizer_puts_first_is_kept_whatever_it_is_named(
+    template: str, n: int, named: dict[str, str]
+) -> None:
     own = tokenizer(template, **named)
     lm = wrap("m", GPT2.module, own, None)
     (text,) = tokenize(lm, ["Ana cried."])
