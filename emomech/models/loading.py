@@ -54,24 +54,12 @@ def load_model(
         >>> lm.n_layers, lm.d_model
         (8, 128)
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     chosen = devices.chosen(device or Settings.from_environment().device)
     folder = _folder(name, source, revision)
     check_files(name, folder)
     placement = devices.placement(name, n_weights(folder) * devices.WIDTH[dtype]) if chosen == "cuda" else {}
     try:
-        with _quiet():
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder,
-                dtype=dtype,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,
-                local_files_only=True,
-                **placement,
-            )
-            module, loading = loaded
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        module, loading, tokenizer = _read(folder, dtype, placement)
     except Exception as error:
         raise _explained(name, source, error) from error
     _check_weights(name, loading)
@@ -84,6 +72,17 @@ def load_model(
     lm = wrap(name, module, tokenizer, prepend_bos)
     check_reading(lm)
     return lm
+
+
+def _read(folder: Path, dtype: str, placement: dict[str, Any]) -> tuple[Any, dict[str, Any], Any]:
+    """Read the model, what transformers reports about its weights, and the tokenizer."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    options = {"output_loading_info": True, "ignore_mismatched_sizes": True, "local_files_only": True, **placement}
+    with _quiet():
+        loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **options)
+        module, loading = loaded
+        return module, loading, AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 
 def _check_weights(name: str, loading: dict[str, Any]) -> None:
