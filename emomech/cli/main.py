@@ -22,7 +22,15 @@ import typer
 from emomech.cli import publish
 from emomech.cli.doctor import doctor
 from emomech.cli.lists import card, list_
-from emomech.cli.options import FormatOption, OutputOption, ProfileOption, echo_rows, say
+from emomech.cli.options import (
+    FormatOption,
+    LabelColumnOption,
+    OutputOption,
+    ProfileOption,
+    TextColumnOption,
+    echo_rows,
+    say,
+)
 from emomech.cli.rules import rules
 from emomech.cli.train import organism, sae
 from emomech.core.devices import Device
@@ -124,12 +132,17 @@ def _settings(device: Device | None, force: bool = False) -> Settings:
     return settings
 
 
-def _assignments(given: list[str] | None) -> dict[str, str]:
-    """Read the parameters of a command, and say which names of presets are those of files or folders here, too."""
+def _assignments(given: list[str] | None, text_column: str, label_column: str) -> dict[str, str]:
+    """Read the parameters of a command, and say which names of presets are those of files or folders here, too.
+
+    The columns of a table are the parameters `text` and `label`. Raises UsageError for one that is given twice.
+    """
     from emomech.notebook import parameters
     from emomech.presets import lookup
 
-    assignments = parameters.assignments(given or [])
+    columns = {"text": text_column, "label": label_column}
+    named = [f"{name}={column}" for name, column in columns.items() if column]
+    assignments = parameters.assignments([*(given or []), *named])
     for hint in lookup.hidden(assignments):
         say(hint)
     return assignments
@@ -139,6 +152,8 @@ def _assignments(given: list[str] | None) -> dict[str, str]:
 def run(
     notebook: Annotated[str, typer.Argument(help="Name of the notebook; `emomech list notebooks` lists them.")],
     parameter: ParameterOption = None,
+    text_column: TextColumnOption = "",
+    label_column: LabelColumnOption = "",
     out: Annotated[
         Path | None, typer.Option(parser=path_option, help="Folder for the executed notebook and its page.")
     ] = None,
@@ -149,7 +164,7 @@ def run(
     _settings(device, force)
     from emomech.book import runner, single
 
-    planned = runner.prepare(notebook, _assignments(parameter))
+    planned = runner.prepare(notebook, _assignments(parameter, text_column, label_column))
     if "settings" in planned.parameters:
         from emomech.book import page_checks
 
@@ -161,6 +176,8 @@ def run(
 def book_(
     profile: ProfileOption = "full",
     parameter: ParameterOption = None,
+    text_column: TextColumnOption = "",
+    label_column: LabelColumnOption = "",
     output: OutputOption = None,
     device: DeviceOption = None,
     force: ForceOption = False,
@@ -172,7 +189,7 @@ def book_(
     _settings(device, force)
     from emomech.book import build, edition
 
-    assignments = _assignments(parameter)
+    assignments = _assignments(parameter, text_column, label_column)
     if assignments and output is None:
         raise UsageError("a book with other parameters needs its own folder: name one with --output.")
     typer.echo(build.build(edition.Edition(profile, assignments, output and output.absolute()), say=say))
@@ -209,6 +226,8 @@ def check(
 @app.command("plan")
 def plan_(
     parameter: ParameterOption = None,
+    text_column: TextColumnOption = "",
+    label_column: LabelColumnOption = "",
     for_: Annotated[
         str | None,
         typer.Option("--for", metavar="MACHINE", help="Another machine, such as h100-80gb. Default: this one."),
@@ -218,7 +237,7 @@ def plan_(
 ) -> None:
     """Estimate what a study needs on a machine: downloads, memory, time. Exits with 2 if it does not fit."""
     settings = _settings(device) if for_ is None else replace(Settings.from_environment(), device=device or "auto")
-    assignments = _assignments(parameter)
+    assignments = _assignments(parameter, text_column, label_column)
     from emomech.book import edition
     from emomech.core import machine
     from emomech.study import plan
@@ -244,13 +263,15 @@ def verdicts_(
         typer.Option(help="A model preset or folder. Repeat the option for more. Default: the models of the book."),
     ] = None,
     parameter: ParameterOption = None,
+    text_column: TextColumnOption = "",
+    label_column: LabelColumnOption = "",
     profile: ProfileOption = "full",
     format: FormatOption = "table",
 ) -> None:
     """Print the verdict on every claim. Kept results of the book are reused; the others are computed."""
     from emomech.book import claims
 
-    settings = _assignments(parameter)
+    settings = _assignments(parameter, text_column, label_column)
     models = model or ([settings["model"]] if "model" in settings else claims.book_models())
     matrix = claims.matrix(models, profile, settings=settings, n_jobs=claims.parallel_jobs())
     if format == "json":

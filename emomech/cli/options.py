@@ -17,6 +17,12 @@ OutputOption: TypeAlias = Annotated[
 ProfileOption: TypeAlias = Annotated[
     Profile, typer.Option(help="full: the paper as published; quick: the same on fewer texts.")
 ]
+TextColumnOption: TypeAlias = Annotated[
+    str, typer.Option(help="Column of the texts, if the corpus is a table. Default: the column named text.")
+]
+LabelColumnOption: TypeAlias = Annotated[
+    str, typer.Option(help="Column of the emotions, if the corpus is a table. Default: the column named label.")
+]
 FormatOption: TypeAlias = Annotated[Format, typer.Option(help="table: for people; json: for programs.")]
 
 WIDTH = 100

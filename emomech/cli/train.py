@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from emomech.cli.options import FormatOption, say
+from emomech.cli.options import FormatOption, TextColumnOption, say
 from emomech.core.devices import Device
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.limits import LARGEST, whole_number
@@ -24,9 +24,6 @@ SeedOption: TypeAlias = Annotated[int, typer.Option(min=0, max=LARGEST, help="Se
 ModelOption: TypeAlias = Annotated[str, typer.Option(help="A model preset, or a folder with a Hugging Face model.")]
 CorpusOption: TypeAlias = Annotated[
     str, typer.Option(help="A corpus preset, or a CSV, JSONL or Parquet file of texts.")
-]
-TextColumnOption: TypeAlias = Annotated[
-    str, typer.Option(help="Column of the texts, if the corpus is a table. Default: the column named text.")
 ]
 TokensOption: TypeAlias = Annotated[int, typer.Option(min=1, max=LARGEST, help="Activations to train each SAE on.")]
 PointsOption: TypeAlias = Annotated[

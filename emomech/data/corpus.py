@@ -187,7 +187,7 @@ def read_texts(path: Path, text: str = "") -> list[str]:
 def _column(table: Table, wanted: str, named: str) -> str:
     """Find the column of texts or of labels, by the name that was given or by its usual name."""
     columns = ", ".join(map(repr, table.columns))
-    way_out = f"Name it: -p {wanted}=COLUMN."
+    way_out = f"Name it: -p {wanted}=COLUMN, or --{wanted}-column COLUMN."
     if named:
         if named in table.columns:
             return named

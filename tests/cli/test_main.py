@@ -150,6 +150,19 @@ def test_a_run_is_executed_once(executed: list[Planned], tmp_path: Path, capsys:
     assert len(executed) == 2
 
 
+def test_columns_of_a_table_are_options_too(executed: list[Planned], tmp_path: Path, capsys: Capture) -> None:
+    table = tmp_path / "texts.csv"
+    table.write_text("body,emotion\nIt broke.,sad\nIt works.,glad\n")
+    command = ["run", "behaviour", "-p", f"corpus={table}", "--out", str(tmp_path / "out")]
+    assert run(*command) == 2
+    assert "expected one named 'label'. Name it: -p label=COLUMN" in capsys.readouterr().err
+    columns = ["--text-column", "body", "--label-column", "emotion"]
+    assert run(*command, *columns) == 0
+    assert {"text": "body", "label": "emotion"}.items() <= executed[-1].parameters.items()
+    assert run(*command, *columns, "-p", "text=body") == 2
+    assert "-p text: is given twice" in capsys.readouterr().err
+
+
 def test_a_preset_that_hides_a_folder_is_named(
     executed: list[Planned], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

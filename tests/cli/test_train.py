@@ -121,6 +121,17 @@ def test_a_second_training_keeps_the_same_saes_and_refuses_others(capsys: Captur
     assert (out / "blocks.0.hook_resid_pre" / "cfg.json").stat().st_mtime_ns == kept
 
 
+def test_a_table_without_labels_is_trained_on_by_the_name_of_its_column(capsys: Capture, tmp_path: Path) -> None:
+    corpus, out = tmp_path / "texts.csv", tmp_path / "saes"
+    corpus.write_text("\n".join(["body", *(f"Then {n} lost the red ball." for n in range(250))]))
+    command = ["sae", "train", "--model", "organism", "--corpus", str(corpus), "--out", str(out), "--d-sae", "64"]
+    command += ["--points", "blocks.0.hook_resid_pre", "--tokens", "1024", "--k", "4"]
+    assert run(*command) == 2
+    assert "expected one named 'text'. Name it: -p text=COLUMN" in capsys.readouterr().err
+    assert run(*command, "--text-column", "body") == 0
+    assert (out / "blocks.0.hook_resid_pre" / "cfg.json").is_file()
+
+
 CHECK = ["--model", "organism", "--corpus", "organism"]
 
 
