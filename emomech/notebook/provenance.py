@@ -90,7 +90,9 @@ def footer(provenance: Mapping[str, Any]) -> HTML:
 
 def _provenance_value(name: str, value: object) -> str:
     if isinstance(value, Mapping):
-        parts = [f"<span>{escape(str(key))} {_provenance_part(part)}</span>" for key, part in value.items()]
+        parts = [
+            f"<span>{escape(str(key))} {_provenance_part(part)}</span>" for key, part in value.items() if part != ""
+        ]
         return f'<span class="emo-parts">{" ".join(parts)}</span>'
     if name == "seconds":
         return f"{number_text(value)} s to compute"
