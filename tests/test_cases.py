@@ -42,7 +42,10 @@ RIGHT = {
     ],
     "06-parquet-classlabel": [r"60 Counter\(\{'sad': 20, 'happy': 20, 'scared': 20\}\)"],
     "07-label-spelling-variants": [r"the labels 'sad\\u200b' \(line 2\) and 'SAD' \(line 4\) look alike"],
-    "11-seed-too-large": [r"'--seed': 9{23} is not in the range .*\n(.*\n)?rc=2\n", r"seed: found '9{23}', .*\nrc=2"],
+    "11-seed-too-large": [
+        r"'--seed': Input should be less than or equal to 2147483647[\s\S]*?\nrc=2\n",
+        r"behaviour: seed: found '9{23}', expected .*\nrc=2",
+    ],
     "13-parquet-categorical-person": [r"60 Counter\(\{'sad': 20, 'happy': 20, 'scared': 20\}\)"],
     "14-model-without-context-length": [r"out/html/behaviour\.html\nrc=0"],
     "15-corpus-without-words": [r"out/html/behaviour\.html\nrc=0"],

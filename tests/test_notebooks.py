@@ -86,7 +86,7 @@ def test_code_is_hidden_and_short(notebook: NotebookNode) -> None:
     for cell in code(notebook):
         if "parameters" not in cell.metadata.tags:
             assert {"hide-input", "remove-cell"} & set(cell.metadata.tags)
-        assert len(cell.source.splitlines()) <= 14
+        assert len(cell.source.splitlines()) <= (16 if "parameters" in cell.metadata.tags else 14)
         assert not re.search(r"\b(torch|transformers|for|while|def)\b", re.sub(r'"[^"]*"', "", cell.source))
 
 

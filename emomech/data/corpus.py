@@ -21,6 +21,8 @@ from emomech.data.tables import Table
 
 Split = Literal["discover", "tune", "report"]
 _SHARES: Mapping[Split, float] = {"discover": 0.4, "tune": 0.2, "report": 0.4}
+_KEPT = {"Pc", "So", "Sm", "Sc"}
+"""Categories of characters that make two texts differ besides letters and digits: `_`, emoji, signs, currencies."""
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 DUPLICATE = "text occurs more than once"
 LABEL_CONFLICT = "one text, several labels"
@@ -211,8 +213,11 @@ def _cells(table: Table, wanted: str, named: str) -> list[str]:
 
 
 def _optional(table: Table, name: str) -> list[str]:
-    """Cells of a column that need not be there, or empty cells."""
-    return [cell.strip() for cell in table.column(name)] if name in table.columns else [""] * len(table.rows)
+    """Cells of a column that need not be there, or empty cells. Raises UsageError for two columns of this name."""
+    alike = [column for column in table.columns if column.strip().casefold() == name]
+    if len(alike) > 1:
+        raise UsageError(f"{table.name}: has the columns {' and '.join(map(repr, alike))}. Rename one of them.")
+    return [cell.strip() for cell in table.column(alike[0])] if alike else [""] * len(table.rows)
 
 
 def deduplicate(examples: Iterable[Example]) -> CorpusRead:
@@ -237,9 +242,13 @@ def deduplicate(examples: Iterable[Example]) -> CorpusRead:
 
 
 def fingerprint(example: Example) -> str:
-    """Hash a text's words and its person; a text without any word is hashed as it is."""
+    """Hash a text's words and symbols, such as emoji, and its person; a text without any is hashed as it is."""
     folded = unicodedata.normalize("NFKC", example.text).casefold()
-    words = " ".join(re.findall(r"\w+", folded)) or folded.strip()
+    parts = re.findall(r"\w+|[^\w\s]", folded)
+    words = (
+        " ".join(part for part in parts if part[0].isalnum() or unicodedata.category(part[0]) in _KEPT)
+        or folded.strip()
+    )
     return blake2b(f"{example.person}\0{words}".encode(), digest_size=16).hexdigest()
 
 

@@ -15,8 +15,11 @@ from collections.abc import Sequence
 
 from emomech.core.errors import UsageError
 
-_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d+)?")
-_TRUTH = {"true", "false"}
+_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:e[+-]?\d+)?|[+-]?inf", re.IGNORECASE)
+_TRUTH = {"true", "false", "t", "f"}
+_MISSING = {"na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "-", "--", "?", "."}
+"""What programs write for a missing value; `none` may be a label of texts without emotion."""
+_QUOTES = "\"'“”„‘’«»"
 _JOINTS = re.compile(r"\s*[;,|/+&]\s*|\s+and\s+", re.IGNORECASE)
 _LIST = re.compile(r"[\[({].*[\])}]", re.DOTALL)
 _ALPHABETS = {"LATIN", "CYRILLIC", "GREEK"}
@@ -44,7 +47,9 @@ def check_labels(name: str, labels: Sequence[str], places: Sequence[str]) -> Non
 
 def _problem(label: str) -> str:
     """Say what is wrong with a label, and the way out; empty if nothing is."""
-    if all(_NUMBER.fullmatch(part) for part in _JOINTS.split(label) if part) or label.lower() in _TRUTH:
+    if label.casefold() in _MISSING:
+        return ", which stands for a missing value. Fill it in, remove the row, or write it as another word."
+    if _is_number(label) or label.casefold() in _TRUTH:
         return (
             ". The model is asked for words, so the labels have to be words, such as joy. Replace the numbers by the "
             "names of the emotions."
@@ -53,6 +58,8 @@ def _problem(label: str) -> str:
     joiners = "" if "LATIN" in alphabets else _JOINERS
     if hidden := next((c for c in label if _invisible(c) and c not in joiners), ""):
         return f" with the invisible character U+{ord(hidden):04X}. Remove it."
+    if len(label) > 1 and label[0] in _QUOTES and label[-1] in _QUOTES:
+        return ", which is in quotes. Write it without them."
     if _LIST.fullmatch(label):
         return ", which looks like a list. Write one word in each row, and remove texts that have several labels."
     if len(alike := sorted(alphabets & _ALPHABETS)) > 1:
@@ -60,14 +67,28 @@ def _problem(label: str) -> str:
     return ""
 
 
+def _is_number(label: str) -> bool:
+    """Whether a label is a number, several of them, or a date: digits without any letter."""
+    if all(_NUMBER.fullmatch(part) for part in _JOINTS.split(label) if part):
+        return True
+    return any(c.isnumeric() for c in label) and not any(c.isalpha() for c in label)
+
+
 def _check_joined(name: str, first: dict[str, str]) -> None:
-    """Raise UsageError for a cell that joins labels: one of its parts is another label, or a part of one."""
+    """Raise UsageError for a cell that joins labels.
+
+    One of its parts is another label or a part of one, or all its words are other labels, apart from numbers.
+    """
+    known = {_folded(label) for label in first}
     parts = {label: [_folded(part) for part in _JOINTS.split(label) if part] for label in first}
     n_labels = Counter(part for joined in parts.values() for part in set(joined))
     for label, joined in parts.items():
-        if len(joined) > 1 and any(n_labels[part] > 1 for part in joined):
+        folded = _folded(label)
+        words = [word for word in re.split(r"[\W\d_]+|\bor\b|\band\b", folded) if word]
+        made_of_labels = bool(words) and all(word in known - {folded} for word in words)
+        if made_of_labels or (len(joined) > 1 and any(n_labels[part] > 1 for part in joined)):
             raise UsageError(
-                f"{name}: {first[label]} has the label {label!r}, which joins {len(joined)} labels. Keep one label in "
+                f"{name}: {first[label]} has the label {label!r}, which joins labels. Keep one label in "
                 "each row, and remove texts that have several."
             )
 

@@ -16,6 +16,11 @@ def check_files(name: str, folder: Path) -> None:
 
     if not (folder / "config.json").is_file():
         raise UsageError(f"model {name!r}: {folder} has no config.json; expected a Hugging Face model folder.")
+    if (folder / "adapter_config.json").exists():
+        raise UsageError(
+            f"model {name!r}: {folder} holds an adapter (adapter_config.json), which would be ignored. Merge it into "
+            "the weights, such as with merge_and_unload of peft, and save the whole model."
+        )
     weights = sorted(folder.glob("*.safetensors"))
     if not weights and not any(folder.glob("*.bin")):
         raise UsageError(f"model {name!r}: {folder} has no weights; expected model.safetensors.")

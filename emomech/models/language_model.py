@@ -148,9 +148,10 @@ def _blocks(name: str, module: "PreTrainedModel") -> nn.ModuleList:
     """
     config = module.config.get_text_config()
     for size in _SIZES:
-        if not isinstance(getattr(config, size, None), int):
+        value = getattr(config, size, None)
+        if not isinstance(value, int) or value < 1:
             kind = type(config).__name__
-            raise UsageError(f"model {name!r}: its {kind} gives no {size}; models of this kind are not supported.")
+            raise UsageError(f"model {name!r}: its {kind} gives {value} as {size}, expected a whole number above 0.")
     depth = config.num_hidden_layers
     for part in module.get_decoder().modules():
         if isinstance(part, nn.ModuleList) and len(part) == depth:

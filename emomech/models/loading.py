@@ -1,6 +1,7 @@
 """Load a causal language model from a folder or the hub, and refuse files that are damaged or of another kind."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+_OF_A_BLOCK = re.compile(r"\.\d+\.(?!.*(?:inv_freq|rotary_emb|masked_bias|attn\.bias|attention\.bias)$)")
+"""Tensors of a block, apart from masks and frequencies, which some files hold and every model computes anew."""
 
 
 def load_model(
@@ -65,7 +68,7 @@ def load_model(
     _check_weights(name, loading)
     if not placement:
         module = module.to(chosen)
-    if not _is_causal(module):
+    if not _is_causal(name, module):
         raise UsageError(f"model {name!r}: {type(module).__name__} reads later tokens; expected a causal model.")
     if dtype != "float32":
         log.warning("model %r: computes in %s; effects below 0.4 %% of an activation are lost in it", name, dtype)
@@ -78,11 +81,12 @@ def _read(folder: Path, dtype: str, placement: dict[str, Any]) -> tuple[Any, dic
     """Read the model, what transformers reports about its weights, and the tokenizer."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    options = {"output_loading_info": True, "ignore_mismatched_sizes": True, "local_files_only": True, **placement}
+    options = {"output_loading_info": True, "ignore_mismatched_sizes": True, **placement}
+    files = {"local_files_only": True, "trust_remote_code": False}
     with _quiet():
-        loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **options)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **options, **files)
         module, loading = loaded
-        return module, loading, AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return module, loading, AutoTokenizer.from_pretrained(folder, **files)
 
 
 def _check_weights(name: str, loading: dict[str, Any]) -> None:
@@ -94,15 +98,26 @@ def _check_weights(name: str, loading: dict[str, Any]) -> None:
             f"model {name!r}: {random[0]} is missing from its weights or has another shape there "
             f"({len(random)} such tensors). Get the weights that belong to its config.json."
         )
-    if unused := sorted(loading["unexpected_keys"]):
+    unused = sorted(loading["unexpected_keys"])
+    if of_blocks := [key for key in unused if _OF_A_BLOCK.search(key)]:
+        raise EmomechError(
+            f"model {name!r}: its weights hold {of_blocks[0]}, for which its config.json has no place "
+            f"({len(of_blocks)} such tensors of blocks). Get the config.json that belongs to the weights."
+        )
+    if unused:
         log.warning("model %r: %d tensors of its weights are not used, %s among them", name, len(unused), unused[0])
 
 
 @torch.inference_mode()
-def _is_causal(module: "PreTrainedModel") -> bool:
-    """Check that a token does not change the logits before it; masked language models load without an error too."""
+def _is_causal(name: str, module: "PreTrainedModel") -> bool:
+    """Check that a token does not change the logits before it; masked language models load without an error too.
+
+    Raises EmomechError for logits that are not finite.
+    """
     ids = torch.tensor([[0, 0, 0], [0, 0, 1]], device=module.device)
     logits = module.eval()(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits[:, :2].float()
+    if not logits.isfinite().all():
+        raise EmomechError(f"model {name!r}: its logits are not finite, so its weights are damaged. Get them again.")
     return bool((logits[0] - logits[1]).abs().max() <= 1e-3 * logits.std())
 
 
@@ -124,7 +139,7 @@ def _explained(name: str, source: str | Path, error: Exception) -> EmomechError:
     first = " ".join(lines[: 2 if lines[0].endswith(":") else 1]).rstrip(".")
     if "Unrecognized configuration class" in first or "does not recognize this architecture" in first:
         return UsageError(f"model {name!r}: is no causal language model that transformers knows ({first}).")
-    return EmomechError(f"model {name!r}: {source} cannot be loaded: {first}. Get its files again.")
+    return EmomechError(f"model {name!r}: {source} cannot be loaded: {first}. If a file is damaged, get it again.")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from emomech.core.errors import EmomechError, UsageError
 from emomech.data import corpus as texts
 from emomech.data import masking
 from emomech.data.corpus import CorpusRead, Example
+from emomech.data.labels import check_labels
 from emomech.data.published import formats, readers
 from emomech.presets.kinds import CorpusPreset
 from emomech.study.resolved import ResolvedCorpus
@@ -142,4 +143,6 @@ def _joined(members: Collection[ResolvedCorpus], labels: Collection[str]) -> Cor
         examples += [replace(example, style=Path(member.name).stem) for example in new]
         dropped.update({**rows.dropped, ELSEWHERE: len(prints) - len(new)})
         seen.update(prints)
+    names = [Path(member.name).name for member in members]
+    check_labels(" and ".join(names), [example.label for example in examples], [example.style for example in examples])
     return CorpusRead(tuple(examples)).after_dropping(dropped)

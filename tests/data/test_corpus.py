@@ -34,6 +34,19 @@ def test_optional_columns_are_read(tmp_path: Path) -> None:
     assert (result[0].person, result[0].item_type) == ("Anna", "short")
 
 
+def test_optional_columns_are_read_in_any_case(tmp_path: Path) -> None:
+    rows = ROWS.assign(text="Ann gave Bob a toy.", Person=["Ann", "Bob", "Cy"])
+    assert [e.person for e in corpus.read(write(tmp_path, "csv", rows)).examples] == ["Ann", "Bob", "Cy"]
+    with pytest.raises(UsageError, match="has the columns 'Person' and 'person'. Rename one"):
+        corpus.read(write(tmp_path, "csv", rows.assign(person="Ann")))
+
+
+def test_texts_that_differ_in_a_sign_are_two_texts() -> None:
+    pairs = [("I failed 😀", "glad"), ("I failed 😢", "sad"), ("10 + 5", "glad"), ("10 = 5", "sad")]
+    result = corpus.deduplicate([Example(text, label) for text, label in pairs])
+    assert len(result.examples) == 4 and result.dropped == {}
+
+
 def texts(n: int) -> list[Example]:
     return [Example(f"text {i}", "ab"[i % 2]) for i in range(n)]
 

@@ -32,7 +32,8 @@ def write(folder: Path, content: str | bytes, name: str = "texts.csv") -> Path:
 
 
 def texts_and_labels(table: Table) -> list[tuple[str, str]]:
-    return list(zip(table.column("text"), table.column("label"), strict=True))
+    """Texts and labels; spaces before a field do not count, as in `text, label`."""
+    return list(zip(*[[cell.lstrip(" ") for cell in table.column(name)] for name in ("text", "label")], strict=True))
 
 
 def read_or_refused(file: Path, rows: list[tuple[str, str]]) -> None:
@@ -42,7 +43,7 @@ def read_or_refused(file: Path, rows: list[tuple[str, str]]) -> None:
     except UsageError as error:
         assert file.name in str(error)
         return
-    assert texts_and_labels(table) == rows
+    assert texts_and_labels(table) == [(text.lstrip(" "), label) for text, label in rows]
 
 
 @FUZZED
@@ -79,7 +80,7 @@ def test_what_r_writes_is_read(tmp_path: Path, rows: list[tuple[str, str]], sepa
 @given(rows=TABLES)
 def test_json_lines_are_read(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
     content = "\n".join(json.dumps({"text": text, "label": label}) for text, label in rows)
-    assert texts_and_labels(read(write(tmp_path, content, "texts.jsonl"))) == rows
+    assert list(read(write(tmp_path, content, "texts.jsonl")).rows) == rows
 
 
 @FUZZED
@@ -87,7 +88,7 @@ def test_json_lines_are_read(tmp_path: Path, rows: list[tuple[str, str]]) -> Non
 def test_parquet_is_read(tmp_path: Path, rows: list[tuple[str, str]], category: bool) -> None:
     frame = pd.DataFrame(rows, columns=["text", "label"])
     frame.astype({"label": "category"} if category else {}).to_parquet(tmp_path / "texts.parquet")
-    assert texts_and_labels(read(tmp_path / "texts.parquet")) == rows
+    assert list(read(tmp_path / "texts.parquet").rows) == rows
 
 
 def test_nothing_is_taken_for_a_number_or_a_missing_value(tmp_path: Path) -> None:
@@ -132,6 +133,31 @@ def test_what_was_written_without_quotes_is_read_or_refused(
     assert [label for _, label in texts_and_labels(table)] == [label for _, label in rows]
 
 
+def test_spaces_before_quotes_and_backslashes_are_read(tmp_path: Path) -> None:
+    table = read(write(tmp_path, 'label, text\n"joy", "He said, ""no""."\nsad, It rained.\n'))
+    assert table.rows == (("joy", 'He said, "no".'), ("sad", "It rained."))
+    content = 'text,label\n"She said \\"no\\" at C:\\temp\\new",sad\n"a \\"b\\" ""c""",joy\n'
+    assert read(write(tmp_path, content)).column("text") == ['She said "no" at C:\\temp\\new', 'a "b" "c"']
+
+
+def test_columns_that_are_no_texts_are_refused_only_if_they_are_asked_for(tmp_path: Path) -> None:
+    rows = '{"text": "It broke.", "label": "sad", "meta": {"n": [1, 2]}}\n'
+    table = read(write(tmp_path, rows, "texts.jsonl"))
+    assert texts_and_labels(table) == [("It broke.", "sad")]
+    with pytest.raises(UsageError, match=r"line 1 has .* as meta, expected one text"):
+        table.column("meta")
+    frame = pd.DataFrame({"text": ["It broke."], "label": ["sad"], "tokens": [["It", "broke"]], "emb": [b"\xff\xfe"]})
+    frame.to_parquet(tmp_path / "texts.parquet")
+    assert texts_and_labels(read(tmp_path / "texts.parquet")) == [("It broke.", "sad")]
+
+
+@pytest.mark.parametrize("schema", ["{", "[]", '{"info": null}', '{"info": {"features": {"label": []}}}'])
+def test_a_damaged_schema_of_datasets_gives_no_names(schema: str, tmp_path: Path) -> None:
+    table = arrow.table({"text": ["It broke."], "label": ["sad"]}).replace_schema_metadata({"huggingface": schema})
+    parquet.write_table(table, tmp_path / "texts.parquet")
+    assert texts_and_labels(read(tmp_path / "texts.parquet")) == [("It broke.", "sad")]
+
+
 def test_the_separator_that_excel_names_is_used(tmp_path: Path) -> None:
     for content in (
         "sep=;\ntext;label\nIt broke, again.;sad\n",
@@ -144,12 +170,12 @@ def test_the_separator_that_excel_names_is_used(tmp_path: Path) -> None:
 def test_half_a_character_and_bytes_are_refused(tmp_path: Path) -> None:
     half = '{"text": "Hm \\ud83d", "label": "sad"}\n'
     with pytest.raises(UsageError, match=r"line 1 has half a character \(U\+D83D\) as text"):
-        read(write(tmp_path, half, "texts.jsonl"))
+        read(write(tmp_path, half, "texts.jsonl")).column("text")
     for content, message in ((b"It broke.", ""), (b"caf\xe9", "row 1 has bytes as text that are not UTF-8")):
         pd.DataFrame({"text": [content], "label": ["sad"]}).to_parquet(tmp_path / "texts.parquet")
         if message:
             with pytest.raises(UsageError, match=message):
-                read(tmp_path / "texts.parquet")
+                read(tmp_path / "texts.parquet").column("text")
         else:
             assert read(tmp_path / "texts.parquet").rows == (("It broke.", "sad"),)
 
@@ -179,11 +205,18 @@ def test_quotes_with_backslashes_are_read(tmp_path: Path) -> None:
         ('text,label\nx,sad\n"Hi, she said,sad\ny,glad\n"No,glad\n', "line 3: a quote opens a field"),
         ('text,label\n"Hi,sad\ny,glad\nz was here",glad\n', "line 2: a quote opens a field that contains whole rows"),
         ('text,label\n"Hi,sad\n', "line 2: a quote opens a field"),
+        ("text,label\na,sad\ntext,label\nb,glad\n", "line 3 repeats the header"),
+        ('text,label\r"Hi,sad\ry,glad\rz",glad\r', "line 2: a quote opens a field that contains whole rows"),
+        ('text,label,score\n"Hi,love,0.5\nend",sad,0.7\nfoo,joy,0.3\n', "line 2: a quote opens a field that contains"),
+        ('text,label\n"Well, yes,joy\nIt is, no,sad\nend",sad\nx,joy\n', "line 2: a quote opens a field that contains"),
         ('label,text\nglad,x\nsad,"Hi\nglad,y"\n', "line 3: a quote opens a field that contains whole rows"),
         ("text;label\nIt broke,sad\n", "line 2 has 1 fields, .* divided by a semicolon, this line by a comma"),
         ("text,text,label\na,b,sad\n", "names the column 'text' twice"),
         ("text\tlabel;text\na\tb;c\n", "could be separated by tab or semicolon"),
-        (b"text,label\ncaf\xe9,sad\n", "line 2, byte 14 is not UTF-8. Save the file as UTF-8, for example by: iconv"),
+        (
+            b"text,label\ncaf\xe9,sad\n",
+            "line 2, byte 14 is not UTF-8. Save the file as UTF-8 with the program .* iconv",
+        ),
         (b"text,label\na\0b,sad\n", "line 2 contains a null character"),
         ("", "is empty"),
         ("\n\n", "is empty"),
@@ -199,12 +232,15 @@ def test_what_is_ambiguous_is_refused_with_its_line(content: str | bytes, messag
     [
         ('{"text": "a", "label": "sad"}\n["a"]\n', "line 2 is not an object"),
         ('{"text": "a", "label": ["sad", "glad"]}\n', r"line 1 has \['sad', 'glad'\] as label, expected one text"),
-        ('{"text": "a", "text": "b", "label": "sad"}\n', "line 1 is not JSON: the field 'text' stands in it twice"),
+        (
+            '{"text": "a", "text": "b", "label": "sad"}\n',
+            "line 1 is not JSON that can be read: the field 'text' stands in it twice",
+        ),
     ],
 )
 def test_json_that_is_ambiguous_is_refused(content: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=message):
-        read(write(tmp_path, content, "texts.jsonl"))
+        read(write(tmp_path, content, "texts.jsonl")).column("label")
 
 
 def named(labels: list[int | None], names: list[str]) -> arrow.Table:
@@ -222,7 +258,7 @@ def test_numbered_classes_have_the_names_of_the_schema(tmp_path: Path) -> None:
     assert read(file).numeric == frozenset()
     parquet.write_table(named([0, 3], ["happy", "sad"]), file)
     with pytest.raises(UsageError, match="row 2 has the class 3 as label, expected 0 to 1"):
-        read(file)
+        read(file).column("label")
 
 
 def test_numbers_without_names_are_marked(tmp_path: Path) -> None:

@@ -160,11 +160,48 @@ def test_a_masked_language_model_is_refused(tmp_path: Path) -> None:
         load_model("m", tmp_path)
 
 
-def test_weights_that_are_not_used_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def add_a_tensor(name: str, folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    save_file(weights | {name: torch.zeros(3)}, folder / "model.safetensors", {"format": "pt"})
+
+
+@pytest.mark.parametrize("name", ["transformer.h.1.mlp.gate.weight", "base.layers.0.lora_A.weight"])
+def test_weights_of_a_block_that_would_be_ignored_are_refused(name: str, folder: Path) -> None:
+    add_a_tensor(name, folder)
+    with pytest.raises(
+        EmomechError, match=rf"its weights hold {name}, for which its config.json has no place \(1 such"
+    ):
+        load_model("m", folder)
+
+
+def test_fewer_blocks_than_weights_are_refused(folder: Path) -> None:
     configure(n_layer=2)(folder)
+    with pytest.raises(EmomechError, match=r"its weights hold transformer\.h\.2\..*has no place"):
+        load_model("m", folder)
+    configure(n_layer=0)(folder)
+    with pytest.raises(EmomechError, match="gives 0 as num_hidden_layers|has no place"):
+        load_model("m", folder)
+
+
+def test_other_weights_that_are_not_used_are_logged(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    add_a_tensor("value_head.weight", folder)
     with caplog.at_level(logging.WARNING):
-        assert load_model("m", folder).n_layers == 2
-    assert "tensors of its weights are not used, transformer.h.2." in caplog.text
+        load_model("m", folder)
+    assert "1 tensors of its weights are not used, value_head.weight among them" in caplog.text
+
+
+def test_an_adapter_is_refused(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(UsageError, match="holds an adapter .* Merge it into the weights"):
+        load_model("m", folder)
+
+
+def test_weights_that_are_not_finite_are_named(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["transformer.h.1.mlp.c_fc.weight"][0, 0] = float("nan")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(EmomechError, match="its logits are not finite, so its weights are damaged"):
+        load_model("m", folder)
 
 
 @pytest.mark.parametrize("source", [Path("no/such/folder"), "/no/such/folder", "./nosuchfolder"])

@@ -169,6 +169,22 @@ def test_a_folder_of_data_comes_before_the_hub(tmp_path: Path, monkeypatch: pyte
     assert lookup.corpus("meld").repository
 
 
+def test_labels_of_joined_tables_have_one_spelling(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    first.write_text("text,label\nIt shone.,joy\nIt rained.,sad\n")
+    second.write_text("text,label\nIt broke.,sad\nIt works.,Joy\n")
+    with pytest.raises(UsageError, match=r"a.csv and b.csv: the labels 'joy' \(a\) and 'Joy' \(b\) look alike"):
+        corpora.read(ResolvedCorpus.of(f"{first},{second}"), {})
+
+
+def test_a_missing_text_of_a_published_table_is_counted(tmp_path: Path) -> None:
+    names = ["sadness", "joy", "love", "anger", "fear", "surprise"]
+    file = made.of_datasets(tmp_path / "x.parquet", pd.DataFrame({"text": ["a", None, "c"], "label": [0, 1, 3]}), names)
+    result = corpora.read(ResolvedCorpus.of(str(file)), SIX)
+    assert texts(result) == [("a", "sadness"), ("c", "anger")]
+    assert result.dropped == {NO_ANSWER: 1}
+
+
 @pytest.mark.realdata
 def test_goemotions_is_studied_by_the_embedded_model(
     shared_data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 PublishedFormat: TypeAlias = Literal[
     "goemotions", "isear", "crowd-envent", "emotion", "meld", "tweeteval", "express", "aipsy"
@@ -73,13 +73,19 @@ def class_names(file: Path) -> dict[str, list[str]]:
     import pyarrow.parquet as parquet
 
     metadata = (parquet.read_schema(file).metadata or {}).get(b"huggingface", b"{}")
-    features = json.loads(metadata).get("info", {}).get("features", {})
-    names_of: dict[str, list[str]] = {}
-    for column, feature in features.items():
-        inner = feature[0] if isinstance(feature, list) else feature.get("feature", feature)
-        if names := inner.get("names"):
-            names_of[column] = names
-    return names_of
+    try:
+        info = json.loads(metadata)["info"]["features"]
+        features = {str(column): _inner(feature) for column, feature in info.items()}
+    except (ValueError, LookupError, TypeError, AttributeError):  # numbers then have no names
+        return {}
+    names_of = {column: feature.get("names") for column, feature in features.items()}
+    return {column: names for column, names in names_of.items() if isinstance(names, list) and names}
+
+
+def _inner(feature: Any) -> dict[str, Any]:
+    """Give the feature of a column, or that of the items of a list; empty for anything else."""
+    inner = feature[:1] if isinstance(feature, list) else [feature.get("feature", feature)]
+    return next((item for item in inner if isinstance(item, dict)), {})
 
 
 def _of_file(path: Path) -> PublishedFormat | None:
@@ -108,7 +114,8 @@ def _of_parquet(path: Path) -> PublishedFormat | None:
     except (arrow.ArrowInvalid, OSError):
         return None
     names = class_names(path)
-    if {"text", "labels"} <= set(columns.names) and "labels" in names:
+    is_list = "labels" in columns.names and arrow.types.is_nested(columns.field("labels").type)
+    if "text" in columns.names and is_list and "labels" in names:
         return "goemotions"
     if {"text", "emotion", "intensity", "matched_control_id"} <= set(columns.names):
         return "aipsy"

@@ -194,7 +194,9 @@ def _numbered(file: Path, kind: PublishedFormat, column: str) -> Iterator[Publis
         where = f"{file.name}, row {row}"
         numbers: Iterable[object] = cell if column == "labels" else [cell]
         yield PublishedRow(
-            str(text).strip(), tuple(_label_name(str(number), names, where) for number in numbers), where
+            "" if text is None else str(text).strip(),
+            tuple(_label_name(str(number), names, where) for number in numbers),
+            where,
         )
 
 
@@ -222,13 +224,14 @@ def _require(name: str, columns: Iterable[str], required: Iterable[str]) -> None
 def _frame(file: Path) -> "pd.DataFrame":
     """Read a table whose cells may be lists, as in Parquet and JSON; nothing is taken for a number or a date."""
     import pandas as pd
+    import pyarrow.parquet as parquet
 
     if file.suffix == ".csv":
         table = tables.read(file)
         return pd.DataFrame(table.rows, columns=list(table.columns), dtype=object)
     try:
         if file.suffix == ".parquet":
-            return pd.read_parquet(file).astype(object)
+            return pd.DataFrame(parquet.read_table(file).to_pydict(), dtype=object)
         content = _decoded(file, "utf-8")
         rows = (
             map(json.loads, filter(str.strip, content.split("\n"))) if file.suffix == ".jsonl" else json.loads(content)
