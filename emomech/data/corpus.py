@@ -16,7 +16,7 @@ from typing import Literal
 
 from emomech.core.errors import UsageError
 from emomech.data import tables
-from emomech.data.labels import check_labels
+from emomech.data.labels import check_labels, is_visible
 from emomech.data.tables import Table
 
 Split = Literal["discover", "tune", "report"]
@@ -204,9 +204,12 @@ def _column(table: Table, wanted: str, named: str) -> str:
 
 
 def _cells(table: Table, wanted: str, named: str) -> list[str]:
-    """Cells of the column of texts or labels, without spaces around them. Raises UsageError for an empty cell."""
+    """Cells of the column of texts or labels, without spaces around them.
+
+    Raises UsageError for a cell that is empty, or that holds nothing that can be seen.
+    """
     cells = [cell.strip() for cell in table.column(_column(table, wanted, named))]
-    empty = next((place for cell, place in zip(cells, table.places, strict=True) if not cell), "")
+    empty = next((p for cell, p in zip(cells, table.places, strict=True) if not any(map(is_visible, cell))), "")
     if empty:
         raise UsageError(f"{table.name}: {empty} has no {wanted}. Fill it in, or remove the line.")
     return cells

@@ -104,6 +104,17 @@ def _check_spelling(name: str, first: dict[str, str]) -> None:
             )
 
 
+def is_visible(character: str) -> bool:
+    """Whether a character can be seen: not a space, a control or a formatting character.
+
+    Example:
+        >>> from emomech.data.labels import is_visible
+        >>> is_visible("a"), is_visible("\\u200b")
+        (True, False)
+    """
+    return not character.isspace() and not _invisible(character)
+
+
 def _invisible(character: str) -> bool:
     return unicodedata.category(character) in ("Cf", "Cc", "Co", "Cn")
 

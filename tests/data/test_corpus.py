@@ -123,6 +123,7 @@ def test_what_was_left_out_before_is_counted_too() -> None:
         ),
         ("a.csv", b"text,label\nx,glad\n ,sad\n", "a.csv: line 3 has no text"),
         ("a.csv", b"text,label\nx,\n", "a.csv: line 2 has no label"),
+        ("a.csv", "text,label\nx,glad\n\u200b \ufeff,sad\n".encode(), "a.csv: line 3 has no text"),
         ("a.csv", b"", "a.csv: is empty"),
         ("a.csv", "text,label\nblasé,x\n".encode("latin-1"), "a.csv: line 2, byte 15 is not UTF-8"),
         ("a.jsonl", b"{text}", "a.jsonl: line 1 is not JSON"),
