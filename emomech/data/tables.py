@@ -15,14 +15,13 @@ Example:
 """
 
 import codecs
-import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from emomech.core import strict_json
 from emomech.core.errors import UsageError
 from emomech.data.delimited import INSTRUCTION, check_columns, parse, separator_of
 from emomech.data.published.formats import class_names
@@ -119,7 +118,7 @@ def _jsonl(path: Path, text: str) -> Table:
             continue
         place = f"line {number}"
         try:
-            row = json.loads(line, object_pairs_hook=_without_repeats)
+            row = strict_json.loads(line)
         except (ValueError, RecursionError) as error:
             raise UsageError(f"{path.name}: {place} is not JSON that can be read: {error}") from error
         if not isinstance(row, dict):
@@ -145,13 +144,6 @@ def _of_columns(
             unreadable[column] = str(error)
             cells.append([""] * len(places))
     return Table(name, tuple(values), tuple(zip(*cells, strict=True)), places, numeric, unreadable)
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    twice = [name for name, n in Counter(name for name, _ in pairs).items() if n > 1]
-    if twice:
-        raise ValueError(f"the field {twice[0]!r} stands in it twice")
-    return dict(pairs)
 
 
 def _cell(name: str, place: str, column: str, value: object) -> str:

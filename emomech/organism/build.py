@@ -30,7 +30,8 @@ from emomech.organism.records import TRAINING
 from emomech.organism.training_loop import Training
 from emomech.presets.kinds import OrganismPreset
 from emomech.saes import beside
-from emomech.saes.files import CONFIG, RECIPE
+from emomech.saes.config_fields import RECIPE
+from emomech.saes.files import CONFIG
 from emomech.saes.training import SaeRecipe, default_points, train_saes
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study

@@ -17,12 +17,12 @@ Example:
     emomech.core.errors.EmomechError: cfg.json: activation_fn 'tanh-relu': expected 'relu', as the SAE is standard.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from emomech.core import strict_json
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.saes.beside import CONTROLS
@@ -62,7 +62,7 @@ class SaeConfig:
 def read(file: Path) -> SaeConfig:
     """Read a `cfg.json`. Raises EmomechError that names the file, and the field that is damaged or not supported."""
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_without_repetition)
+        raw = strict_json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise EmomechError(f"{file}: cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
@@ -106,13 +106,6 @@ def parse(raw: object, where: str) -> SaeConfig:
         recipe=_recipe(fields),
         inputs=fields.mapping(INPUTS),
     )
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"it has the field {repeated[0]!r} twice")
-    return dict(pairs)
 
 
 def _merged(raw: Mapping[str, Any], where: str) -> dict[str, Any]:

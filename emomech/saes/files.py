@@ -8,7 +8,6 @@ from typing import Protocol
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.saes.config import read
-from emomech.saes.config_fields import RECIPE as RECIPE
 from emomech.saes.sae import Sae
 from emomech.saes.saelens import sae_of
 

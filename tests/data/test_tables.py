@@ -234,7 +234,7 @@ def test_what_is_ambiguous_is_refused_with_its_line(content: str | bytes, messag
         ('{"text": "a", "label": ["sad", "glad"]}\n', r"line 1 has \['sad', 'glad'\] as label, expected one text"),
         (
             '{"text": "a", "text": "b", "label": "sad"}\n',
-            "line 1 is not JSON that can be read: the field 'text' stands in it twice",
+            "line 1 is not JSON that can be read: it has the field 'text' twice",
         ),
     ],
 )

@@ -16,7 +16,8 @@ from emomech.core.hook_points import HookPoint
 from emomech.models.language_model import LanguageModel
 from emomech.saes.collection import load_saes
 from emomech.saes.compatibility import measure_fit
-from emomech.saes.files import CONFIG, RECIPE, describe
+from emomech.saes.config_fields import RECIPE
+from emomech.saes.files import CONFIG, describe
 from emomech.saes.saelens import from_saelens
 from emomech.saes.soft_frozen import turned_back
 from emomech.saes.training import SaeRecipe, fit, train_saes

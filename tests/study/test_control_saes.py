@@ -12,7 +12,8 @@ from emomech.core.hook_points import HookPoint
 from emomech.core.settings import Settings
 from emomech.presets import lookup
 from emomech.saes.beside import FROZEN, SOFT_FROZEN
-from emomech.saes.files import CONFIG, RECIPE
+from emomech.saes.config_fields import RECIPE
+from emomech.saes.files import CONFIG
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
 
