@@ -1,12 +1,14 @@
 """Collect a model's activations at chosen tokens of many texts, at all hook points in one pass."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from emomech.core import progress
 from emomech.core.hook_points import HookPoint
-from emomech.models.hooks import capture
+from emomech.models.hooks import read_at
 from emomech.models.language_model import LanguageModel
 from emomech.models.tokens import TokenizedText, batches
 
@@ -38,14 +40,20 @@ def collect(
     """
     start = torch.tensor([0, *(len(p) for p in positions)]).cumsum(0).tolist()
     reads = {point: torch.empty(start[-1], lm.d_model) for point in points}
-    for batch in batches(texts, pad_id=lm.pad_id, device=lm.device):
-        with capture(lm, points) as seen:
-            lm.module(**batch.forward_kwargs(), logits_to_keep=1)
-        tokens = [positions[text] for text in batch.example]
-        row = torch.arange(len(tokens)).repeat_interleave(torch.tensor(list(map(len, tokens))))
-        token = torch.tensor([i for of_text in tokens for i in of_text], dtype=torch.long)
-        target = torch.cat([torch.arange(start[text], start[text + 1]) for text in batch.example])
-        row, column = row.to(lm.device), (token + batch.offset.cpu()[row]).to(lm.device)
-        for point, activation in seen.items():
-            reads[point][target] = activation[row, column].float().cpu()
+    with progress.track("reading activations", len(texts), "text") as bar:
+        for batch in batches(texts, pad_id=lm.pad_id, device=lm.device):
+            tokens = [positions[text] for text in batch.example]
+            row = torch.arange(len(tokens)).repeat_interleave(torch.tensor(list(map(len, tokens))))
+            token = torch.tensor([i for of_text in tokens for i in of_text], dtype=torch.long)
+            target = torch.cat([torch.arange(start[text], start[text + 1]) for text in batch.example])
+            places = (row.to(lm.device), (token + batch.offset.cpu()[row]).to(lm.device))
+            for point, activation in read_at(lm, batch, points, partial(_at, places)).items():
+                reads[point][target] = activation.float().cpu()
+            bar.advance(len(tokens))
     return reads
+
+
+def _at(places: tuple[Tensor, Tensor], _: HookPoint, activation: Tensor) -> Tensor:
+    """Select rows and columns of an activation (batch, pos, d_model), on its own device."""
+    row, column = (index.to(activation.device) for index in places)
+    return activation[row, column]

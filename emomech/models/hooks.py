@@ -1,14 +1,17 @@
 """Read and edit activations while a model runs; only this module registers hooks.
 
+Where only activations are wanted, `forward_to` ends the forward pass behind the deepest hook point. `capture` leaves it
+whole, for its logits.
+
 Hooks run in the order in which their blocks are entered. A `capture` inside an `intervene` sees the edited activation,
 as later layers do. A `capture` around an `intervene` sees the activation before the edit.
 """
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -17,7 +20,9 @@ from emomech.core.errors import EmomechError, UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.models.architectures import module_at
 from emomech.models.language_model import LanguageModel
+from emomech.models.tokens import TokenBatch
 
+T = TypeVar("T")
 Edit = Callable[[Tensor], Tensor]
 """From an activation (batch, pos, d_model) to a new one of the same shape and number format."""
 
@@ -54,6 +59,54 @@ def capture(
 
     with _hooked(lm, {point: partial(record, point) for point in points}):
         yield seen
+
+
+class _AllRead(Exception):
+    """Ends a forward pass as soon as every hook point has been read."""
+
+
+def forward_to(lm: LanguageModel, batch: TokenBatch, points: Iterable[HookPoint]) -> dict[HookPoint, Tensor]:
+    """Run the model up to the deepest of the hook points, and return the activation at each (batch, pos, d_model).
+
+    Later blocks, the final norm and the unembedding are not computed. Activations are those that `capture` records:
+    detached, in the model's number format, on the model's device. Edits of an `intervene` around the call act.
+
+    Raises UsageError for a hook point that the model does not have.
+
+    Example:
+        >>> from emomech.core.hook_points import HookPoint
+        >>> from emomech.models.hooks import forward_to
+        >>> from emomech.models.tokens import batches, tokenize
+        >>> from emomech.study.spec import StudySpec
+        >>> from emomech.study.study import Study
+        >>> lm, point = Study(StudySpec(limit=8)).lm, HookPoint(2, "mlp_out")
+        >>> (batch,) = batches(tokenize(lm, ["Anna lost the ring."]), pad_id=lm.pad_id, device=lm.device)
+        >>> forward_to(lm, batch, [point])[point].shape == (*batch.input_ids.shape, lm.d_model)
+        True
+    """
+    return read_at(lm, batch, points, lambda _, activation: activation.detach().to(lm.device))
+
+
+def read_at(
+    lm: LanguageModel, batch: TokenBatch, points: Iterable[HookPoint], read: Callable[[HookPoint, Tensor], T]
+) -> dict[HookPoint, T]:
+    """Run the model as `forward_to` does, and return what `read` makes of the hook point and its activation.
+
+    The activation has its autograd graph and is on the device of its layer. Unless `read` keeps it, its memory is free
+    for later layers, so that not all hook points are held at once. Values are in the order of `points`.
+    """
+    wanted = list(dict.fromkeys(points))
+    values: dict[HookPoint, T] = {}
+
+    def record(point: HookPoint, activation: Tensor) -> None:
+        values[point] = read(point, activation)
+        if len(values) == len(wanted):
+            raise _AllRead
+
+    with suppress(_AllRead), _hooked(lm, {point: partial(record, point) for point in wanted}):
+        if wanted:
+            lm.module(**batch.forward_kwargs())
+    return {point: values[point] for point in wanted}
 
 
 @contextmanager

@@ -1,15 +1,17 @@
 """In every family a hook point is where its name says, an edit acts there, and no hook remains afterwards."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
 import tiny
 import torch
+from accelerate import disk_offload
 from torch import Tensor, nn
 
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.hook_points import HookPoint
-from emomech.models.hooks import capture, intervene, record_calls
+from emomech.models.hooks import capture, forward_to, intervene, read_at, record_calls
 from emomech.models.language_model import LanguageModel
 from emomech.models.tokens import TokenBatch, batches, tokenize
 
@@ -155,6 +157,68 @@ def test_the_calls_of_the_blocks_give_the_stream_again(lm: LanguageModel) -> Non
         assert torch.equal(x, seen[HookPoint(layer, "resid_pre")])
         again = lm.blocks[layer](x, **arguments)
         assert torch.equal(again[0] if isinstance(again, tuple) else again, seen[HookPoint(layer)])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("deepest", POINTS[1::2], ids=str)
+def test_a_pass_ends_behind_the_deepest_point_and_reads_what_a_whole_pass_does(lm: LanguageModel, deepest) -> None:
+    points = [deepest, *POINTS[: POINTS.index(deepest) : 3]]
+    entered: list[object] = []
+    decoder = lm.module.get_decoder()
+    norm = next(getattr(decoder, name) for name in NORMS if hasattr(decoder, name))
+    later = [*lm.blocks[deepest.layer + 1 :], norm, lm.module.get_output_embeddings()]
+    handles = [module.register_forward_pre_hook(lambda module, _: entered.append(module)) for module in later]
+    try:
+        seen = forward_to(lm, batch_of(lm), points)
+        assert entered == []
+        whole = read(lm, points)
+        assert entered == later
+    finally:
+        for handle in handles:
+            handle.remove()
+    assert list(seen) == points
+    assert all(torch.equal(seen[point], whole[point]) for point in points)
+
+
+def test_after_a_pass_that_ended_early_the_model_is_as_before(lm: LanguageModel) -> None:
+    clean, before = run(lm, output_hidden_states=True), n_hooks(lm)
+    with torch.inference_mode():
+        forward_to(lm, batch_of(lm), [HookPoint(0, "attn_out")])
+    again = run(lm, output_hidden_states=True)
+    assert torch.equal(clean.logits, again.logits) and len(again.hidden_states) == tiny.N_BLOCKS + 1
+    assert n_hooks(lm) == before
+
+
+def test_a_pass_that_ends_early_sees_edits_and_reads_each_point_once() -> None:
+    point, batch = HookPoint(1), batch_of(GPT2)
+    clean = forward_to(GPT2, batch, [point, point])
+    with intervene(GPT2, {HookPoint(0): noise}), capture(GPT2, [point]) as seen:
+        edited = forward_to(GPT2, batch, [point])
+    assert list(clean) == [point] and torch.equal(edited[point], seen[point])
+    assert not torch.allclose(edited[point], clean[point], atol=0.1)
+    assert forward_to(GPT2, batch, []) == {}
+    with pytest.raises(UsageError, match="blocks.9"):
+        forward_to(GPT2, batch, [HookPoint(9)])
+
+
+def test_the_graph_of_a_pass_that_ended_early_leads_back_to_the_edit() -> None:
+    added = torch.zeros(tiny.D_MODEL, requires_grad=True)
+    with intervene(GPT2, {HookPoint(0): lambda x: x + added}):
+        (x,) = read_at(GPT2, batch_of(GPT2), [HookPoint(1)], lambda _, activation: activation.sum()).values()
+    x.backward()
+    assert added.grad is not None and added.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_weights_that_are_offloaded_stay_so_after_a_pass_that_ended_early(site, tmp_path) -> None:
+    """accelerate loads the weights of a module when it is entered, and drops them when it is left."""
+    lm, point = tiny.language_model("llama"), HookPoint(1, site)
+    expected = forward_to(lm, batch_of(lm), [point])[point]
+    away = lm.around(disk_offload(deepcopy(lm.module), tmp_path, execution_device=torch.device("cpu")))
+    for _ in range(2):
+        (x,) = read_at(away, batch_of(lm), [point], lambda _, activation: activation).values()
+        assert torch.equal(x, expected)
+        assert all(weight.is_meta for weight in away.module.parameters())
 
 
 class _Stop(Exception):
