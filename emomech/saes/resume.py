@@ -15,19 +15,17 @@ Example:
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path
 
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.hook_points import HookPoint
+from emomech.models.identity import TextsHash, model_hash
 from emomech.models.language_model import LanguageModel
 from emomech.saes.config import SaeConfig, read
 from emomech.saes.files import CONFIG, describe
 
 _HASHED = ("model", "texts")
 """Names of what `inputs_of` returns."""
-_SAMPLED = 64
-"""Numbers of each weight of a model that are hashed; a model that was trained further differs in all weights."""
 
 
 def inputs_of(lm: LanguageModel, texts: Iterable[str]) -> dict[str, str]:
@@ -35,15 +33,10 @@ def inputs_of(lm: LanguageModel, texts: Iterable[str]) -> dict[str, str]:
 
     The hash of a model depends on its number format and on the tokens that every text starts with, as activations do.
     """
-    model, of_texts = blake2b(repr(lm.prefix).encode(), digest_size=16), blake2b(digest_size=16)
-    for name, weight in lm.module.named_parameters():
-        numbers = weight.detach().reshape(-1)
-        sample = numbers[:: max(1, len(numbers) // _SAMPLED)].float().cpu()
-        model.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode() + sample.numpy().tobytes())
+    of_texts = TextsHash()
     for text in texts:
-        content = text.encode("utf-8", "surrogatepass")
-        of_texts.update(len(content).to_bytes(8, "big") + content)
-    return dict(zip(_HASHED, (model.hexdigest(), of_texts.hexdigest()), strict=True))
+        of_texts.add(text)
+    return dict(zip(_HASHED, (model_hash(lm), of_texts.hexdigest()), strict=True))
 
 
 def missing(
