@@ -1,8 +1,8 @@
 """Tokenize texts with the span of each token, and batch them so that padding makes no difference."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Literal
 
 import torch
@@ -15,6 +15,8 @@ from emomech.models.tokenizers import markers
 PaddingSide = Literal["left", "right"]
 _SPARE_TOKENS = 8
 """Pieces stay this many tokens below the context, because their ends may be tokenized differently on their own."""
+_WINDOW = 256
+"""Texts that are tokenized at once."""
 _CPU_TOKENS, _GPU_TOKENS = 1024, 8192
 """Tokens of a batch. Small batches stay in a CPU's cache, which makes a forward pass about twice as fast."""
 
@@ -83,8 +85,10 @@ class TokenBatch:
         }
 
 
-def tokenize(lm: LanguageModel, texts: Sequence[str]) -> list[TokenizedText]:
+def tokenize(lm: LanguageModel, texts: Sequence[str], *, first: int = 1) -> list[TokenizedText]:
     """Tokenize texts, each with the model's prefix exactly once, such as one BOS, and without any if it takes none.
+
+    `first` is the number of the first text in messages.
 
     Raises UsageError for a text without tokens, for a text longer than the model's context, and for a token that the
     model has no embedding for.
@@ -104,14 +108,25 @@ def tokenize(lm: LanguageModel, texts: Sequence[str]) -> list[TokenizedText]:
     specials = markers(tokenizer)
     mark = lm.prefix or (() if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,))
     tokenized = []
-    for number, (ids, spans) in enumerate(zip(encoded["input_ids"], encoded["offset_mapping"], strict=True), 1):
+    for number, (ids, spans) in enumerate(zip(encoded["input_ids"], encoded["offset_mapping"], strict=True), first):
         start = _after_marks(ids, mark)
-        _check(lm, number, texts[number - 1], [*lm.prefix, *ids[start:]])
+        _check(lm, number, texts[number - first], [*lm.prefix, *ids[start:]])
         special = tuple(token in specials for token in ids[start:])
         kept = [(0, 0) if hidden else tuple(span) for span, hidden in zip(spans[start:], special, strict=True)]
         n = len(lm.prefix)
         tokenized.append(TokenizedText((*lm.prefix, *ids[start:]), ((0, 0),) * n + tuple(kept), (True,) * n + special))
     return tokenized
+
+
+def tokenize_each(lm: LanguageModel, texts: Iterable[str]) -> Iterator[tuple[str, TokenizedText]]:
+    """Yield each text with its tokens; few texts are read ahead, so there may be more than memory holds.
+
+    Raises UsageError as `tokenize` does.
+    """
+    remaining, first = iter(texts), 1
+    while window := list(islice(remaining, _WINDOW)):
+        yield from zip(window, tokenize(lm, window, first=first), strict=True)
+        first += len(window)
 
 
 def split_long_texts(lm: LanguageModel, texts: Sequence[str]) -> list[str]:
@@ -164,23 +179,34 @@ def batches(
     A batch has at most `max_tokens` tokens, padding included, but at least one text; the default is a
     number at which the device is fast.
     """
-    most = max_tokens or (_CPU_TOKENS if torch.device(device).type == "cpu" else _GPU_TOKENS)
     order = sorted(range(len(tokenized)), key=lambda i: -len(tokenized[i].ids))
+    for run in runs([len(tokenized[i].ids) for i in order], max_tokens or tokens_at_once(device)):
+        numbers = order[run.start : run.stop]
+        yield batch_of([tokenized[i] for i in numbers], numbers, pad_id, padding_side, device)
+
+
+def tokens_at_once(device: str | torch.device) -> int:
+    """Return the number of tokens of a batch at which a device is fast."""
+    return _CPU_TOKENS if torch.device(device).type == "cpu" else _GPU_TOKENS
+
+
+def runs(lengths: Sequence[int], most: int) -> Iterator[range]:
+    """Cut texts, the longest first, into batches of at most `most` tokens with padding; each has at least one text."""
     start = 0
-    while start < len(order):
-        width = len(tokenized[order[start]].ids)
-        rows = order[start : start + max(1, most // width)]
-        start += len(rows)
-        yield _batch([tokenized[i] for i in rows], rows, pad_id, padding_side, device)
+    while start < len(lengths):
+        end = min(len(lengths), start + max(1, most // lengths[start]))
+        yield range(start, end)
+        start = end
 
 
-def _batch(
+def batch_of(
     texts: Sequence[TokenizedText],
     numbers: Sequence[int],
     pad_id: int,
     side: PaddingSide,
     device: str | torch.device,
 ) -> TokenBatch:
+    """Pad texts to one length; `numbers` are those of the texts, for `TokenBatch.example`."""
     width = max(len(text.ids) for text in texts)
     input_ids = torch.full((len(texts), width), pad_id)
     attention, content = torch.zeros_like(input_ids), torch.zeros_like(input_ids, dtype=torch.bool)
