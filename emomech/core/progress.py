@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from tqdm import tqdm
 
@@ -71,6 +71,8 @@ class Bar:
     figures: dict[str, float] = field(default_factory=dict)
     _drawn: "tqdm[Any] | None" = None
     _started: float = field(default_factory=time.monotonic)
+    _stream: TextIO = field(default_factory=lambda: sys.stderr)
+    """Standard error when the loop began; a library may redirect it inside the loop."""
 
     def advance(self, n: int = 1) -> None:
         """Count n more items as done."""
@@ -135,7 +137,7 @@ def counted(items: Iterable[T], what: str, unit: str) -> Iterator[T]:
 
 def write(line: str) -> None:
     """Print a line on standard error, above the bars."""
-    tqdm.write(line, file=sys.stderr)
+    tqdm.write(line, file=_active[0]._stream if _active else sys.stderr)
 
 
 def _report() -> None:
