@@ -21,7 +21,7 @@ from torch import Tensor
 from emomech.core.hook_points import HookPoint
 from emomech.models.hooks import capture, intervene
 from emomech.models.language_model import LanguageModel
-from emomech.models.tokens import TokenBatch, batches, tokenize
+from emomech.models.tokens import TokenBatch, batches, tokenize, tokens_at_once
 from emomech.saes.edits import Reconstruct, Replace
 from emomech.saes.sae import Sae
 
@@ -114,7 +114,8 @@ def qualities(
     """
     tokenized = tokenize(lm, texts)
     tallies = _tallies(lm, saes, list(batches(tokenized, pad_id=lm.pad_id, device=lm.device)))
-    parts = list(batches(tokenized[:n_loss], pad_id=lm.pad_id, max_tokens=lm.tokens_with_logits, device=lm.device))
+    most = min(lm.tokens_with_logits, tokens_at_once(lm.device))
+    parts = list(batches(tokenized[:n_loss], pad_id=lm.pad_id, max_tokens=most, device=lm.device))
     clean = _loss(lm, parts, {})
     measured = []
     for point, tally in tallies:
