@@ -1,6 +1,7 @@
 """Check the files of a model, and count its weights, before it is loaded."""
 
 import json
+import re
 from math import prod
 from pathlib import Path
 
@@ -46,6 +47,19 @@ def n_weights(folder: Path) -> int:
     for file in folder.glob("*.safetensors"):
         with safe_open(file, "np") as weights:
             total += sum(prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+    return total
+
+
+def n_block_weights(folder: Path) -> int:
+    """Count the weights of all blocks in a folder's safetensors files that a token is multiplied with: the matrices."""
+    from safetensors import safe_open
+
+    total = 0
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "np") as weights:
+            for name in weights.keys():  # noqa: SIM118
+                shape = weights.get_slice(name).get_shape()
+                total += prod(shape) if len(shape) > 1 and re.search(r"\.\d+\.", name) else 0
     return total
 
 

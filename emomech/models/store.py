@@ -135,7 +135,7 @@ class ActivationStore:
         if not absent:
             return
         self._make_room(group, record)
-        per_token = len(absent) * self.lm.d_model * WIDTH
+        per_token = len(group) * self.lm.d_model * WIDTH
         most = max(1, min(tokens_at_once(self.lm.device), self.place.memory // per_token))
         try:
             Writer(self.lm, self.pool, self._folder.path, record, most, self._say).write(absent)
@@ -151,11 +151,10 @@ class ActivationStore:
 
     def _is_complete(self, point: HookPoint, record: Record) -> bool:
         written = record.files.get(str(point))
-        return (
-            written is not None
-            and written.texts == len(self.pool)
-            and path_of(self._folder.path, point, record).exists()
-        )
+        if written is None or written.texts < len(self.pool):
+            return False
+        path = path_of(self._folder.path, point, record)
+        return path.exists() and path.stat().st_size == self._plan.bytes_each
 
     def _make_room(self, group: Sequence[HookPoint], record: Record) -> None:
         """Remove the files of other hook points if all of them do not fit."""

@@ -33,3 +33,11 @@ def test_the_hash_of_a_model_is_that_of_its_weights_their_format_and_its_prefix(
 def test_the_hash_of_texts_depends_on_where_each_ends() -> None:
     assert hashed("a", "b") == hashed("a", "b")
     assert len({hashed(), hashed(""), hashed("ab"), hashed("a", "b"), hashed("b", "a"), hashed("\udcff")}) == 6
+
+
+def test_a_change_of_one_bias_is_another_model() -> None:
+    lm = randomised(tiny.language_model("gpt2"), seed=0)
+    before = model_hash(lm)
+    with torch.no_grad():
+        list(lm.module.parameters())[-1].add_(1e-3)
+    assert model_hash(lm) != before

@@ -31,7 +31,9 @@ def test_what_is_there_already_counts_as_free(tmp_path: Path) -> None:
 
 def test_the_budget_counts_if_it_is_smaller_and_has_to_hold_one_hook_point(tmp_path: Path) -> None:
     assert planned(POINTS, 10, 25, tmp_path).room == 25
-    assert planned(POINTS, 10, 10**30, tmp_path).room == pytest.approx(planned(POINTS, 10, None, tmp_path).room, rel=0.2)
+    assert planned(POINTS, 10, 10**30, tmp_path).room == pytest.approx(
+        planned(POINTS, 10, None, tmp_path).room, rel=0.2
+    )
     with pytest.raises(UsageError, match=r"need 30 bytes, but the budget of disk space is 25 bytes"):
         planned(POINTS, 30, 25, tmp_path)
     assert planned((), 30, 25, tmp_path).groups == []
