@@ -109,7 +109,7 @@ def opened(parent: Path | None, address: str, say: Callable[[str], None] = lambd
         if parent is None:
             place = stack.enter_context(temporary_folder(Path(tempfile.gettempdir())))
         else:
-            place = writable_folder(parent, "folder of activations")
+            place = writable_folder(parent, "folder of activations", needed=0)
             place.mkdir(parents=True, exist_ok=True)
             _remove_abandoned(place, but=f"{_PREFIX}{address}")
         folder = StoreFolder(place / f"{_PREFIX}{address}", say)
