@@ -52,6 +52,13 @@ class OutputHead:
         logits = torch.einsum("b...d,btd->b...t", self.norm(x), self.weight[tokens])
         if self.bias is not None:
             logits = logits + self.bias[tokens].view(len(x), *[1] * (x.ndim - 2), -1)
+        return self._capped(logits)
+
+    def all_logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute float32 logits of the whole vocabulary (…, token) from the residual stream (…, d_model)."""
+        return self._capped(torch.nn.functional.linear(self.norm(x), self.weight, self.bias))
+
+    def _capped(self, logits: torch.Tensor) -> torch.Tensor:
         return (logits if self.cap is None else self.cap * torch.tanh(logits / self.cap)).float()
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from emomech.core.hook_points import HookPoint
 from emomech.models.architectures import OutputHead
-from emomech.models.hooks import capture, intervene, record_calls
+from emomech.models.hooks import forward_to, intervene, record_calls
 from emomech.models.language_model import LanguageModel
 from emomech.models.tokens import TokenBatch
 
@@ -85,8 +85,8 @@ class Replay:
     def of(cls, lm: LanguageModel, head: OutputHead, batch: TokenBatch, tokens: Tensor) -> "Replay":
         """Record a forward pass over a batch, padded on either side."""
         last = HookPoint(lm.n_layers - 1)
-        with record_calls(lm) as calls, capture(lm, [last]) as seen:
-            lm.module(**batch.forward_kwargs(), logits_to_keep=1)
+        with record_calls(lm) as calls:
+            seen = forward_to(lm, batch, [last])
         tokens = tokens.to(lm.device)
         base = head.logits(seen[last][torch.arange(len(tokens)), batch.last], tokens)
         return cls(lm, batch, tokens, [*(x for x, _ in calls), seen[last]], [call for _, call in calls], head, base)
@@ -96,18 +96,33 @@ class Replay:
         """Compute the logits (batch, label) with the activation at each hook point edited."""
         if not edits:
             return self.base
+        start, x, later = self._begun(edits)
+        if not later:
+            return self.after(start, x)
+        return self.head.logits(self.last(self._through(start, x, later)), self.tokens)
+
+    @torch.inference_mode()
+    def final_stream(self, edits: Mapping[HookPoint, Callable[[Tensor], Tensor]]) -> Tensor:
+        """Compute the stream after the last block (batch, pos, d_model) with the activation at each point edited."""
+        return self._through(*self._begun(edits)) if edits else self.stream[-1]
+
+    def _begun(
+        self, edits: Mapping[HookPoint, Callable[[Tensor], Tensor]]
+    ) -> tuple[int, Tensor, Mapping[HookPoint, Callable[[Tensor], Tensor]]]:
+        """Make the first edits; return the depth, the edited stream there, and the edits within later blocks."""
         start = min(point.resid_index() if is_residual(point) else point.layer for point in edits)
         x = self.stream[start]
         first = [point for point in edits if is_residual(point) and point.resid_index() == start]
         for point in sorted(first):  # the output of a block before the input of the next one
             x = edits[point](x)
-        later = {point: edit for point, edit in edits.items() if point not in first}
-        if not later:
-            return self.after(start, x)
+        return start, x, {point: edit for point, edit in edits.items() if point not in first}
+
+    def _through(self, start: int, x: Tensor, later: Mapping[HookPoint, Callable[[Tensor], Tensor]]) -> Tensor:
+        """Run the blocks from a depth on, with the edits within them."""
         with intervene(self.lm, later):
             for block, call in zip(self.lm.blocks[start:], self.calls[start:], strict=True):
                 x = _output(block(x, **call))
-        return self.head.logits(self.last(x), self.tokens)
+        return x
 
     @torch.inference_mode()
     def after(self, depth: int, x: Tensor) -> Tensor:

@@ -13,22 +13,29 @@ BOS tokens and padding are left out. `compatibility` refuses an SAE by these mea
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from emomech.core import progress
 from emomech.core.hook_points import HookPoint
-from emomech.models.hooks import capture, intervene
+from emomech.models.hooks import read_at
 from emomech.models.language_model import LanguageModel
-from emomech.models.tokens import TokenBatch, batches, tokenize, tokens_at_once
-from emomech.saes.edits import Reconstruct, Replace
+from emomech.models.tokens import TokenBatch, TokenizedText, batches, tokenize
+from emomech.saes.collection import portions
+from emomech.saes.loss_recovered import loss_recovered
 from emomech.saes.sae import Sae
+
+if TYPE_CHECKING:
+    from emomech.models.store import ActivationStore
+
 
 _CHUNK = 2048
 """Activations that are encoded at once."""
 _HELD_BYTES = 2**29
-"""Bytes of activations that are held at once; those of one hook point may take more."""
+"""Bytes of activations that are held at once, so that each SAE is loaded once for many texts."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,6 @@ def fired(sae: Sae, activations: Tensor) -> Tensor:
 class _Tally:
     """Sums over activations, from which the measures of one SAE follow; features are discarded chunk by chunk."""
 
-    sae: Sae
     n: int = 0
     active: int = 0
     error: float = 0.0
@@ -69,15 +75,15 @@ class _Tally:
     fired: Tensor | bool = False
     """Features that fired so far (d_sae)."""
 
-    def add(self, activations: Tensor) -> None:
+    def add(self, sae: Sae, activations: Tensor) -> None:
         """Add activations (n, d_in)."""
         for chunk in activations.split(_CHUNK):
-            x = chunk.to(self.sae.W_dec)
-            features = self.sae.encode(x)
+            x = chunk.to(sae.W_dec)
+            features = sae.encode(x)
             self.n += len(x)
             self.active += int((features > 0).sum())
             self.fired = (features > 0).any(0) | self.fired
-            self.error += float((x - self.sae.decode(features, x)).double().square().sum())
+            self.error += float((x - sae.decode(features, x)).double().square().sum())
             self.squares += float(x.double().square().sum())
             self.total = x.double().sum(0) + self.total
 
@@ -95,11 +101,17 @@ class _Tally:
 
 @torch.inference_mode()
 def qualities(
-    lm: LanguageModel, saes: Mapping[HookPoint, Sae], texts: Sequence[str], *, n_loss: int | None = None
+    lm: LanguageModel,
+    saes: Mapping[HookPoint, Sae],
+    texts: Sequence[str],
+    *,
+    n_loss: int | None = None,
+    store: "ActivationStore | None" = None,
 ) -> list[Quality]:
     """Measure every SAE on the same texts, in the order of `saes`.
 
-    Cross-entropy takes longest and is measured on the first `n_loss` texts; None: on all texts.
+    Cross-entropy takes longest and is measured on the first `n_loss` texts; None: on all texts. With a `store`, all
+    other measures are those of its activations, and of the texts only those for cross-entropy are read.
 
     Example:
         >>> from emomech.core.hook_points import HookPoint
@@ -112,49 +124,46 @@ def qualities(
         >>> quality.l0, quality.fvu < 0.2, quality.loss_recovered > 0.5
         (16.0, True, True)
     """
-    tokenized = tokenize(lm, texts)
-    tallies = _tallies(lm, saes, list(batches(tokenized, pad_id=lm.pad_id, device=lm.device)))
-    most = min(lm.tokens_with_logits, tokens_at_once(lm.device))
-    parts = list(batches(tokenized[:n_loss], pad_id=lm.pad_id, max_tokens=most, device=lm.device))
-    clean = _loss(lm, parts, {})
-    measured = []
-    for point, tally in tallies:
-        ablated = _loss(lm, parts, {point: Replace(tally.mean.float())})
-        reconstructed = _loss(lm, parts, {point: Reconstruct(tally.sae)})
-        recovered = (ablated - reconstructed) / (ablated - clean) if ablated != clean else float("nan")
-        measured.append(tally.quality(point, recovered))
-    return measured
+    if store is None:
+        tokenized = tokenize(lm, texts)
+        tallies, scored = _tallies(lm, saes, tokenized), tokenized[:n_loss]
+    else:
+        tallies, scored = _stored_tallies(saes, store), tokenize(lm, texts[:n_loss])
+    recovered = loss_recovered(lm, saes, {point: tally.mean for point, tally in tallies.items()}, scored)
+    return [tally.quality(point, recovered[point]) for point, tally in tallies.items()]
 
 
 def _tallies(
-    lm: LanguageModel, saes: Mapping[HookPoint, Sae], parts: Sequence[TokenBatch]
-) -> Iterator[tuple[HookPoint, _Tally]]:
-    """Yield the sums of each SAE; each pass over the texts reads as many hook points as fit in memory."""
-    n_tokens = sum(int(part.content_mask.sum()) for part in parts)
-    at_once = max(1, _HELD_BYTES // (max(n_tokens, 1) * lm.d_model * 4))
-    for first in range(0, len(saes), at_once):
-        points = list(saes)[first : first + at_once]
-        collected: dict[HookPoint, list[Tensor]] = {point: [] for point in points}
-        for batch in parts:
-            with capture(lm, points) as seen:
-                lm.module(**batch.forward_kwargs(), logits_to_keep=1)
-            for point in points:
-                collected[point].append(seen[point][batch.content_mask])
-        for point in points:
-            tally = _Tally(saes[point])
-            for activations in collected.pop(point):
-                tally.add(activations)
-            yield point, tally
+    lm: LanguageModel, saes: Mapping[HookPoint, Sae], texts: Sequence[TokenizedText]
+) -> dict[HookPoint, _Tally]:
+    """Sum over the content tokens of texts, which are read once."""
+    tallies = {point: _Tally() for point in saes}
+    with progress.track("measuring SAEs", len(texts) * len(saes), "text") as bar:
+        for portion in portions(_read(lm, list(saes), texts), lambda part: _n_bytes(part[1]), _HELD_BYTES):
+            for point, tally in tallies.items():
+                sae = saes[point]
+                for batch, activations in portion:
+                    tally.add(sae, activations[point])
+                    bar.advance(len(batch.example))
+    return tallies
 
 
-def _loss(lm: LanguageModel, parts: Sequence[TokenBatch], edits: Mapping[HookPoint, Reconstruct | Replace]) -> float:
-    """Compute the mean cross-entropy of the next token, in nats, with the edits at content positions."""
-    total, n = 0.0, 0
-    for batch in parts:
-        masked = {point: replace(edit, mask=batch.content_mask) for point, edit in edits.items()}
-        with intervene(lm, masked):
-            logits = lm.module(**batch.forward_kwargs()).logits[:, :-1].float()
-        content = batch.content_mask[:, 1:]
-        loss = torch.nn.functional.cross_entropy(logits[content], batch.input_ids[:, 1:][content], reduction="sum")
-        total, n = total + float(loss), n + int(content.sum())
-    return total / max(n, 1)
+def _read(
+    lm: LanguageModel, points: Sequence[HookPoint], texts: Sequence[TokenizedText]
+) -> Iterator[tuple[TokenBatch, dict[HookPoint, Tensor]]]:
+    """Yield each batch with the activations of its content tokens (n, d_model)."""
+    for batch in batches(texts, pad_id=lm.pad_id, device=lm.device):
+        mask = batch.content_mask
+        yield batch, read_at(lm, batch, points, lambda _, x, mask=mask: x[mask.to(x.device)].to(lm.device))
+
+
+def _n_bytes(activations: Mapping[HookPoint, Tensor]) -> int:
+    return sum(x.numel() * x.element_size() for x in activations.values())
+
+
+def _stored_tallies(saes: Mapping[HookPoint, Sae], store: "ActivationStore") -> dict[HookPoint, _Tally]:
+    """Sum over all activations of a store. Raises UsageError for a hook point that it does not have."""
+    tallies = {point: _Tally() for point in saes}
+    for point, tally in progress.counted(tallies.items(), "measuring SAEs", "SAE"):
+        tally.add(saes[point], store.at(point))
+    return tallies

@@ -46,8 +46,9 @@ def test_the_output_head_gives_the_logits_of_the_model(lm: LanguageModel) -> Non
     head = output_head(lm)
     assert head is not None
     with torch.inference_mode():
-        computed = head.logits(seen[last], tokens)
+        computed, everything = head.logits(seen[last], tokens), head.all_logits(seen[last])
     torch.testing.assert_close(computed, expected[..., [5, 9, 200]], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(everything, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_an_unknown_family_has_no_known_output_head() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from emomech.causal.questions import Questions, masked
 from emomech.core.hook_points import HookPoint
 from emomech.models.architectures import output_head
-from emomech.models.hooks import intervene
+from emomech.models.hooks import forward_to, intervene
 from emomech.models.language_model import LanguageModel
 from emomech.models.replay import Replay
 from emomech.models.tokens import PaddingSide, TokenBatch, batches, tokenize
@@ -51,6 +51,18 @@ def noise(x: Tensor) -> Tensor:
 @pytest.fixture(params=SIDES)
 def side(request: pytest.FixtureRequest) -> PaddingSide:
     return request.param
+
+
+@torch.inference_mode()
+def test_the_whole_final_stream_is_that_of_a_whole_pass(lm: LanguageModel, side: PaddingSide) -> None:
+    batch, last = batch_of(lm, side), HookPoint(LAYERS[-1])
+    run, content = replay(lm, batch), batch.attention_mask.bool()
+    for point in (HookPoint(0, "resid_pre"), HookPoint(1), HookPoint(1, "attn_out"), last):
+        edits = {point: lambda x: x + noise(x)}
+        with intervene(lm, edits):
+            expected = forward_to(lm, batch, [last])[last]
+        torch.testing.assert_close(run.final_stream(edits)[content], expected[content], atol=1e-4, rtol=1e-4)
+    assert run.final_stream({}) is run.stream[-1]
 
 
 def test_what_is_not_edited_is_what_the_model_answers(lm: LanguageModel, side: PaddingSide) -> None:

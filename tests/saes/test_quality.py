@@ -10,6 +10,8 @@ from torch import Tensor
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.models.hooks import capture, intervene
+from emomech.models.pool import TokenPool
+from emomech.models.store import ActivationStore
 from emomech.models.tokens import batches, tokenize
 from emomech.saes import quality
 from emomech.saes.compatibility import MAX_FVU, check_quality
@@ -102,6 +104,21 @@ def test_figures_do_not_depend_on_what_is_held_at_once(monkeypatch: pytest.Monke
         assert first.loss_recovered == pytest.approx(second.loss_recovered, abs=1e-4)
 
 
+def test_activations_can_be_those_of_a_store() -> None:
+    saes = {point: planted.saes()[point] for point in (POINT, HookPoint(2))}
+    expected = qualities(LM, saes, TEXTS, n_loss=5)
+    with ActivationStore.capture(LM, TokenPool.read(LM, TEXTS, 10**6), list(saes)) as store:
+        measured = qualities(LM, saes, TEXTS[:5], store=store)
+        others = qualities(LM, saes, TEXTS[5:], n_loss=5, store=store)
+        with pytest.raises(UsageError, match=r"unknown hook point of the store 'blocks\.0"):
+            qualities(LM, planted.saes(), TEXTS[:5], store=store)
+    for one, other, like in zip(measured, others, expected, strict=True):
+        assert (one.point, one.dead) == (like.point, like.dead)
+        assert one.l0 == other.l0 == pytest.approx(like.l0, rel=1e-3)
+        assert one.fvu == other.fvu == pytest.approx(like.fvu, rel=1e-3)
+        assert one.loss_recovered == pytest.approx(like.loss_recovered, abs=1e-4)
+
+
 def test_cross_entropy_can_be_measured_on_the_first_texts_alone() -> None:
     saes = {POINT: replace(SAE, W_dec=SAE.W_dec * 0.3)}
     (every,), (some,) = (qualities(LM, saes, texts) for texts in (TEXTS, TEXTS[:3]))
@@ -117,9 +134,9 @@ def test_a_hand_made_sae_has_the_figures_that_were_made() -> None:
     b_enc = torch.tensor([0.0, 0, -1])
     sae = Sae(POINT, W_enc, b_enc, torch.eye(3, 2), torch.zeros(2), "relu")
     x = torch.tensor([[3.0, 0], [-3, 0], [0, 4], [0, -4]])
-    tally = quality._Tally(sae)
-    tally.add(x[:3])
-    tally.add(x[3:])
+    tally = quality._Tally()
+    tally.add(sae, x[:3])
+    tally.add(sae, x[3:])
     measured = tally.quality(POINT, 1.0)
     assert measured.l0 == pytest.approx(1 / 4)
     assert measured.fvu == pytest.approx((9 + 16 + 16) / 50)
