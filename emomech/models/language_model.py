@@ -5,6 +5,7 @@
 
 import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -64,7 +65,7 @@ class LanguageModel:
         """Width of the residual stream."""
         return int(self.module.config.get_text_config().hidden_size)
 
-    @property
+    @cached_property
     def context(self) -> int:
         """Maximum number of tokens of a text: that of the configuration, else of the tokenizer, else `NO_LIMIT`.
 
@@ -96,7 +97,7 @@ class LanguageModel:
         """Maximum number of tokens of a batch whose logits are all kept; logits can need more memory than the model."""
         return min(8192, max(1, MAX_BATCH_LOGITS // self.vocab_size))
 
-    @property
+    @cached_property
     def vocab_size(self) -> int:
         """Number of tokens that the model has embeddings for; some tokenizers have more tokens."""
         return int(self.module.config.get_text_config().vocab_size)
