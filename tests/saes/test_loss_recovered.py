@@ -1,6 +1,7 @@
 """The loss recovered is that of whole forward passes under the edit, in every family, from fewer blocks."""
 
 import math
+import sys
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from emomech.core.hook_points import HookPoint
 from emomech.models.activations import collect
 from emomech.models.hooks import intervene
 from emomech.models.language_model import LanguageModel, wrap
-from emomech.models.tokens import batches, tokenize
+from emomech.models.tokens import TokenizedText, batches, tokenize
 from emomech.saes import loss_recovered as module
 from emomech.saes.controls import random_sae
 from emomech.saes.edits import Reconstruct, Replace
@@ -30,9 +31,13 @@ def saes_at(points) -> dict[HookPoint, Sae]:
     return {point: random_sae(point, x, 64, 8, seed=i) for i, point in enumerate(points)}
 
 
+def content(text: TokenizedText) -> list[int]:
+    return [i for i, special in enumerate(text.special) if not special]
+
+
 def means_of(lm: LanguageModel, points) -> dict[HookPoint, Tensor]:
     texts = tokenize(lm, TEXTS)
-    reads = collect(lm, list(points), texts, [range(1, len(text.ids)) for text in texts])
+    reads = collect(lm, list(points), texts, [content(text) for text in texts])
     return {point: x.mean(0) for point, x in reads.items()}
 
 
@@ -44,7 +49,7 @@ def plain(lm: LanguageModel, edit: Reconstruct | Replace | None, point: HookPoin
         (batch,) = batches([text], pad_id=lm.pad_id)
         with intervene(lm, {point: replace(edit, mask=batch.content_mask)} if edit else {}):
             logits = lm.module(**batch.forward_kwargs()).logits[0, :-1]
-        total += float(torch.nn.functional.cross_entropy(logits, batch.input_ids[0, 1:], reduction="sum"))
+        total -= float(sum(logits.log_softmax(-1)[i - 1, text.ids[i]] for i in content(text) if i))
     return total
 
 
@@ -64,6 +69,23 @@ def check(lm: LanguageModel, points) -> None:
 
 def test_it_is_that_of_whole_passes(lm: LanguageModel) -> None:
     check(lm, [*STREAM, HookPoint(1, "attn_out"), HookPoint(1, "mlp_out")])
+
+
+def test_special_tokens_within_texts_are_neither_edited_nor_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "TEXTS", [*TEXTS, "Ana <pad>lost the race"])
+    check(tiny.language_model("llama"), STREAM)
+
+
+def test_without_a_prefix_the_first_token_is_not_predicted() -> None:
+    check(replace(tiny.language_model("llama"), prefix=()), STREAM[1:])
+
+
+def test_the_mean_activation_is_run_once_for_all_texts() -> None:
+    lm, n_rows = tiny.language_model("llama"), []
+    handle = lm.blocks[-1].register_forward_pre_hook(lambda _, args: n_rows.append(len(args[0])))
+    loss_recovered(lm, saes_at(STREAM[:1]), means_of(lm, STREAM[:1]), tokenize(lm, TEXTS))
+    handle.remove()
+    assert n_rows == [len(TEXTS), len(TEXTS), 1, 1]  # read all, reconstruct all; read the longest, replace it
 
 
 def test_in_a_family_whose_final_norm_is_not_known_whole_passes_are_run() -> None:
@@ -86,7 +108,7 @@ def test_only_the_blocks_behind_an_edit_run_again() -> None:
     finally:
         for handle in handles:
             handle.remove()
-    assert [sum(one is block for one in ran) for block in lm.blocks] == [1 + 2 * (i + 1) for i in range(tiny.N_BLOCKS)]
+    assert [sum(one is block for one in ran) for block in lm.blocks] == [2 + 2 * (i + 1) for i in range(tiny.N_BLOCKS)]
 
 
 def test_without_texts_it_is_no_number() -> None:
