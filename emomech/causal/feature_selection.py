@@ -78,8 +78,10 @@ class FeatureScreen:
     def _supporting(self, label: int, points: Sequence[HookPoint]) -> list[FeatureId]:
         values = np.concatenate([self.support[point][self.gold == label] for point in points], 1)
         firing = np.concatenate([self.against_zero[point][label] for point in points])
-        features = [FeatureId(point, i) for point in points for i in range(self.support[point].shape[1])]
-        return [features[i] for i in rank_significant(values, firing >= values.mean(0) / 2)]
+        ranked = rank_significant(values, firing >= values.mean(0) / 2)
+        start = np.cumsum([0, *(self.support[point].shape[1] for point in points)])
+        place = np.searchsorted(start, ranked, side="right") - 1
+        return [FeatureId(points[i], int(feature - start[i])) for i, feature in zip(place, ranked, strict=True)]
 
 
 def rank_significant(support: Floats, candidates: Bools) -> Ints:
