@@ -20,7 +20,7 @@ APART = (("data", "models"), ("figures", "data"), ("stats", "models"), ("causal"
 """Wings that stand side by side: neither imports the other."""
 DOORS = ("", "api", "__main__")
 """The modules at the root, which stand above all wings. `api` is what scripts and notebooks import."""
-MAX_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS, MAX_OPTIONS = 300, 60, 6, 12
+MAX_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS, MAX_OPTIONS = 300, 60, 6, 14
 
 
 def name_of(file: Path) -> str:

@@ -56,5 +56,7 @@ def _wrapped(text: str, first: str, others: str) -> str:
 
 
 def say(text: str) -> None:
-    """Report progress on standard error, apart from the result on standard output."""
-    typer.echo(text, err=True)
+    """Report progress on standard error, above the bars and apart from the result on standard output."""
+    from emomech.core import progress
+
+    progress.write(text)

@@ -12,22 +12,30 @@ import typer
 from emomech.cli.options import FormatOption, TextColumnOption, say
 from emomech.core.devices import Device
 from emomech.core.errors import EmomechError, UsageError
-from emomech.core.limits import LARGEST, whole_number
+from emomech.core.limits import LARGEST, byte_count, whole_number
 from emomech.core.outputs import path_option, writable_folder
 from emomech.presets.lookup import listed
 
 if TYPE_CHECKING:
-    from emomech.study.study import Study
+    from emomech.study.training_texts import TrainingTexts
 
 
 SeedOption: TypeAlias = Annotated[int, typer.Option(min=0, max=LARGEST, help="Seed of all random numbers.")]
 ModelOption: TypeAlias = Annotated[str, typer.Option(help="A model preset, or a folder with a Hugging Face model.")]
-CorpusOption: TypeAlias = Annotated[
-    str, typer.Option(help="A corpus preset, or a CSV, JSONL or Parquet file of texts.")
+CorporaOption: TypeAlias = Annotated[
+    list[str],
+    typer.Option(
+        "--corpus", help="A corpus preset, a file (.csv, .tsv, .jsonl, .parquet, .txt), or hub:OWNER/DATASET/FILE."
+    ),
 ]
 TokensOption: TypeAlias = Annotated[int, typer.Option(min=1, max=LARGEST, help="Activations to train each SAE on.")]
-PointsOption: TypeAlias = Annotated[
-    str | None, typer.Option(help="Hook points separated by commas, such as blocks.3.hook_resid_post.")
+LayersOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--layers",
+        "--points",
+        help="Layers, such as every:3 or embedding,0,4-8,last, or hook points, such as blocks.3.hook_resid_post.",
+    ),
 ]
 organism = typer.Typer(help="Train and evaluate the embedded model.", no_args_is_help=True)
 sae = typer.Typer(help="Train and check sparse autoencoders (SAEs) for your own model.", no_args_is_help=True)
@@ -95,46 +103,62 @@ def evaluate_organism(
             typer.echo(table.to_string(index=False, float_format="{:.3f}".format) + "\n")
 
 
-def _texts(study: "Study") -> list[str]:
-    """Give the texts to train on, with long ones split; a user's own table needs no labels here."""
-    from emomech.data import corpus
-    from emomech.models.tokens import split_long_texts
+def _texts(model: str, corpora: list[str], text_column: str, seed: int = 0) -> "TrainingTexts":
+    """Check the corpora of a training, whose labels are not needed; the model is loaded when the texts are read."""
+    from emomech.study.training_texts import TrainingTexts
 
-    source = study.spec.resolved.corpus
-    if source.is_table:
-        return split_long_texts(study.lm, corpus.read_texts(Path(source.preset.path), source.text))
-    return split_long_texts(study.lm, [example.text for example in study.corpus.examples])
+    return TrainingTexts.of(model, corpora, text_column, seed)
 
 
-def _study(model: str, corpus: str, text_column: str, seed: int = 0) -> "Study":
-    """Make a study of a model and of texts, whose labels are not needed."""
-    from emomech.study.spec import StudySpec
-    from emomech.study.study import Study
-
-    return Study(StudySpec(model=model, corpus=corpus, text=text_column, sae=None, seed=seed).validate(labelled=False))
+def _bytes(option: str, text: str) -> int | None:
+    """Read a budget; None without one. Raises UsageError for anything that is no number of bytes."""
+    if not text:
+        return None
+    if (number := byte_count(text)) is None:
+        raise UsageError(f"{option} {text!r}: expected a number of bytes, such as 20GB or 500MB.")
+    return number
 
 
 @sae.command("train")
 def train_saes_(
     model: ModelOption,
-    corpus: CorpusOption,
+    corpus: CorporaOption,
     out: Annotated[
         Path, typer.Option(parser=path_option, help="Folder for the SAEs: one folder in SAELens format per layer.")
     ],
     text_column: TextColumnOption = "",
-    points: PointsOption = None,
+    layers: LayersOption = None,
     d_sae: Annotated[int, typer.Option(min=1, max=LARGEST, help="Features of each SAE.")] = 512,
     k: Annotated[int, typer.Option(min=1, max=LARGEST, help="Features that are active at once (top k).")] = 16,
     tokens: TokensOption = 600_000,
+    pool: Annotated[
+        int, typer.Option(min=1, max=LARGEST, help="Activations to read per layer; the training repeats them.")
+    ] = 400_000,
     seed: SeedOption = 0,
     control: Annotated[
         str, typer.Option(help="Train a control: frozen or soft-frozen; its folder is OUT-frozen or OUT-soft-frozen.")
     ] = "",
+    activations: Annotated[
+        Path | None, typer.Option(parser=path_option, help="Folder that keeps the activations for another training.")
+    ] = None,
+    budget_disk: Annotated[
+        str, typer.Option(help="Most disk space for activations, such as 20GB. Default: what is free.")
+    ] = "",
+    budget_memory: Annotated[
+        str, typer.Option(help="Most memory for activations, such as 2GB. What is larger stays on the disk.")
+    ] = "2GB",
 ) -> None:
     """Train one SAE on the embedding and one on each block of a model; layers that have theirs are skipped.
 
-    A folder of a layer that holds an SAE of another size, recipe, model or
-    other texts is refused, as is one that holds none.
+    The model reads the texts once for all layers. Several --corpus options
+    are read in turn, one text of each. A corpus is a preset, a table, a .txt
+    file with a text in each line, or hub:OWNER/DATASET/FILE. Large files are
+    read as a stream, and no further than --pool asks for.
+
+    An interrupted training goes on with the same command. A folder of a layer
+    that holds an SAE of another size, recipe, model or other texts is
+    refused, as is one that holds none. At the end, every tenth text, which
+    was held out, measures the SAEs: the table is also in OUT/README.md.
 
     --control frozen keeps each decoder at its random start, soft-frozen keeps
     each of its rows within a cosine of 0.8 of its start (arXiv:2602.14111).
@@ -148,12 +172,24 @@ def train_saes_(
 
     kind = beside.named(control) if control else ""
     out = writable_folder(beside.folder_of(out, kind) if kind else out, "--out")
-    study = _study(model, corpus, text_column, seed)
-    from emomech.saes.training import SaeRecipe, default_points, named_points, train_saes
+    disk, memory = _bytes("--budget-disk", budget_disk), _bytes("--budget-memory", budget_memory)
+    texts = _texts(model, corpus, text_column, seed)
+    from emomech.models.store import MEMORY, Place
+    from emomech.saes.card import write_card
+    from emomech.saes.collection import load_saes
+    from emomech.saes.points import chosen_points, default_points
+    from emomech.saes.recipe import SaeRecipe
+    from emomech.saes.training import train_saes
 
-    recipe = SaeRecipe(d_sae=d_sae, k=k, n_tokens=tokens, seed=seed, control=kind)
-    at = named_points(study.lm, listed(points)) if points is not None else default_points(study.lm)
-    train_saes(study.lm, _texts(study), at, recipe, out=out, say=say)
+    recipe = SaeRecipe(d_sae=d_sae, k=k, n_tokens=tokens, seed=seed, control=kind, pool=pool)
+    at = default_points(texts.lm) if layers is None else chosen_points(texts.lm, layers)
+    place = Place(activations, disk, memory or MEMORY, keep=activations is not None)
+    train_saes(texts.lm, texts, at, recipe, out=out, place=place, say=say)
+    if texts.held_out:
+        say(f"measuring {len(at)} SAEs on {len(texts.held_out)} held-out texts")
+        saes = load_saes(out)
+        card = write_card(texts.lm, {point: saes[point] for point in at}, texts.held_out, out, texts.corpora)
+        say(card.to_string(index=False, float_format="{:.3f}".format))
     typer.echo(out)
 
 
@@ -161,7 +197,7 @@ def train_saes_(
 def check_saes(
     saes: Annotated[str, typer.Argument(help="A folder of SAEs in SAELens format, or an SAE preset.")],
     model: ModelOption,
-    corpus: CorpusOption,
+    corpus: CorporaOption,
     text_column: TextColumnOption = "",
     format: FormatOption = "table",
 ) -> None:
@@ -169,12 +205,12 @@ def check_saes(
     from emomech.saes.collection import load_saes
 
     loaded = load_saes(saes)
-    study = _study(model, corpus, text_column)
+    texts = _texts(model, corpus, text_column)
     from emomech.saes.compatibility import MAX_FVU, MAX_FVU_FROZEN, examine, fit_table
 
-    loaded.check_fits(study.lm)
+    loaded.check_fits(texts.lm)
     frozen = all(loaded.file(point).control == "frozen" for point in loaded)
-    table = fit_table(examine(study.lm, loaded, _texts(study), MAX_FVU_FROZEN if frozen else MAX_FVU))
+    table = fit_table(examine(texts.lm, loaded, [*texts.pieces()], MAX_FVU_FROZEN if frozen else MAX_FVU))
     if format == "json":
         typer.echo(table.to_json(orient="records", indent=1, force_ascii=False))
     else:
@@ -189,11 +225,11 @@ def check_saes(
 @sae.command("sweep")
 def sweep_saes(
     model: ModelOption,
-    corpus: CorpusOption,
+    corpus: CorporaOption,
     text_column: TextColumnOption = "",
     d_sae: Annotated[str, typer.Option(help="Numbers of features, separated by commas.")] = "256,512,1024",
     k: Annotated[str, typer.Option(help="Numbers of active features, separated by commas.")] = "8,16,32",
-    points: PointsOption = None,
+    layers: LayersOption = None,
     tokens: TokensOption = 600_000,
     seeds: Annotated[
         int, typer.Option(min=2, max=LARGEST, help="SAEs of each size, to measure which features recur.")
@@ -203,14 +239,15 @@ def sweep_saes(
 ) -> None:
     """Train and measure SAEs of several sizes at a few layers, to choose a size. The SAEs are not kept."""
     widths, sparsities = _numbers("--d-sae", d_sae), _numbers("--k", k)
-    study = _study(model, corpus, text_column, seed)
+    texts = _texts(model, corpus, text_column, seed)
+    from emomech.saes.points import chosen_points
+    from emomech.saes.recipe import SaeRecipe
     from emomech.saes.sweep import Grid, default_sweep_points, sweep
-    from emomech.saes.training import SaeRecipe, named_points
 
     grid = Grid(widths, sparsities, seeds, SaeRecipe(n_tokens=tokens, seed=seed))
     grid.recipes()
-    at = named_points(study.lm, listed(points)) if points is not None else default_sweep_points(study.lm)
-    table = sweep(study.lm, _texts(study), at, grid, say)
+    at = default_sweep_points(texts.lm) if layers is None else chosen_points(texts.lm, layers)
+    table = sweep(texts.lm, [*texts.pieces()], at, grid, say)
     if format == "json":
         typer.echo(table.to_json(orient="records", indent=1))
     else:

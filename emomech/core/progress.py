@@ -127,9 +127,10 @@ def track(what: str, total: int | None, unit: str) -> Iterator[Bar]:
             bar._drawn.close()
 
 
-def counted(items: Iterable[T], what: str, unit: str) -> Iterator[T]:
-    """Yield the items, and show how many of them are done."""
-    with track(what, len(items) if isinstance(items, Sized) else None, unit) as bar:
+def counted(items: Iterable[T], what: str, unit: str, total: int | None = None) -> Iterator[T]:
+    """Yield the items, and show how many of them are done; without a `total`, of as many as `len` says."""
+    total = len(items) if total is None and isinstance(items, Sized) else total
+    with track(what, total, unit) as bar:
         for item in items:
             yield item
             bar.advance()

@@ -8,7 +8,7 @@ two texts of a minimal pair are always in the same split.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -20,7 +20,7 @@ from emomech.data.labels import check_labels, is_visible
 from emomech.data.tables import Table
 
 Split = Literal["discover", "tune", "report"]
-_SHARES: Mapping[Split, float] = {"discover": 0.4, "tune": 0.2, "report": 0.4}
+SHARES: Mapping[Split, float] = {"discover": 0.4, "tune": 0.2, "report": 0.4}
 _KEPT = {"Pc", "So", "Sm", "Sc"}
 """Categories of characters that make two texts differ besides letters and digits: `_`, emoji, signs, currencies."""
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
@@ -98,9 +98,9 @@ class Corpus:
         A hash of its cluster and the seed decides, so the split does not depend on the other texts.
         """
         point = _uniform(f"{seed}/{example.cluster}")
-        if point < _SHARES["discover"]:
+        if point < SHARES["discover"]:
             return "discover"
-        return "tune" if point < _SHARES["discover"] + _SHARES["tune"] else "report"
+        return "tune" if point < SHARES["discover"] + SHARES["tune"] else "report"
 
 
 def make(
@@ -179,11 +179,23 @@ def read(path: Path, text: str = "", label: str = "") -> CorpusRead:
     return deduplicate(Example(text, label, person, item_type) for text, label, person, item_type in rows)
 
 
+def each_text(path: Path, text: str = "") -> Iterator[str]:
+    """Yield the texts of a file as in `read`, without labels; a large file is not held in memory (`tables.chunks`).
+
+    Raises UsageError as `read` does, when it comes to the row that is wrong.
+    """
+    n_texts = 0
+    for table in tables.chunks(path):
+        texts = _cells(table, "text", text)
+        yield from texts
+        n_texts += len(texts)
+    if not n_texts:
+        raise UsageError(f"{path.name}: has a header and no rows; expected a text in each row.")
+
+
 def read_texts(path: Path, text: str = "") -> list[str]:
     """Read the texts of a file as in `read`, each once; labels are not needed. Raises UsageError as `read` does."""
-    if not (texts := list(dict.fromkeys(_cells(tables.read(path), "text", text)))):
-        raise UsageError(f"{path.name}: has a header and no rows; expected a text in each row.")
-    return texts
+    return list(dict.fromkeys(each_text(path, text)))
 
 
 def _column(table: Table, wanted: str, named: str) -> str:

@@ -16,15 +16,19 @@ Example:
 
 import codecs
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emomech.core import strict_json
 from emomech.core.errors import UsageError
 from emomech.data.delimited import INSTRUCTION, check_columns, parse, separator_of
 from emomech.data.published.formats import class_names
+
+if TYPE_CHECKING:
+    import pyarrow as arrow
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -72,7 +76,7 @@ def read(path: Path) -> Table:
         raise UsageError(f"{path.name}: is {suffix or 'without an ending'}, expected {', '.join(SUFFIXES)}.")
     try:
         if suffix == ".parquet":
-            return _parquet(path)
+            return next(_parquet(path, None))
         text = decoded(path)
     except OSError as error:
         raise UsageError(f"{path.name}: cannot be read: {error.strerror or error}") from error
@@ -86,21 +90,51 @@ def read(path: Path) -> Table:
     return delimited(path.name, rest, separator, first_line=2 if instruction else 1)
 
 
+def chunks(path: Path, n_rows: int = 4096) -> Iterator[Table]:
+    """Read a file as `read` does, as tables of some rows; no more than `n_rows` rows of JSONL or Parquet are in memory.
+
+    A CSV or TSV file is read whole, because a quote may be closed on any later line. Lines and rows are numbered in the
+    whole file. Raises UsageError as `read` does, when it comes to the row that is wrong.
+    """
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".parquet":
+            yield from _parquet(path, n_rows)
+        elif suffix == ".jsonl" and encoding_of(path) == "utf-8" and path.stat().st_size:
+            with path.open("rb") as file:
+                for first, lines in zip(count(1, n_rows), iter(lambda: list(islice(file, n_rows)), []), strict=False):
+                    yield _jsonl(path, _decode(path, b"".join(lines), "utf-8", first), first)
+        else:
+            yield read(path)
+    except OSError as error:
+        raise UsageError(f"{path.name}: cannot be read: {error.strerror or error}") from error
+
+
+def encoding_of(path: Path) -> str:
+    """Return the encoding that a file announces by a byte order mark; UTF-8 without one."""
+    with path.open("rb") as file:
+        start = file.read(max(len(mark) for mark, _ in _MARKS))
+    return next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
+
+
 def decoded(path: Path) -> str:
     """Decode a text file by its byte order mark, or as UTF-8. Raises UsageError for anything else."""
-    data = path.read_bytes()
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    return _decode(path, path.read_bytes(), encoding_of(path))
+
+
+def _decode(path: Path, data: bytes, encoding: str, first_line: int = 1) -> str:
+    """Decode a part of a file that begins at a line."""
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = data.count(b"\n", 0, error.start) + first_line
         raise UsageError(
             f"{path.name}: line {line}, byte {error.start} is not {encoding.upper()}. Save the file as UTF-8 with the "
             "program that made it. A file from Windows in a Western European language is converted by: iconv -f "
             f"WINDOWS-1252 -t UTF-8 {path.name} > utf8{path.suffix}"
         ) from error
     if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
+        line = text[: text.index("\0")].count("\n") + first_line
         raise UsageError(f"{path.name}: line {line} contains a null character. Save the file as UTF-8.")
     return text
 
@@ -111,9 +145,9 @@ def delimited(name: str, text: str, separator: str, *, first_line: int = 1) -> T
     return Table(name, columns, tuple(tuple(row) for _, row in rows), tuple(f"line {line}" for line, _ in rows))
 
 
-def _jsonl(path: Path, text: str) -> Table:
+def _jsonl(path: Path, text: str, first_line: int = 1) -> Table:
     rows: list[tuple[str, dict[str, Any]]] = []
-    for number, line in enumerate(text.lstrip("\ufeff").split("\n"), 1):
+    for number, line in enumerate(text.lstrip("\ufeff").split("\n"), first_line):
         if not line.strip():
             continue
         place = f"line {number}"
@@ -167,17 +201,31 @@ def _cell(name: str, place: str, column: str, value: object) -> str:
     return text
 
 
-def _parquet(path: Path) -> Table:
+def _parquet(path: Path, n_rows: int | None) -> Iterator[Table]:
+    """Read a Parquet file in tables of `n_rows` rows; None: as one table."""
     import pyarrow as arrow
     import pyarrow.parquet as parquet
 
     try:
-        table, names = parquet.read_table(path), class_names(path)
+        names = class_names(path)
+        if n_rows is None:
+            yield _of_arrow(path, parquet.read_table(path), names, first_row=1)
+            return
+        with parquet.ParquetFile(path) as file:
+            first = 1
+            for batch in file.iter_batches(n_rows):
+                yield _of_arrow(path, arrow.Table.from_batches([batch]), names, first)
+                first += len(batch)
     except (arrow.ArrowException, ValueError) as error:
         raise UsageError(f"{path.name}: cannot be read as parquet: {error}") from error
+
+
+def _of_arrow(path: Path, table: "arrow.Table", names: Mapping[str, Sequence[str]], first_row: int) -> Table:
+    import pyarrow as arrow
+
     columns = tuple(c for c in table.column_names if not c.startswith("__index_level"))
     check_columns(path.name, columns)
-    places = tuple(f"row {number}" for number in range(1, table.num_rows + 1))
+    places = tuple(f"row {number}" for number in range(first_row, first_row + table.num_rows))
     values: dict[str, Sequence[object]] = {}
     unread: dict[str, str] = {}
     numeric = set()

@@ -32,7 +32,9 @@ from emomech.presets.kinds import OrganismPreset
 from emomech.saes import beside
 from emomech.saes.config_fields import RECIPE
 from emomech.saes.files import CONFIG
-from emomech.saes.training import SaeRecipe, default_points, train_saes
+from emomech.saes.points import default_points
+from emomech.saes.recipe import SaeRecipe
+from emomech.saes.training import train_saes
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
 

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 from emomech.core.errors import unknown
 
 Control = Literal["soft-frozen", "frozen"]
-"""How the decoder of a control is kept from learning, as in `training.SaeRecipe.control`."""
+"""How the decoder of a control is kept from learning, as in `recipe.SaeRecipe.control`."""
 FROZEN: Literal["frozen decoder"] = "frozen decoder"
 SOFT_FROZEN: Literal["soft-frozen decoder"] = "soft-frozen decoder"
 """Names of the controls in tables: the decoder stays at its random start; it stays near it."""

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 RECIPE = "emomech_recipe"
-"""Key of `metadata` with the recipe of an SAE that this package trained, see `training.SaeRecipe`."""
+"""Key of `metadata` with the recipe of an SAE that this package trained, see `recipe.SaeRecipe`."""
 INPUTS = "emomech_inputs"
 """Key of `metadata` with hashes of the model and the texts of such a training, see `resume`."""
+LIBRARIES = "emomech_libraries"
+"""Key of `metadata` with the versions of the libraries of such a training."""
 OLD_NAMES: Mapping[str, str] = {
     "hook_point": "hook_name",
     "hook_point_layer": "hook_layer",
@@ -26,7 +28,7 @@ READ = frozenset(
         *("architecture", "activation_fn", "activation_fn_kwargs", "d_in", "d_sae", "k", "dtype"),
         *("apply_b_dec_to_input", "normalize_activations", "reshape_activations", "rescale_acts_by_decoder_norm"),
         *("hook_name", "hook_layer", "model_name", "model_from_pretrained_kwargs", "neuronpedia_id", "l0"),
-        *("variance_explained", RECIPE, INPUTS),
+        *("variance_explained", RECIPE, INPUTS, LIBRARIES),
         *UNSET,
     }
 )

@@ -14,29 +14,16 @@ Example:
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.hook_points import HookPoint
-from emomech.models.identity import TextsHash, model_hash
-from emomech.models.language_model import LanguageModel
 from emomech.saes.config import SaeConfig, read
 from emomech.saes.files import CONFIG, describe
 
 _HASHED = ("model", "texts")
-"""Names of what `inputs_of` returns."""
-
-
-def inputs_of(lm: LanguageModel, texts: Iterable[str]) -> dict[str, str]:
-    """Hash a model and the texts that its SAEs are trained on.
-
-    The hash of a model depends on its number format and on the tokens that every text starts with, as activations do.
-    """
-    of_texts = TextsHash()
-    for text in texts:
-        of_texts.add(text)
-    return dict(zip(_HASHED, (model_hash(lm), of_texts.hexdigest()), strict=True))
+"""Names of the hashes."""
 
 
 def missing(
@@ -45,8 +32,8 @@ def missing(
     """Return the hook points that have no SAE in `out` yet; `say` gets one line for each of the others.
 
     `asked` holds what is compared, by name: `d_in`, `trained on` (the name of the model), the fields of a
-    `training.SaeRecipe`, and what `inputs_of` returns. Raises UsageError for a folder that holds another SAE than what
-    is asked for, or none that can be read.
+    `recipe.SaeRecipe`, and the hashes `model` and `texts` of a `TokenPool`. Raises UsageError for a folder that holds
+    another SAE than what is asked for, or none that can be read.
     """
     absent, there = [], []
     for point in points:

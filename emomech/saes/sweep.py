@@ -22,9 +22,12 @@ from torch import Tensor
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.models.language_model import LanguageModel
+from emomech.models.store import ActivationStore
+from emomech.saes.points import default_points
 from emomech.saes.quality import Quality, fired, qualities
+from emomech.saes.recipe import SaeRecipe
 from emomech.saes.saelens import from_saelens
-from emomech.saes.training import SaeRecipe, default_points, fit, pools
+from emomech.saes.training import fit, read_pool
 from emomech.stats.tables import Schema, frame
 
 SHARED = 0.7
@@ -137,8 +140,8 @@ def sweep(
     sizes = grid.recipes()
     held_out, training = _split(texts, grid.recipe.seed)
     rows = []
-    for point, activations in pools(lm, training, points, grid.recipe):
-        for recipes in sizes:
+    with ActivationStore.capture(lm, read_pool(lm, training, grid.recipe), points, say=say) as store:
+        for (point, activations), recipes in product(store, sizes):
             measured = []
             for recipe in recipes:
                 say(f"{point}: d_sae {recipe.d_sae}, k {recipe.k}, seed {recipe.seed}")

@@ -14,6 +14,7 @@ from emomech.core.errors import UsageError
 from emomech.organism import evaluate
 from emomech.organism.recipe import Recipe
 from emomech.presets import lookup
+from emomech.saes.recipe import SaeRecipe
 
 Capture = pytest.CaptureFixture[str]
 
@@ -77,14 +78,16 @@ def test_further_saes_are_trained_if_they_are_asked_for(monkeypatch: pytest.Monk
 def test_a_control_is_trained_beside_the_saes(monkeypatch: pytest.MonkeyPatch, capsys: Capture, tmp_path: Path) -> None:
     from emomech.saes import training
 
-    asked: list[tuple[Path, training.SaeRecipe]] = []
-    monkeypatch.setattr(training, "train_saes", lambda lm, texts, at, recipe, out, say: asked.append((out, recipe)))
+    asked: list[tuple[Path, SaeRecipe]] = []
+    monkeypatch.setattr(
+        training, "train_saes", lambda lm, texts, at, recipe, out, place, say: asked.append((out, recipe))
+    )
     command = ["sae", "train", "--model", "organism", "--corpus", "organism", "--out", str(tmp_path / "mine")]
     assert run(*command, "--seed", "1", "--control", "soft-frozen") == 0
-    assert asked == [(tmp_path / "mine-soft-frozen", training.SaeRecipe(seed=1, control="soft-frozen"))]
+    assert asked == [(tmp_path / "mine-soft-frozen", SaeRecipe(seed=1, control="soft-frozen"))]
     assert capsys.readouterr().out.strip() == str(tmp_path / "mine-soft-frozen")
     assert run(*command) == 0
-    assert asked[1] == (tmp_path / "mine", training.SaeRecipe())
+    assert asked[1] == (tmp_path / "mine", SaeRecipe())
     assert run(*command, "--control", "cold") == 2
     assert "unknown control of an SAE 'cold'" in capsys.readouterr().err
 
@@ -130,6 +133,56 @@ def test_a_table_without_labels_is_trained_on_by_the_name_of_its_column(capsys: 
     assert "expected one named 'text'. Name it: -p text=COLUMN" in capsys.readouterr().err
     assert run(*command, "--text-column", "body") == 0
     assert (out / "blocks.0.hook_resid_pre" / "cfg.json").is_file()
+
+
+def test_several_corpora_give_a_card_of_held_out_quality_and_nothing_is_done_twice(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("\n".join(["text", *(f"Then {n} lost the red ball." for n in range(250))]))
+    (tmp_path / "b.txt").write_text("\n\n".join(f"Ben saw {n} dogs in the old house." for n in range(250)))
+    out = tmp_path / "saes"
+    command = ["sae", "train", "--model", "organism", "--out", str(out), "--d-sae", "64", "--k", "4"]
+    command += ["--corpus", str(tmp_path / "a.csv"), "--corpus", str(tmp_path / "b.txt"), "--layers", "every:4"]
+    command += ["--tokens", "1024", "--budget-disk", "50MB", "--budget-memory", "1MB"]
+    assert run(*command) == 0
+    card = json.loads((out / "quality.json").read_text())
+    points = ["blocks.0.hook_resid_pre", "blocks.3.hook_resid_post", "blocks.7.hook_resid_post"]
+    assert [row["hook_point"] for row in card["quality"]] == points
+    assert {"fvu", "l0", "dead", "loss_recovered"} < set(card["quality"][0])
+    assert card["held_out_texts"] == 50
+    assert card["recipe"]["pool"] == 400_000
+    assert all(len(value) == 32 for value in card["hashes"].values())
+    readme = (out / "README.md").read_text()
+    assert "| blocks.3.hook_resid_post | " in readme
+    assert f"trained on: {tmp_path / 'a.csv'}, {tmp_path / 'b.txt'}" in readme
+    assert sorted(path.name for path in out.iterdir()) == sorted([*points, "README.md", "quality.json"])
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in out.rglob("*") if path.is_file())
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert run(*command) == 0
+    assert capsys.readouterr().err.count("is there already") == 3
+    assert before == {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--budget-disk", "much"], "--budget-disk 'much': expected a number of bytes, such as 20GB"),
+        (["--budget-memory", "0"], "--budget-memory '0': expected a number of bytes"),
+        (["--budget-disk", "1kB", "--tokens", "1024"], "budget"),
+        (["--layers", "every:0"], "layers 'every:0': are no layers of organism"),
+        (["--corpus", "missing.txt"], "corpus 'missing.txt': there is no such file"),
+        (["--corpus", "hub:owner/data"], "expected a file such as hub:owner/dataset/texts.jsonl"),
+        (["--text-column", "body"], "names a column, but no corpus is a table of yours"),
+    ],
+)
+def test_what_is_asked_wrongly_leaves_nothing(
+    options: list[str], message: str, capsys: Capture, tmp_path: Path
+) -> None:
+    command = ["sae", "train", "--model", "organism", "--corpus", "organism", "--out", str(tmp_path / "saes")]
+    assert run(*command, *options) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 CHECK = ["--model", "organism", "--corpus", "organism"]

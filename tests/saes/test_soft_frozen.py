@@ -18,9 +18,10 @@ from emomech.saes.collection import load_saes
 from emomech.saes.compatibility import measure_fit
 from emomech.saes.config_fields import RECIPE
 from emomech.saes.files import CONFIG, describe
+from emomech.saes.recipe import SaeRecipe
 from emomech.saes.saelens import from_saelens
 from emomech.saes.soft_frozen import turned_back
-from emomech.saes.training import SaeRecipe, fit, train_saes
+from emomech.saes.training import fit, train_saes
 
 with warnings.catch_warnings(action="ignore"):
     from sae_lens import SAE, TopKTrainingSAE, TopKTrainingSAEConfig

@@ -12,8 +12,9 @@ from emomech.cli import main as cli
 from emomech.core.errors import UsageError
 from emomech.models.language_model import LanguageModel
 from emomech.organism.curriculum import lessons
+from emomech.saes.points import default_points
+from emomech.saes.recipe import SaeRecipe
 from emomech.saes.sweep import SWEEP, Grid, default_sweep_points, match, random_directions, sweep
-from emomech.saes.training import SaeRecipe, default_points
 
 TEXTS = [text for text in tiny.TEXTS if len(text) > 10] * 40
 RECIPE = SaeRecipe(n_tokens=12_000, batch=256, dead_window=20)
@@ -87,7 +88,7 @@ def test_a_sweep_has_a_row_for_each_size(lm: LanguageModel) -> None:
     assert list(table.columns) == list(SWEEP.columns)
     rows = [(str(point), d_sae, k) for point in points for d_sae in (16, 48) for k in (2, 8)]
     assert list(table[["hook_point", "d_sae", "k"]].itertuples(index=False, name=None)) == rows
-    assert len(progress) == 2 * len(rows)
+    assert len(progress) == 1 + 2 * len(rows)
     assert (table.l0 <= table.k).all()
     assert (table[table.k == 8].fvu.to_numpy() < table[table.k == 2].fvu.to_numpy()).all()
     for column in ("dead", "stable", "stable_chance"):
@@ -149,7 +150,7 @@ def test_the_command_answers_with_the_table(capsys: pytest.CaptureFixture[str], 
         (["--k", ""], "--k '': expected whole numbers"),
         (["--d-sae", "8", "--k", "16"], "k 16: expected 1 to d_sae, which is 8"),
         (["--points", "blocks.9.hook_resid_post"], "unknown hook point of organism 'blocks.9.hook_resid_post'"),
-        (["--points", ","], "points: none is named"),
+        (["--points", ","], "layers ',': none is named. Expected numbers from 0 to 7"),
     ],
 )
 def test_what_is_asked_wrongly_is_named(capsys: pytest.CaptureFixture[str], options: list[str], message: str) -> None:

@@ -1,6 +1,7 @@
 """SAEs trained for a small model: they load, they fit the model, and existing ones are skipped."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +11,16 @@ import torch
 
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
-from emomech.models.activations import collect
 from emomech.models.language_model import LanguageModel, randomised
+from emomech.models.store import Place
 from emomech.saes import training as sae_training
 from emomech.saes.collection import load_saes
 from emomech.saes.files import scan
+from emomech.saes.points import default_points
 from emomech.saes.quality import qualities
+from emomech.saes.recipe import SaeRecipe
 from emomech.saes.saelens import from_saelens
-from emomech.saes.training import SaeRecipe, default_points, fit, named_points, pools, train_saes
+from emomech.saes.training import STORE, fit, read_pool, train_saes
 
 RECIPE = SaeRecipe(d_sae=64, k=8, n_tokens=60_000, batch=256)
 TEXTS = [text for text in tiny.TEXTS if len(text) > 10] * 40
@@ -33,11 +36,6 @@ def folder(lm: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("saes")
     train_saes(lm, TEXTS, default_points(lm)[:2], RECIPE, out=out)
     return out
-
-
-def test_there_is_one_point_before_and_after_every_block(lm: LanguageModel) -> None:
-    points = default_points(lm)
-    assert [point.resid_index() for point in points] == list(range(lm.n_layers + 1))
 
 
 def test_they_load_fit_and_reconstruct(lm: LanguageModel, folder: Path) -> None:
@@ -65,7 +63,7 @@ def test_a_point_that_is_there_is_left_alone(lm: LanguageModel, folder: Path) ->
 def test_another_recipe_is_refused_before_anything_is_computed(
     lm: LanguageModel, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sae_training, "collect", lambda *_: pytest.fail("activations were read"))
+    monkeypatch.setattr(sae_training.ActivationStore, "capture", lambda *_: pytest.fail("activations were read"))
     points = [HookPoint(2), *default_points(lm)[:2]]
     for change, message in (
         ({"d_sae": 32, "seed": 5}, "holds an SAE with d_sae 64, seed 0, but asked for is d_sae 32, seed 5"),
@@ -94,7 +92,7 @@ def test_what_makes_no_sense_is_refused(lm: LanguageModel, tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
-def test_an_interrupted_training_leaves_nothing(
+def test_an_interrupted_training_leaves_no_sae(
     lm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sae_lens import TopKTrainingSAE
@@ -106,36 +104,78 @@ def test_an_interrupted_training_leaves_nothing(
     recipe = SaeRecipe(d_sae=64, k=8, n_tokens=512, batch=256)
     with pytest.raises(KeyboardInterrupt):
         train_saes(lm, TEXTS, default_points(lm)[:1], recipe, out=tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == [STORE]
 
 
-def test_activations_are_read_in_as_few_passes_as_memory_allows(
-    lm: LanguageModel, monkeypatch: pytest.MonkeyPatch
+def test_the_model_reads_the_texts_once_for_all_points(
+    lm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passes: list[int] = []
+    """With a budget for one hook point, it reads them once for each, and the SAEs are the same."""
+    blocks: list[int] = []
+    handles = [
+        block.register_forward_hook(lambda *_, number=number: blocks.append(number))
+        for number, block in enumerate(lm.blocks)
+    ]
+    recipe, points = replace(RECIPE, n_tokens=1024), default_points(lm)[:3]
+    train_saes(lm, TEXTS, points, recipe, out=tmp_path / "all")
+    n = blocks.count(0)
+    assert blocks.count(1) == n > 0
+    assert 2 not in blocks, "the pass stops behind the deepest hook point"
+    blocks.clear()
+    budget = read_pool(lm, TEXTS, recipe).n * lm.d_model * 2
+    train_saes(lm, TEXTS, points, recipe, out=tmp_path / "one", place=Place(disk=budget))
+    assert blocks.count(0) == 2 * n, "the embedding needs no block"
+    assert blocks.count(1) == n
+    for handle in handles:
+        handle.remove()
+    for point, sae in load_saes(tmp_path / "all").items():
+        assert sae.W_enc.equal(load_saes(tmp_path / "one")[point].W_enc)
 
-    def counted(lm: LanguageModel, points: Sequence[HookPoint], *rest):
-        passes.append(len(points))
-        return collect(lm, points, *rest)
 
-    monkeypatch.setattr(sae_training, "collect", counted)
-    points = default_points(lm)
-    at_once = dict(pools(lm, TEXTS, points, RECIPE))
-    n = len(at_once[points[0]])
-    monkeypatch.setattr(sae_training, "HELD_BYTES", 3 * n * lm.d_model * 4)
-    by_three = dict(pools(lm, TEXTS, points, RECIPE))
-    monkeypatch.setattr(sae_training, "HELD_BYTES", 1)
-    by_one = dict(pools(lm, TEXTS, points, RECIPE))
-    assert passes == [4, 3, 1, 1, 1, 1, 1]
-    for point in points:
-        assert at_once[point].shape == (n, lm.d_model)
-        assert at_once[point].equal(by_three[point])
-        assert at_once[point].equal(by_one[point])
+def test_texts_from_a_stream_are_read_no_further_than_the_pool(lm: LanguageModel, tmp_path: Path) -> None:
+    n_read = 0
+
+    def stream() -> Iterator[str]:
+        nonlocal n_read
+        while True:
+            n_read += 1
+            yield TEXTS[n_read % len(TEXTS)]
+
+    recipe = replace(RECIPE, n_tokens=512, pool=600)
+    train_saes(lm, stream(), default_points(lm)[:1], recipe, out=tmp_path)
+    assert n_read < 600
+    ((_, sae),) = load_saes(tmp_path).items()
+    assert sae.d_sae == RECIPE.d_sae
 
 
-def test_a_pool_holds_no_more_than_it_may(lm: LanguageModel) -> None:
-    ((_, activations),) = pools(lm, TEXTS, default_points(lm)[:1], replace(RECIPE, pool=500))
-    assert 400 < len(activations) <= 500
+def test_what_made_an_sae_is_recorded_with_it(folder: Path) -> None:
+    metadata = json.loads((folder / "blocks.0.hook_resid_pre" / "cfg.json").read_text())["metadata"]
+    assert set(metadata["emomech_libraries"]) == {"torch", "transformers", "sae-lens"}
+    assert {name: len(value) for name, value in metadata["emomech_inputs"].items()} == {"model": 32, "texts": 32}
+    assert metadata["emomech_recipe"]["d_sae"] == 64
+
+
+def test_an_interrupted_training_goes_on_with_the_activations_that_are_there(
+    lm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, points = replace(RECIPE, n_tokens=1024), default_points(lm)[:2]
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sae_training, "fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_saes(lm, TEXTS, points, recipe, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [STORE]
+    monkeypatch.undo()
+    block = lm.blocks[0].register_forward_hook(lambda *_: pytest.fail("the model was run again"))
+    train_saes(lm, TEXTS, points, recipe, out=tmp_path)
+    block.remove()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(map(str, points))
+
+
+def test_the_pool_holds_no_more_than_it_may(lm: LanguageModel) -> None:
+    assert 400 < read_pool(lm, TEXTS, replace(RECIPE, pool=500)).n <= 500
 
 
 @pytest.mark.parametrize(("dead_window", "acts"), [(5, True), (1000, False)])
@@ -143,20 +183,19 @@ def test_features_that_stopped_firing_learn_again(
     lm: LanguageModel, monkeypatch: pytest.MonkeyPatch, dead_window: int, acts: bool
 ) -> None:
     """The loss for dead features takes effect in a short training if the window is shorter still."""
-    from sae_lens import TopKTrainingSAE
+    from emomech.saes import topk_training
 
-    losses: list[float] = []
-    measure = TopKTrainingSAE.calculate_topk_aux_loss
+    revived: list[int] = []
+    reconstruct = topk_training._dead_reconstruction
 
-    def noted(self: TopKTrainingSAE, **arguments: torch.Tensor) -> torch.Tensor:
-        losses.append(float(loss := measure(self, **arguments)))  # pyright: ignore[reportArgumentType]
-        return loss
+    def noted(sae, encoder, x, dead: torch.Tensor, n_used: int) -> torch.Tensor:
+        revived.append(len(dead))
+        return reconstruct(sae, encoder, x, dead, n_used)
 
-    monkeypatch.setattr(TopKTrainingSAE, "calculate_topk_aux_loss", noted)
+    monkeypatch.setattr(topk_training, "_dead_reconstruction", noted)
     activations = torch.randn(2000, 3, generator=torch.Generator().manual_seed(0)) @ torch.eye(3, lm.d_model)
     fit(lm, activations, HookPoint(0), SaeRecipe(d_sae=64, k=1, n_tokens=5_000, batch=256, dead_window=dead_window))
-    assert len(losses) == 5_000 // 256
-    assert (max(losses) > 0) == acts
+    assert bool(revived) == acts
 
 
 def test_training_begins_at_the_mean_activation(lm: LanguageModel) -> None:
@@ -164,22 +203,3 @@ def test_training_begins_at_the_mean_activation(lm: LanguageModel) -> None:
     activations = torch.randn(2000, lm.d_model, generator=torch.Generator().manual_seed(0)) + 50
     sae = from_saelens(fit(lm, activations, HookPoint(0), SaeRecipe(d_sae=8, k=1, n_tokens=256, batch=256)))
     assert (sae.b_dec - activations.mean(0)).abs().max() < 1
-
-
-def test_points_are_read_by_name_in_order_of_depth(lm: LanguageModel) -> None:
-    points = [HookPoint(0, "resid_pre"), HookPoint(1)]
-    assert named_points(lm, ["blocks.1.hook_resid_post", "blocks.0.hook_resid_pre"]) == points
-
-
-@pytest.mark.parametrize(
-    ("names", "said"),
-    [
-        (["blocks.3.hook_resid_post"], r"'blocks.3.hook_resid_post'. Did you mean .*Known: .*blocks.2.hook_resid_post"),
-        (["middle"], "unknown hook point of tiny gpt2 'middle'.*blocks.0.hook_resid_pre"),
-        (["blocks.1.hook_resid_post"] * 2, "blocks.1.hook_resid_post: is named twice"),
-        ([], "none is named, expected some of blocks.0.hook_resid_pre, "),
-    ],
-)
-def test_points_that_are_not_there_are_named(lm: LanguageModel, names: list[str], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        named_points(lm, names)

@@ -19,7 +19,9 @@ from emomech.chapters.flow.texts import LabelledTexts, readable
 from emomech.data import corpus
 from emomech.data.annotation.gold import Gold
 from emomech.data.corpus import Example, Word
-from emomech.saes.training import SaeRecipe, default_points, train_saes
+from emomech.saes.points import default_points
+from emomech.saes.recipe import SaeRecipe
+from emomech.saes.training import train_saes
 from emomech.stats.tables import checked
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
