@@ -11,11 +11,12 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from emomech.book import executed_notebook, ledger, pages, runner
+from emomech.book import executed_notebook, kernels, ledger, pages, runner, warm_kernels
 from emomech.book.checks import html as html_checks
 from emomech.book.checks import prose
 from emomech.book.edition import Edition, Entry
 from emomech.book.executed_notebook import ExecutedNotebook
+from emomech.book.progress_board import Board
 from emomech.core import files, outputs
 from emomech.core.errors import EmomechError, UsageError, unknown
 from emomech.core.machine import MOST_AT_ONCE
@@ -52,25 +53,36 @@ def _bring_up_to_date(edition: Edition, say: Callable[[str], None]) -> int:
     needs = {entry.notebook: entry.needs for entry in edition.entries if _state(entry, edition) != "fresh"}
     n_workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, MOST_AT_ONCE)
 
-    def execute(name: str) -> None:
-        say(f"{name}: executing")
-        edition.results.mkdir(parents=True, exist_ok=True)
-        runner.execute(planned[name], edition.executed(name), one_thread=n_workers > 1)
+    seconds = {entry.notebook: entry.seconds for entry in edition.entries if entry.notebook in needs}
+    threads = {"OMP_NUM_THREADS": "1"} if n_workers > 1 else {}
 
-    _in_order(needs, execute, n_workers)
+    def execute(name: str) -> None:
+        board.say(f"{name}: executing")
+        edition.results.mkdir(parents=True, exist_ok=True)
+        with board.running(name) as shown:
+            kernel = {**threads, **shown.environment}
+            runner.execute(
+                planned[name], edition.executed(name), on_cell=shown.on_cell, environment=kernel, server=server
+            )
+
+    with Board(seconds, n_workers, say) as board, warm_kernels.server_for(len(needs), threads) as server:
+        _in_order(needs, seconds, execute, n_workers)
     return len(needs)
 
 
-def _in_order(needs: Mapping[str, Sequence[str]], execute: Callable[[str], None], n_workers: int) -> None:
+def _in_order(
+    needs: Mapping[str, Sequence[str]], seconds: Mapping[str, float], execute: Callable[[str], None], n_workers: int
+) -> None:
     """Execute every notebook after those that it needs, `n_workers` in parallel; stop at the first failure.
 
-    Ready notebooks run in book order, so that dependencies are not left to the end. After a failure, notebooks that run
-    are finished; an interrupt ends them.
+    Of the notebooks that are ready, the one behind which most work waits runs first, so that no worker is left with a
+    long one at the end. After a failure, notebooks that run are finished; an interrupt ends them.
     """
     graph = {name: [other for other in required if other in needs] for name, required in needs.items()}
     sorter = TopologicalSorter(graph)
     try:
         sorter.prepare()
+        ahead = _seconds_ahead(graph, seconds)
     except CycleError as error:
         raise EmomechError(f"book/runs.toml: these need one another: {', '.join(error.args[1])}.") from error
     with ThreadPoolExecutor(n_workers) as pool:
@@ -78,7 +90,7 @@ def _in_order(needs: Mapping[str, Sequence[str]], execute: Callable[[str], None]
         ready: list[str] = []
         try:
             while sorter.is_active():
-                ready = sorted([*ready, *sorter.get_ready()], key=list(needs).index)
+                ready = sorted([*ready, *sorter.get_ready()], key=ahead.__getitem__, reverse=True)
                 started, ready = ready[: n_workers - len(running)], ready[n_workers - len(running) :]
                 running |= {pool.submit(execute, name): name for name in started}
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -88,8 +100,18 @@ def _in_order(needs: Mapping[str, Sequence[str]], execute: Callable[[str], None]
         except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             while not isinstance(error, Exception) and wait(running, timeout=_AGAIN).not_done:
-                runner.interrupt()
+                kernels.interrupt()
             raise
+
+
+def _seconds_ahead(graph: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> dict[str, float]:
+    """Seconds from the beginning of each notebook to the end of the longest chain of notebooks that need it."""
+    ahead = {name: 0.0 for name in graph}
+    for name in reversed(list(TopologicalSorter(graph).static_order())):
+        ahead[name] += seconds[name]
+        for other in graph[name]:
+            ahead[other] = max(ahead[other], ahead[name])
+    return ahead
 
 
 def status(edition: Edition) -> dict[str, State]:

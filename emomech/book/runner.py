@@ -6,24 +6,21 @@ the same. Papermill does the execution; what it writes about the machine and the
 
 import json
 import logging
-import os
 import re
-import signal
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
+from emomech.book import kernels
 from emomech.book.executed_notebook import RECORD, content_hash
-from emomech.core import files, origin
+from emomech.core import files
 from emomech.core.errors import EmomechError, UsageError, unknown
 from emomech.core.paths import CHECKOUT, PACKAGE
+from emomech.core.progress import CHANNEL, OFF
 from emomech.notebook import parameters
 from emomech.notebook.parameters import Value
 from emomech.notebook.rule_identity import LOCK
@@ -32,9 +29,13 @@ from emomech.study.identity import commit, versions
 from emomech.study.spec import StudySpec
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from jupyter_client.manager import AsyncKernelManager
     from nbformat import NotebookNode
     from papermill.exceptions import PapermillExecutionError
+
+    from emomech.book.warm_kernels import KernelServer
 
 
 NOTEBOOKS = CHECKOUT / "notebooks"
@@ -42,17 +43,6 @@ CONSTRAINTS = CHECKOUT / "constraints.txt"
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _FENCED = re.compile(r"^(`{3,}|~{3,}).*?^\1\s*$", re.DOTALL | re.MULTILINE)
 _TITLE = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
-_LONGEST_SOCKET = 90
-"""Most characters in the path of a socket; the system allows about 100."""
-_KERNEL = "import emomech; from ipykernel.kernelapp import launch_new_instance; launch_new_instance()"
-"""The program of a kernel. It imports this package first, as `origin.check` does, whatever IPython does to the path."""
-_KERNEL_OPTIONS = (
-    "--InteractiveShellApp.ignore_cwd=True",
-    "--InteractiveShellApp.exec_PYTHONSTARTUP=False",
-    "--IPKernelApp.log_level=50",  # at lower levels, the kernel logs an error when it is interrupted
-)
-_KERNELS: "WeakSet[AsyncKernelManager]" = WeakSet()
-"""The kernels of this process."""
 OnCell = Callable[[int, int], None]
 """Progress callback: code cells done, code cells in total."""
 
@@ -145,17 +135,25 @@ def check_lists(values: Mapping[str, Value]) -> None:
         lookup.emotions(words)
 
 
-def execute(planned: Planned, destination: Path, *, on_cell: OnCell | None = None, one_thread: bool = False) -> Path:
+def execute(
+    planned: Planned,
+    destination: Path,
+    *,
+    on_cell: OnCell | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    server: "KernelServer | None" = None,
+) -> Path:
     """Execute a notebook in the caller's working directory and write it to `destination` when all cells are done.
 
-    With `one_thread` it computes on one core, which leaves the others to notebooks that are executed in parallel.
-    Raises UsageError if a cell raised one, EmomechError for any other error in a cell and for a full disk.
+    `environment` are variables of its kernel, besides those of this process; with a `server`, the kernel is forked
+    from it. Raises UsageError if a cell raised one, EmomechError for any other error in a cell and for a full disk.
     `destination` is then unchanged.
     """
     import nbformat
 
     started = time.monotonic()
-    notebook = _tidied(_run_cells(planned, on_cell or (lambda done, total: None), one_thread))
+    kernel = kernels.this_interpreter({CHANNEL: OFF, **environment}, server)
+    notebook = _tidied(_run_cells(planned, on_cell or (lambda done, total: None), kernel))
     notebook.metadata[RECORD] = {
         "key": planned.key,
         "parameters": dict(planned.parameters),
@@ -170,7 +168,9 @@ def execute(planned: Planned, destination: Path, *, on_cell: OnCell | None = Non
     return destination
 
 
-def _run_cells(planned: Planned, on_cell: OnCell, one_thread: bool) -> "NotebookNode":
+def _run_cells(
+    planned: Planned, on_cell: OnCell, kernel: "AbstractContextManager[type[AsyncKernelManager]]"
+) -> "NotebookNode":
     import jupytext
     from nbclient.exceptions import DeadKernelError
     from papermill import execute_notebook
@@ -187,7 +187,7 @@ def _run_cells(planned: Planned, on_cell: OnCell, one_thread: bool) -> "Notebook
             on_cell(number, total)
 
     try:
-        with _this_interpreter({"OMP_NUM_THREADS": "1"} if one_thread else {}) as kernel_manager:
+        with kernel as kernel_manager:
             on_cell(0, total)
             executed = execute_notebook(
                 notebook,
@@ -212,45 +212,6 @@ def _run_cells(planned: Planned, on_cell: OnCell, one_thread: bool) -> "Notebook
 
 def _code_cells(notebook: "NotebookNode") -> list["NotebookNode"]:
     return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-
-
-@contextmanager
-def _this_interpreter(environment: Mapping[str, str]) -> Iterator[type["AsyncKernelManager"]]:
-    """Give a class that starts kernels of this interpreter, whatever kernels the machine has installed.
-
-    A kernel does not read the user's IPython folder, does not import modules from the working directory by accident,
-    leaves no files behind, and needs no network interface if the system has local sockets. It runs the code of this
-    process, whatever copy of the package is installed or named in `PYTHONPATH`. Raises EmomechError if it would not.
-    """
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
-
-    argv = [sys.executable, "-P", "-c", _KERNEL, "-f", "{connection_file}", *_KERNEL_OPTIONS]
-    with tempfile.TemporaryDirectory(prefix="emomech-", ignore_cleanup_errors=True) as folder:
-        connection = os.path.join(folder, "kernel")
-        variables = {"IPYTHONDIR": folder, **origin.environment(), **environment}
-        origin.check(variables)
-        local = os.name == "posix" and len(connection) < _LONGEST_SOCKET
-        transport = {"transport": "ipc", "ip": connection} if local else {}
-
-        class ThisInterpreter(AsyncKernelManager):
-            def __init__(self, **settings: Any) -> None:
-                super().__init__(connection_file=f"{connection}.json", **transport, **settings)
-                _KERNELS.add(self)
-
-            @property
-            def kernel_spec(self) -> KernelSpec:
-                return KernelSpec(argv=argv, display_name="Python 3", language="python", env=variables)
-
-        yield ThisInterpreter
-
-
-def interrupt() -> None:
-    """Interrupt the cells that the kernels of this process run, as Ctrl-C does in a notebook."""
-    for kernel in tuple(_KERNELS):
-        process = getattr(kernel.provisioner, "process", None)
-        if process is not None:
-            process.send_signal(signal.SIGINT)
 
 
 def _cell_error(name: str, notebook: "NotebookNode", error: "PapermillExecutionError") -> EmomechError:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from emomech.book import build, pages, runner
 from emomech.book.executed_notebook import ExecutedNotebook
+from emomech.book.progress_board import Board
 from emomech.book.runner import Planned
 from emomech.core import outputs
 from emomech.core.errors import UsageError
@@ -31,9 +32,20 @@ def run(planned: Planned, out: Path | None, say: Callable[[str], None]) -> Path:
         return page
     _check_place(file, html, earlier)
     if not is_fresh:
-        runner.execute(planned, file, on_cell=lambda done, total: say(f"{name}: {done} of {total} cells done"))
+        _execute(planned, file, say)
     say(f"{name}: rendering the page")
     return build.render_single(file, html)
+
+
+def _execute(planned: Planned, file: Path, say: Callable[[str], None]) -> None:
+    with Board({planned.name: 0.0}, 1, say) as board, board.running(planned.name) as shown:
+
+        def on_cell(done: int, total: int) -> None:
+            shown.on_cell(done, total)
+            if not board.is_drawn:
+                say(f"{planned.name}: {done} of {total} cells done")
+
+        runner.execute(planned, file, on_cell=on_cell, environment=shown.environment)
 
 
 def _check_place(file: Path, html: Path, earlier: ExecutedNotebook | None) -> None:

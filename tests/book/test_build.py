@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from emomech.book import build as building
-from emomech.book import pages
+from emomech.book import pages, warm_kernels
 from emomech.book.edition import Edition
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.paths import CHECKOUT
@@ -37,7 +37,7 @@ class Runner:
     def prepare(self, name: str, overrides: dict[str, object]) -> Any:
         return SimpleNamespace(name=name, parameters=overrides, key=json.dumps([name, overrides], sort_keys=True))
 
-    def execute(self, planned: Any, destination: Path, on_cell: object = None, one_thread: bool = False) -> Path:
+    def execute(self, planned: Any, destination: Path, **_: object) -> Path:
         self.executed.append((planned.name, planned.parameters))
         notebook = self.makes(planned.name)
         notebook.metadata["emomech"] = {"key": planned.key}
@@ -48,6 +48,7 @@ class Runner:
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
     runner = Runner()
+    monkeypatch.setenv(warm_kernels.KERNELS, "new")
     for name in ("prepare", "execute"):
         monkeypatch.setattr("emomech.book.runner." + name, getattr(runner, name))
     return runner

@@ -19,7 +19,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from emomech.book import runner
+from emomech.book import kernels, runner
 from emomech.book.executed_notebook import ExecutedNotebook, content_hash
 from emomech.book.runner import Planned
 from emomech.core.errors import EmomechError, UsageError
@@ -208,7 +208,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(runner, "_run_cells", lambda *_: nbformat.v4.new_notebook())
-    monkeypatch.setattr(runner.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(EmomechError, match="a.ipynb: cannot be written: No space left on device"):
         runner.execute(Planned("a", {}, "key"), target)
     assert target.read_text() == "before" and list(tmp_path.iterdir()) == [target]
@@ -253,7 +253,7 @@ def test_the_cells_of_all_kernels_can_be_interrupted(workplace: Path) -> None:
 
     def interrupt() -> None:
         assert wait_for(lambda: pid.exists() and pid.read_text())
-        runner.interrupt()
+        kernels.interrupt()
 
     beside = Thread(target=interrupt)
     beside.start()

@@ -20,7 +20,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Replace the kernel and Sphinx by functions that write at once; what is done."""
     done: list[str] = []
 
-    def execute(planned: Planned, file: Path, *, on_cell: Callable[[int, int], None]) -> Path:
+    def execute(planned: Planned, file: Path, *, on_cell: Callable[[int, int], None], **_: object) -> Path:
         done.append("executed")
         on_cell(1, 1)
         file.parent.mkdir(parents=True, exist_ok=True)
