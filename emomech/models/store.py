@@ -97,7 +97,7 @@ class ActivationStore:
             raise UsageError("activations that are kept need a folder. Name one.")
         with opened(place.folder, pool.address, say) as folder:
             with folder.alone():
-                record = Record.read(folder.path, len(pool))
+                record = Record.read(folder.path)
                 plan = planned(points, pool.n * lm.d_model * WIDTH, place.disk, folder.path)
                 if place.keep and not record.keep:
                     record.keep = True
@@ -125,7 +125,7 @@ class ActivationStore:
         if point not in self.points:
             raise unknown("hook point of the store", str(point), map(str, self.points))
         with self._folder.alone():
-            record = Record.read(self._folder.path, len(self.pool))
+            record = Record.read(self._folder.path)
             self._write(self._plan.group_of(point), record)
             return self._read(point, record)
 

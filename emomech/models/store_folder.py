@@ -42,22 +42,21 @@ class Written:
 class Record:
     """What a store holds, as its `record.json` says; written after every batch."""
 
-    n_texts: int
     keep: bool = False
     """Whether the store stays after its last user."""
     files: dict[str, Written] = field(default_factory=dict)
     """By name of the hook point."""
 
     @classmethod
-    def read(cls, folder: Path, n_texts: int) -> "Record":
+    def read(cls, folder: Path) -> "Record":
         """Read the record of a folder; an empty one if there is none. Raises EmomechError if it is damaged."""
         file = folder / RECORD
         if not file.exists():
-            return cls(n_texts)
+            return cls()
         try:
             content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             files = {name: Written(**written) for name, written in content["files"].items()}
-            return cls(content["n_texts"], content["keep"], files)
+            return cls(content["keep"], files)
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
             raise EmomechError(f"{file}: is damaged ({error}). Delete the folder {folder} to start again.") from error
 
@@ -125,7 +124,7 @@ def opened(parent: Path | None, address: str, say: Callable[[str], None] = lambd
             with folder.alone():
                 own.release()
                 Path(own.lock_file).unlink(missing_ok=True)
-                kept = (folder.path / RECORD).exists() and (not finished or Record.read(folder.path, 0).keep)
+                kept = (folder.path / RECORD).exists() and (not finished or Record.read(folder.path).keep)
                 if not kept and not folder.used_by_others():
                     folder.remove()
 
@@ -151,5 +150,5 @@ def _remove_abandoned(parent: Path, but: str) -> None:
             if path.name == but or not old:
                 continue
             with folder.alone():
-                if not Record.read(path, 0).keep and not folder.used_by_others():
+                if not Record.read(path).keep and not folder.used_by_others():
                     folder.remove()

@@ -58,7 +58,7 @@ def fired(sae: Sae, activations: Tensor) -> Tensor:
     """Find the features that fire on any of the activations (n, d_in): booleans (d_sae)."""
     alive = torch.zeros(sae.d_sae, dtype=torch.bool)
     for chunk in activations.split(_CHUNK):
-        alive |= (sae.encode(chunk) > 0).any(0).cpu()
+        alive |= (sae.encode(chunk.to(sae.W_dec)) > 0).any(0).cpu()
     return alive
 
 

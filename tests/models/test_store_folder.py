@@ -70,7 +70,7 @@ def read(folder: Path) -> dict[str, bytes]:
 
 def record_of(folder: Path) -> Record:
     (path,) = folder.glob("activations-*")
-    return Record.read(path, len(POOL))
+    return Record.read(path)
 
 
 def test_a_killed_process_is_continued_and_the_files_are_those_of_an_uninterrupted_one(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     with capture(tmp_path, keep=True) as store:
         store.at(POINTS[0])
     (path,) = tmp_path.glob(f"*/{RECORD}")
-    path.write_text('{"n_texts": 8, "keep": true}')
+    path.write_text('{"keep": true}')
     with pytest.raises(EmomechError, match=rf"{path}: is damaged \('files'\). Delete the folder {path.parent}"):
         read(tmp_path)
 

@@ -17,7 +17,7 @@ from emomech.causal.patching import read_out
 from emomech.causal.questions import Questions, masked
 from emomech.chapters.depth.measures import Measured, MeasuredTask
 from emomech.core.hook_points import HookPoint
-from emomech.models.hooks import capture, intervene
+from emomech.models.hooks import forward_to, intervene
 from emomech.saes.edits import Replace
 from emomech.stats.classification import Confusion
 from emomech.stats.estimates import Floats, from_draws
@@ -99,7 +99,7 @@ def final_stream(questions: Questions, point: HookPoint, values: Tensor) -> Tens
     for batch, mask in questions.batches("answer"):
         rows = list(batch.example)
         edit = masked({point: Replace(values[rows][:, None])}, mask)
-        with intervene(questions.lm, edit), capture(questions.lm, [last]) as seen:
-            questions.lm.module(**batch.forward_kwargs(), logits_to_keep=1)
-        streams[rows] = seen[last][mask.to(seen[last].device)].float().cpu()
+        with intervene(questions.lm, edit):
+            final = forward_to(questions.lm, batch, [last])[last]
+        streams[rows] = final[mask.to(final.device)].float().cpu()
     return streams

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from emomech.causal.questions import Questions, Where, places
 from emomech.core.hook_points import HookPoint
-from emomech.models.hooks import capture
+from emomech.models.hooks import forward_to
 from emomech.models.tokens import TokenBatch
 from emomech.saes.collection import portions
 from emomech.saes.sae import Sae
@@ -55,9 +55,7 @@ def pool(questions: Questions, saes: Mapping[HookPoint, Sae]) -> dict[Where, dic
 def _read(questions: Questions, points: Sequence[HookPoint]) -> Iterator[tuple[TokenBatch, dict[HookPoint, Tensor]]]:
     """Activations (row, pos, d_in) at every hook point, batch by batch."""
     for batch, _ in questions.batches("everywhere"):
-        with capture(questions.lm, points) as seen:
-            questions.lm.module(**batch.forward_kwargs(), logits_to_keep=1)
-        yield batch, seen
+        yield batch, forward_to(questions.lm, batch, points)
 
 
 def _means(sae: Sae, x: Tensor, mask: Tensor) -> tuple[Tensor, sp.csr_array]:
