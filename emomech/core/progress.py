@@ -118,6 +118,8 @@ def track(what: str, total: int | None, unit: str) -> Iterator[Bar]:
     bar = Bar(what, total, unit)
     if CHANNEL not in os.environ and sys.stderr is not None and sys.stderr.isatty():
         bar._drawn = tqdm(total=total, desc=what, unit=f" {unit}", leave=False, dynamic_ncols=True, unit_scale=True)
+    if not _active:
+        _clock.last = bar._started
     _active.append(bar)
     try:
         yield bar

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from sae_lens.training.sae_trainer import SAETrainer
 
 
-def keep_near_start(trainer: "SAETrainer[Any, Any]") -> None:
-    """Let SAELens's trainer turn decoder rows back after every step; the decoder is now at its start."""
-    sae, step, start = trainer.sae, trainer.step, trainer.sae.W_dec.detach().clone()
+def keep_near_start(trainer: "SAETrainer[Any, Any]", start: Tensor) -> None:
+    """Let SAELens's trainer turn the rows of the decoder back to those of `start` (d_sae, d_in) after every step."""
+    sae, step = trainer.sae, trainer.step
 
     def step_and_turn_back(batch: Tensor) -> "TrainStepOutput":
         output = step(batch)

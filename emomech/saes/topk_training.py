@@ -23,15 +23,19 @@ Example:
 
 import contextlib
 import io
+import shutil
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from emomech.core import progress
+from emomech.core.files import atomic_folder
 from emomech.saes.config_fields import RECIPE
 from emomech.saes.recipe import SaeRecipe
 from emomech.saes.soft_frozen import keep_near_start
@@ -46,6 +50,11 @@ with warnings.catch_warnings(action="ignore"), contextlib.redirect_stderr(io.Str
 
 _CHUNK = 65536
 """Activations that are converted to float32 at once."""
+CHECKPOINT_SECONDS = 600.0
+"""Seconds between two checkpoints."""
+_NORM_BATCHES = 32
+"""Batches on which the length of the activations is measured before the first step."""
+_WEIGHTS = "weights.pt"
 _SHOWN_EVERY = 20
 """Steps between two updates of the figures beside the bar."""
 _DEVICE_SHARE = 0.5
@@ -59,11 +68,14 @@ def train_topk(
     device: torch.device | str = "cpu",
     metadata: Mapping[str, Any] | None = None,
     title: str = "training an SAE",
+    checkpoint: Path | None = None,
 ) -> TopKTrainingSAE:
     """Train one SAE on activations (n, d_in) in any number format; they may be mapped from a file.
 
     The normalisation of the activations is folded into the weights, and the recipe is recorded in the metadata.
-    `metadata` holds further fields of SAELens's `SAEMetadata`. `title` is shown beside the progress.
+    `metadata` holds further fields of SAELens's `SAEMetadata`. `title` is shown beside the progress. `checkpoint` names
+    a folder for the state of the training, which is written every ten minutes and removed at the end. If it is there,
+    the training goes on from it, and gives the SAE of an uninterrupted one; recipe and activations have to be the same.
     """
     device = torch.device(device)
     torch.manual_seed(recipe.seed)
@@ -80,23 +92,40 @@ def train_topk(
         sae = TopKTrainingSAE(cfg)
         sae.b_dec.data = _centre(activations).to(device)
         sae.W_dec.requires_grad_(recipe.control != "frozen")
-        trainer = SparseTrainer(
-            _trainer_config(recipe, device), sae, _shuffled(_near(activations, device), recipe), bar
-        )
+        start, continued = sae.W_dec.detach().clone(), checkpoint is not None and checkpoint.is_dir()
+        if checkpoint is not None and continued:
+            sae.load_state_dict(torch.load(checkpoint / _WEIGHTS, map_location=device))
+        trainer = SparseTrainer(_trainer_config(recipe, device), sae, iter(()), bar, checkpoint)
+        if checkpoint is not None and continued:
+            trainer.load_trainer_state(checkpoint)
+            bar.advance(trainer.n_training_samples)
+        n_used = trainer.n_training_steps + _NORM_BATCHES if continued else 0
+        trainer.data_provider = _shuffled(_near(activations, device), recipe, n_used)
         if recipe.control == "soft-frozen":
-            keep_near_start(trainer)
-        return trainer.fit()
+            keep_near_start(trainer, start)
+        trained = trainer.fit()
+    if checkpoint is not None:
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    return trained
 
 
 class SparseTrainer(SAETrainer[TopKTrainingSAE, Config]):
     """SAELens's trainer with a step that computes the features that fire alone, and shows its progress on a bar.
 
-    During the training, the encoder lies in memory feature by feature.
+    During the training, the encoder lies in memory feature by feature. With a `checkpoint`, the state is written to
+    this folder every `CHECKPOINT_SECONDS`.
     """
 
-    def __init__(self, cfg: SAETrainerConfig, sae: TopKTrainingSAE, data: DataProvider, bar: progress.Bar) -> None:
+    def __init__(
+        self,
+        cfg: SAETrainerConfig,
+        sae: TopKTrainingSAE,
+        data: DataProvider,
+        bar: progress.Bar,
+        checkpoint: Path | None = None,
+    ) -> None:
         super().__init__(cfg=cfg, sae=sae, data_provider=data)
-        self._bar = bar
+        self._bar, self._checkpoint, self._saved = bar, checkpoint, time.monotonic()
         self._encoder = torch.nn.Parameter(sae.W_enc.data.T.contiguous())
         sae.W_enc.data = self._encoder.data.T
         (group,) = self.optimizer.param_groups
@@ -111,6 +140,8 @@ class SparseTrainer(SAETrainer[TopKTrainingSAE, Config]):
 
     def step(self, batch: Tensor) -> TrainStepOutput:
         """Train on a batch (n, d_in) of activations."""
+        if self._checkpoint is not None and time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
+            self._save(self._checkpoint)
         self.n_training_samples += len(batch)
         x = self.activation_scaler(batch.to(self.sae.device))
         output = losses(self.sae, self._encoder, x, self.dead_neurons)
@@ -124,6 +155,13 @@ class SparseTrainer(SAETrainer[TopKTrainingSAE, Config]):
         if self.n_training_steps % _SHOWN_EVERY == 0:
             self._show(output)
         return output
+
+    def _save(self, checkpoint: Path) -> None:
+        """Write the state after the last step."""
+        with atomic_folder(checkpoint) as unfinished:
+            torch.save(self.sae.state_dict(), unfinished / _WEIGHTS)
+            self.save_trainer_state(unfinished)
+        self._saved = time.monotonic()
 
     def _count(self, features: Tensor) -> None:
         """Count how often each feature fires, and for how many steps it has not."""
@@ -212,7 +250,7 @@ def _trainer_config(recipe: SaeRecipe, device: torch.device) -> SAETrainerConfig
         lr_decay_steps=n_steps // 4,
         device=str(device),
         dead_feature_window=recipe.dead_window,
-        n_batches_for_norm_estimate=32,
+        n_batches_for_norm_estimate=_NORM_BATCHES,
         logger=LoggingConfig(log_to_wandb=False),
     )
 
@@ -242,11 +280,15 @@ def _near(activations: Tensor, device: torch.device) -> Tensor:
     return activations.to(device) if activations.nbytes <= _DEVICE_SHARE * free else activations
 
 
-def _shuffled(activations: Tensor, recipe: SaeRecipe) -> Iterator[Tensor]:
-    """Yield float32 batches without end; each pass has every activation at most once, and drops an incomplete batch."""
+def _shuffled(activations: Tensor, recipe: SaeRecipe, n_used: int = 0) -> Iterator[Tensor]:
+    """Yield float32 batches without end; each pass has every activation at most once, and drops an incomplete batch.
+
+    The first `n_used` batches are left out.
+    """
     generator = torch.Generator().manual_seed(recipe.seed)
     while True:
         order = torch.randperm(len(activations), generator=generator)
-        for rows in order.split(recipe.batch):
-            if len(rows) == recipe.batch:
-                yield activations[rows.to(activations.device)].float()
+        batches = [rows for rows in order.split(recipe.batch) if len(rows) == recipe.batch]
+        for rows in batches[n_used:]:
+            yield activations[rows.to(activations.device)].float()
+        n_used = max(0, n_used - len(batches))

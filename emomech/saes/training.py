@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from sae_lens import TopKTrainingSAE
 
 
-STORE = ".activations"
-"""Folder for the activations inside that of the SAEs, unless another is named; it is removed at the end."""
+UNFINISHED = ".training"
+"""Folder for activations and checkpoints inside that of the SAEs; it is removed at the end."""
 _N_MEASURED = 8192
 """Activations on which a control is measured."""
 
@@ -85,11 +86,12 @@ def train_saes(
     absent = missing(out, points, {"d_in": lm.d_model, "trained on": lm.name, **asdict(recipe), **inputs}, say)
     if not absent:
         return
-    place, inside = place or Place(), out / STORE
+    place, inside = place or Place(), out / UNFINISHED
+    checkpoint = inside / f"checkpoint-{blake2b(repr((recipe, inputs)).encode(), digest_size=8).hexdigest()}"
     try:
         with ActivationStore.capture(lm, pool, absent, replace(place, folder=place.folder or inside), say) as store:
             for point, activations in progress.counted(store, "SAEs", unit="hook point", total=len(absent)):
-                sae = fit(lm, activations, point, recipe)
+                sae = fit(lm, activations, point, recipe, checkpoint.with_name(f"{checkpoint.name}-{point}"))
                 sae.cfg.metadata[INPUTS], sae.cfg.metadata[LIBRARIES] = inputs, libraries()
                 _keep(sae, out / str(point))
                 say(f"{point}: trained")
@@ -106,17 +108,19 @@ def read_pool(lm: LanguageModel, texts: Iterable[str], recipe: SaeRecipe) -> Tok
     return pool
 
 
-def fit(lm: LanguageModel, activations: Tensor, point: HookPoint, recipe: SaeRecipe) -> "TopKTrainingSAE":
+def fit(
+    lm: LanguageModel, activations: Tensor, point: HookPoint, recipe: SaeRecipe, checkpoint: Path | None = None
+) -> "TopKTrainingSAE":
     """Train one SAE on activations (n, d_model) of a hook point; the normalisation is folded into its weights.
 
     The recipe is recorded in the metadata of the SAE. So is the share of variance that a control explains, because a
-    control of another model can only be recognised by it (see `compatibility`).
+    control of another model can only be recognised by it (see `compatibility`). `checkpoint`: see `train_topk`.
     """
     from emomech.saes.topk_training import train_topk
 
     metadata: dict[str, Any] = {"model_name": lm.name, "hook_name": str(point), "prepend_bos": lm.prepend_bos}
     title = f"training {point}"
-    trained = train_topk(activations, recipe, device=lm.device, metadata=metadata, title=title)
+    trained = train_topk(activations, recipe, device=lm.device, metadata=metadata, title=title, checkpoint=checkpoint)
     if recipe.control:
         explained = 1 - measure_fit(from_saelens(trained), activations[:_N_MEASURED].float()).fvu
         trained.cfg.metadata.variance_explained = round(explained, 3)

@@ -1,6 +1,8 @@
 """Training at the cost of the features that fire: the same gradients, SAEs and files as SAELens's dense trainer."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -104,6 +106,41 @@ def test_the_same_seed_gives_the_same_sae_and_another_seed_another() -> None:
     first, again, other = (train_topk(activations(), replace(RECIPE, seed=seed)) for seed in (0, 0, 1))
     assert torch.equal(first.W_enc, again.W_enc)
     assert not torch.allclose(first.W_enc, other.W_enc, atol=1e-2)
+
+
+@pytest.mark.parametrize("control", ["", "soft-frozen"])
+def test_an_interrupted_training_goes_on_to_the_same_sae(
+    control: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted in the third pass over the activations, after a checkpoint some steps before."""
+    recipe, x = replace(RECIPE, control=control, n_tokens=60 * 128), activations(30 * 128)
+    whole = train_topk(x, recipe)
+    monkeypatch.setattr(topk_training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(topk_training.progress.Bar, "advance", interrupted_after(45 * 128))
+    with pytest.raises(KeyboardInterrupt):
+        train_topk(x, recipe, checkpoint=tmp_path / "state")
+    monkeypatch.undo()
+    advanced: list[int] = []
+    monkeypatch.setattr(topk_training.progress.Bar, "advance", lambda bar, n=1: advanced.append(n))
+    continued = train_topk(x, recipe, checkpoint=tmp_path / "state")
+    assert advanced[0] == 44 * 128
+    assert len(advanced) == 1 + 16
+    for name in ("W_enc", "b_enc", "W_dec", "b_dec"):
+        assert torch.equal(getattr(continued, name), getattr(whole, name)), name
+    assert continued.cfg.metadata.num_dead_features == whole.cfg.metadata.num_dead_features
+    assert not list(tmp_path.iterdir()), "the checkpoint is removed at the end"
+
+
+def interrupted_after(n: int) -> Callable[..., None]:
+    done = 0
+
+    def advance(bar: object, more: int) -> None:
+        nonlocal done
+        done += more
+        if done >= n:
+            raise KeyboardInterrupt
+
+    return advance
 
 
 def test_weights_are_contiguous_and_the_recipe_is_recorded() -> None:

@@ -20,7 +20,7 @@ from emomech.saes.points import default_points
 from emomech.saes.quality import qualities
 from emomech.saes.recipe import SaeRecipe
 from emomech.saes.saelens import from_saelens
-from emomech.saes.training import STORE, fit, read_pool, train_saes
+from emomech.saes.training import UNFINISHED, fit, read_pool, train_saes
 
 RECIPE = SaeRecipe(d_sae=64, k=8, n_tokens=60_000, batch=256)
 TEXTS = [text for text in tiny.TEXTS if len(text) > 10] * 40
@@ -104,7 +104,7 @@ def test_an_interrupted_training_leaves_no_sae(
     recipe = SaeRecipe(d_sae=64, k=8, n_tokens=512, batch=256)
     with pytest.raises(KeyboardInterrupt):
         train_saes(lm, TEXTS, default_points(lm)[:1], recipe, out=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [STORE]
+    assert [path.name for path in tmp_path.iterdir()] == [UNFINISHED]
 
 
 def test_the_model_reads_the_texts_once_for_all_points(
@@ -166,7 +166,7 @@ def test_an_interrupted_training_goes_on_with_the_activations_that_are_there(
     monkeypatch.setattr(sae_training, "fit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train_saes(lm, TEXTS, points, recipe, out=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [STORE]
+    assert [path.name for path in tmp_path.iterdir()] == [UNFINISHED]
     monkeypatch.undo()
     block = lm.blocks[0].register_forward_hook(lambda *_: pytest.fail("the model was run again"))
     train_saes(lm, TEXTS, points, recipe, out=tmp_path)
