@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from emomech.core import progress
 from emomech.models.identity import TextsHash, model_hash
 from emomech.models.language_model import LanguageModel
-from emomech.models.tokens import TokenBatch, TokenizedText, batch_of, runs, tokenize_each
+from emomech.models.tokens import TokenBatch, runs, tokenize_each
 
 Numbers = NDArray[np.int64]
 
@@ -90,12 +91,23 @@ class TokenPool:
         return np.argsort(-np.diff(self.starts), kind="stable")
 
     def batches(self, lm: LanguageModel, first: int, most: int) -> Iterator[TokenBatch]:
-        """Batch the texts in the order of `order`, from number `first` of this order on; see `tokens.runs`."""
-        order = self.order()[first:]
-        for run in runs(np.diff(self.starts)[order].tolist(), most):
-            numbers = order[run.start : run.stop].tolist()
-            yield batch_of([self._text(number) for number in numbers], numbers, lm.pad_id, "right", lm.device)
+        """Batch the texts in the order of `order`, from number `first` of this order on, padded on the right.
 
-    def _text(self, number: int) -> TokenizedText:
-        part = slice(self.starts[number], self.starts[number + 1])
-        return TokenizedText(tuple(self.ids[part].tolist()), (), tuple(self.special[part].tolist()))
+        A batch has at most `most` tokens with padding, and at least one text.
+        """
+        order: Numbers = self.order()[first:]
+        lengths: Numbers = np.diff(self.starts)
+        for run in runs(lengths[order].tolist(), most):
+            numbers: Numbers = order[run.start : run.stop]
+            is_token = np.arange(int(lengths[numbers].max())) < lengths[numbers, None]
+            parts = [slice(int(self.starts[number]), int(self.starts[number + 1])) for number in numbers]
+            input_ids = np.full(is_token.shape, lm.pad_id)
+            input_ids[is_token] = np.concatenate([self.ids[part] for part in parts])
+            content = np.zeros_like(is_token)
+            content[is_token] = ~np.concatenate([self.special[part] for part in parts])
+            arrays = (input_ids, is_token.astype(np.int64), content)
+            yield TokenBatch(
+                *(torch.from_numpy(array).to(lm.device) for array in arrays),
+                example=tuple(numbers.tolist()),
+                offset=torch.zeros(len(numbers), dtype=torch.long, device=lm.device),
+            )

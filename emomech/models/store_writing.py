@@ -80,26 +80,23 @@ class Writer:
         """Run the texts that are not written yet."""
         written = {point: self.record.files[str(point)] for point in points}
         start = min(one.texts for one in written.values())
-        lengths = np.diff(self.pool.rows())[self.pool.order()]
+        rows = self.pool.rows()
+        n_left = int(np.diff(rows)[self.pool.order()[start:]].sum())
         with ExitStack() as stack:
             paths = {point: path_of(self.folder, point, self.record) for point in points}
             files = {point: stack.enter_context(FileIO(path, "r+")) for point, path in paths.items()}
             what = f"reading activations at {len(points)} hook points"
-            bar = stack.enter_context(progress.track(what, int(lengths[start:].sum()), "token"))
+            bar = stack.enter_context(progress.track(what, n_left, "token"))
             for batch in self.pool.batches(self.lm, start, self.most):
                 start += len(batch.example)
                 wanted = [point for point, one in written.items() if one.texts < start]
-                for point, rows in self._read(batch, wanted).items():
-                    _write(files[point], rows, self._places(batch))
+                places = [(int(rows[number]), int(rows[number + 1])) for number in batch.example]
+                for point, x in self._read(batch, wanted).items():
+                    _write(files[point], x, places)
                 for point in wanted:
                     written[point].texts = start
                 self.record.write(self.folder)
                 bar.advance(int(batch.content_mask.sum()))
-
-    def _places(self, batch: TokenBatch) -> list[tuple[int, int]]:
-        """Return the first row of each text in the files, and the row after its last one."""
-        rows = self.pool.rows()
-        return [(int(rows[number]), int(rows[number + 1])) for number in batch.example]
 
     def _read(self, batch: TokenBatch, points: Sequence[HookPoint]) -> dict[HookPoint, Tensor]:
         """Run a batch; return the activations at its content tokens (n, d_model), in the format of each file."""

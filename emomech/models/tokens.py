@@ -182,7 +182,7 @@ def batches(
     order = sorted(range(len(tokenized)), key=lambda i: -len(tokenized[i].ids))
     for run in runs([len(tokenized[i].ids) for i in order], max_tokens or tokens_at_once(device)):
         numbers = order[run.start : run.stop]
-        yield batch_of([tokenized[i] for i in numbers], numbers, pad_id, padding_side, device)
+        yield _batch([tokenized[i] for i in numbers], numbers, pad_id, padding_side, device)
 
 
 def tokens_at_once(device: str | torch.device) -> int:
@@ -199,14 +199,13 @@ def runs(lengths: Sequence[int], most: int) -> Iterator[range]:
         start = end
 
 
-def batch_of(
+def _batch(
     texts: Sequence[TokenizedText],
     numbers: Sequence[int],
     pad_id: int,
     side: PaddingSide,
     device: str | torch.device,
 ) -> TokenBatch:
-    """Pad texts to one length; `numbers` are those of the texts, for `TokenBatch.example`."""
     width = max(len(text.ids) for text in texts)
     input_ids = torch.full((len(texts), width), pad_id)
     attention, content = torch.zeros_like(input_ids), torch.zeros_like(input_ids, dtype=torch.bool)
