@@ -16,7 +16,7 @@ WINGS = (
     *("causal", "organism", "chapters", "bench", "notebook", "book", "cli"),
 )
 """From the ground up. A module imports its own wing or one further left."""
-APART = (("data", "models"), ("figures", "data"), ("stats", "models"), ("causal", "organism"), ("chapters", "bench"))
+APART = (("data", "models"), ("figures", "data"), ("stats", "models"), ("causal", "organism"))
 """Wings that stand side by side: neither imports the other."""
 DOORS = ("", "api", "__main__")
 """The modules at the root, which stand above all wings. `api` is what scripts and notebooks import."""

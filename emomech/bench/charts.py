@@ -15,28 +15,30 @@ _CHOSEN = "datum.measured_on === subject"
 
 
 def ratios(table: pd.DataFrame) -> Layered:
-    """Draw the time of each other implementation as a multiple of the package's; ticks are targets."""
+    """Draw the time of each other implementation as a multiple of the package's; ticks are targets and bounds."""
     order, colours = list(dict.fromkeys(table.task)), only(BESIDE_COLOURS, table.kind)
     ends = [min(0.5, float(table.ratio.min())), max(2.0, float(table.ratio.max()))]
     scale = alt.Scale(type="log", domain=ends)
     ratio = alt.X("ratio:Q", title="how many times as long", scale=scale, axis=_TIMES)
     base = alt.Chart(table).transform_filter(_CHOSEN).encode(y=rows("task", order))
-    tips = ["task:N", "beside:N", number("ratio"), number("target")]
+    tips = ["task:N", "beside:N", number("ratio"), number("target"), number("bound")]
     points = base.mark_point(size=80, opacity=1).encode(
         x=ratio, yOffset=offset("kind", colours), color=colour("kind", colours, columns=2), tooltip=tips
     )
     targets = base.transform_filter("isValid(datum.target)").mark_tick(thickness=2, height=24)
     targets = targets.encode(x=alt.X("target:Q"), color=alt.value("#8c8c8c"))
+    bounds = base.transform_filter("isValid(datum.bound)").mark_tick(thickness=3, height=34)
+    bounds = bounds.encode(x=alt.X("bound:Q"), color=alt.value("#d55e00"))
     even = alt.Chart(pd.DataFrame({"at": [1.0]})).mark_rule(strokeDash=[4, 4], opacity=0.7)
     even = even.encode(x=alt.X("at:Q", scale=scale, axis=_TIMES), color=alt.value("#8c8c8c"))
     return (
-        alt.layer(even, targets, points)
+        alt.layer(even, targets, bounds, points)
         .add_params(_choice(table))
         .properties(
             width="container",
             height=52 * len(order),
             description="For each task, on the chosen model: the time of the plain way and of other libraries, as a "
-            "multiple of the package's, on a logarithmic scale, with ticks where a target was set.",
+            "multiple of the package's, on a logarithmic scale, with ticks at targets and largest possible ratios.",
         )
     )
 

@@ -1,7 +1,6 @@
 """The comparisons: which tasks are timed, against which implementations, and the targets.
 
-The function of a task yields one `Result` per other implementation. A target is a ratio of times; it applies to the
-first implementation, the plain way.
+The function of a task yields one `Result` per other implementation, the plain way first.
 """
 
 import os
@@ -17,15 +16,18 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from emomech.bench import ours
+from emomech.bench.bounds import bound
 from emomech.bench.environments import LENS, NNSIGHT, SAELENS, SKLEARN
 from emomech.bench.interleaved import OURS, PLAIN, Entry, Outcome, Processes
+from emomech.bench.result import Heading, Result, bounded, results_of
 from emomech.bench.workloads import L0, N_LABELS, Workload
 from emomech.causal.feature_stats import FeatureStats
 from emomech.core import origin
 
 DOSES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 CAPTURE = "encoding, all layers"
-_MEMORY_FACTOR = 1.1
+MEMORY_FACTOR = 1.1
 """Target of memory, as a multiple of that of the plain way: the model, one SAE and one batch."""
 
 
@@ -47,82 +49,6 @@ QUICK = Sizes(n_texts=2, n_answer=64, n_everywhere=4, n_slow=1, n_turns=2)
 FULL = Sizes(n_texts=4, n_answer=192, n_everywhere=8, n_slow=1, n_turns=4)
 
 
-@dataclass(frozen=True)
-class Result:
-    """The package compared with one implementation. The fields are those of a result in `book/bench.json`."""
-
-    subject: str
-    """Name of the workload."""
-    task: str
-    unit: str
-    ours: float
-    """Seconds per unit."""
-    contender: str
-    """The implementation that the package is compared with."""
-    theirs: float | str
-    """Seconds per unit, or why they were not measured."""
-    target: float | None = None
-    """Target of `ratio`, or of seconds if nothing is compared."""
-    met: bool | None = None
-    """Whether the target was met; None without a target."""
-    note: str = ""
-    difference: float | None = None
-    """Largest difference of the two answers, as a share of the largest difference of ours between edits or layers."""
-    share: float | None = None
-    """Share of the rate of a matrix product that ours reaches, if its operations are known."""
-    held: Mapping[str, float] | None = None
-    """Bytes that `ours` and `theirs` hold above interpreter and libraries, and `most`, the target."""
-
-    @property
-    def ratio(self) -> float | None:
-        """Time of the other implementation divided by that of the package."""
-        return self.theirs / self.ours if isinstance(self.theirs, float) else None
-
-
-@dataclass(frozen=True)
-class Heading:
-    """What the results of one comparison share."""
-
-    workload: str
-    task: str
-    unit: str
-    note: str
-    target: float | None = None
-    """Target of the ratio to the first implementation."""
-    share: float | None = None
-    memory_factor: float | None = None
-    """Target of memory, as a multiple of what the first implementation holds."""
-
-
-def results_of(
-    heading: Heading, outcomes: Mapping[str, Outcome], others: Mapping[str, tuple[str, str]]
-) -> Iterator[Result]:
-    """Yield one result per other implementation; `others` maps its name to its title in the table and a note."""
-    own = outcomes[OURS]
-    assert isinstance(own.seconds, float)
-    for i, (name, (title, note)) in enumerate(others.items()):
-        other, first = outcomes[name], i == 0
-        target = heading.target if first else None
-        met = None
-        if target is not None and isinstance(other.seconds, float):
-            met = other.seconds / own.seconds >= target
-        held = None
-        if own.held is not None and other.held is not None:
-            held = {"ours": float(own.held), "theirs": float(other.held)}
-            held |= {"most": heading.memory_factor * other.held} if heading.memory_factor and first else {}
-        line = (heading.workload, heading.task, heading.unit, own.seconds, title, other.seconds)
-        share = heading.share if first else None
-        yield Result(*line, target, met, heading.note if first else note, _difference(own, other), share, held)
-
-
-def _difference(own: Outcome, other: Outcome) -> float | None:
-    """Compare the answers that both have: slow implementations answer for the first features only."""
-    if own.answer is None or other.answer is None or not other.answer.size:
-        return None
-    between = np.ptp(own.answer, axis=0).max()
-    return float(np.abs(own.answer[: len(other.answer)] - other.answer).max() / between)
-
-
 def capture(workload: Workload, processes: Processes, rate: float) -> Iterator[Result]:
     """Read and encode all layers, against the bare forward pass and the bare matrix products."""
     n = sum(map(len, workload.questions.positions("everywhere")))
@@ -131,12 +57,11 @@ def capture(workload: Workload, processes: Processes, rate: float) -> Iterator[R
             Entry(OURS, "capture", n_units=n),
             Entry(PLAIN, "plain capture", n_units=n),
             Entry(SAELENS, "capture", n_units=n),
-        ],
-        fresh=True,
+        ]
     )
     share = operations(workload, 1, 1) / _seconds(outcomes) / rate
     note = "reading, thresholds and sparse storage come on top of the products"
-    heading = Heading(workload.name, CAPTURE, "token", note, 1 / 1.25, share, _MEMORY_FACTOR)
+    heading = Heading(workload.name, CAPTURE, "token", note, 1 / 1.25, share, MEMORY_FACTOR)
     others = {
         PLAIN: ("bare forward pass and products", ""),
         SAELENS: ("SAELens, run with cache", "features kept dense"),
@@ -152,8 +77,7 @@ def screen(workload: Workload, processes: Processes, rate: float) -> Iterator[Re
             Entry(OURS, "screen", n_units=n),
             Entry(PLAIN, "plain screen", n_units=n),
             Entry(NNSIGHT, "screen", n_units=n),
-        ],
-        fresh=True,
+        ]
     )
     share = operations(workload, 2, 1) / _seconds(outcomes) / rate
     note = "encoding of all layers comes on top of the passes; the gradient meets the features that fire"
@@ -179,17 +103,21 @@ def effects(workload: Workload, processes: Processes, sizes: Sizes) -> Iterator[
     features = features[: sizes.n_everywhere]
     options |= {"where": "everywhere", "features": features, "targets": [0.0] * len(features)}
     note = f"texts without the feature, and tokens before it, are not run; {share}"
-    heading = Heading(name, "zero ablation, at every token, middle layer", "feature", note, 3)
+    heading = bounded(name, "zero ablation, at every token, middle layer", "feature", note, _bound(workload, options))
     yield from _effects(heading, processes, options, sizes, peers=True)
     options |= moves_to_mean(stats[middle], features)
     note = f"every token changes, so only the blocks before the edit are saved: {share}, the last for the answer only"
-    heading = Heading(name, "mean ablation, at every token, middle layer", "feature", note, 3)
+    heading = bounded(name, "mean ablation, at every token, middle layer", "feature", note, _bound(workload, options))
     yield from _effects(heading, processes, options, sizes)
     features = workload.draw_features(stats[last], sizes.n_answer)
     options = {"point": str(last), "where": "answer"} | moves_to_mean(stats[last], features)
     note = "final norm and the labels' rows of the unembedding, no block"
     heading = Heading(name, "mean ablation, at the answer, last layer", "feature", note)
     yield from _effects(heading, processes, options, sizes)
+
+
+def _bound(workload: Workload, options: Mapping[str, Any]) -> float:
+    return bound(workload, ours.moves_of(workload, options))
 
 
 def moves_to_mean(stats: FeatureStats, features: list[int]) -> dict[str, Any]:
@@ -225,7 +153,8 @@ def doses(workload: Workload, processes: Processes) -> Iterator[Result]:
         Entry(SAELENS, "doses", options, n),
     ]
     note = f"{len(features)} features are multiplied at every token; the blocks before the edit are run once"
-    heading = Heading(workload.name, "steering, a sweep of doses, middle layer", "dose", note)
+    limit = bound(workload, ours.doses_of(workload, options))
+    heading = bounded(workload.name, "steering, a sweep of doses, middle layer", "dose", note, limit)
     yield from results_of(heading, processes.compare(entries), others)
 
 
@@ -238,16 +167,15 @@ def patching(workload: Workload, processes: Processes) -> Iterator[Result]:
     yield from results_of(heading, outcomes, {LENS: ("TransformerLens, one run per layer", "")})
 
 
-def scores(folder: Path, sizes: Sizes, n: int = 5000, d_sae: int = 16384) -> Iterator[Result]:
+def scores(processes: Processes, sizes: Sizes, n: int = 5000, d_sae: int = 16384) -> Iterator[Result]:
     """Score all features for all emotions: AUROC, effect size, and a permutation null."""
-    features = write_random_features(folder, 4 * sizes.n_slow, n, d_sae)
+    features = write_random_features(processes.case, 4 * sizes.n_slow, n, d_sae)
     task = f"scores of {d_sae:,} features, {N_LABELS} emotions, {n:,} texts"
     entries = [
         Entry(OURS, "scores", {"features": features}),
         Entry(SKLEARN, "scores", {"features": features}, len(features) / d_sae),
     ]
-    with Processes(folder, sizes.n_turns) as processes:
-        outcomes = processes.compare(entries)
+    outcomes = processes.compare(entries)
     own, note = _seconds(outcomes), "AUROC, effect size, and 20 permutations"
     yield Result("random features", task, "layer", own, "none", "none", 1.0, own < 1, note)
     heading = Heading("random features", task, "layer", f"AUROC alone, from {len(features)} features")

@@ -43,11 +43,14 @@ class Peer:
 
 
 SAELENS, LENS, NNSIGHT, SKLEARN = "SAELens", "TransformerLens", "nnsight", "scikit-learn"
+SPARSIFY, DICTIONARY_LEARNING = "sparsify", "dictionary_learning"
 PEERS = {
     SAELENS: Peer("saelens", "sae-lens"),
     LENS: Peer("transformer_lens", "transformer-lens"),
     NNSIGHT: Peer("nnsight", "nnsight"),
     SKLEARN: Peer("sklearn", "scikit-learn"),
+    SPARSIFY: Peer("sparsify", "eai-sparsify"),
+    DICTIONARY_LEARNING: Peer("dictionary_learning", "dictionary-learning"),
 }
 
 

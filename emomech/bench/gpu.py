@@ -14,18 +14,10 @@ from typing import Any
 import torch
 
 from emomech.bench import ours
-from emomech.bench.comparisons import (
-    CAPTURE,
-    DOSES,
-    FULL,
-    Heading,
-    Result,
-    Sizes,
-    moves_to_mean,
-    operations,
-    results_of,
-)
+from emomech.bench.bounds import bound
+from emomech.bench.comparisons import CAPTURE, DOSES, FULL, MEMORY_FACTOR, Sizes, moves_to_mean, operations
 from emomech.bench.interleaved import OURS, PLAIN, Outcome
+from emomech.bench.result import Heading, Result, bounded, results_of
 from emomech.bench.scaling import Growth, exponent, steps
 from emomech.bench.timing import take_turns
 from emomech.bench.workloads import Workload, gemma2_shaped
@@ -103,13 +95,13 @@ class GpuBench:
         """Capture and attribution of all layers."""
         name, n = self.workload.name, sum(map(len, self.workload.questions.positions("everywhere")))
         for task, title, passes_and_products, beside in (
-            ("capture", CAPTURE, (1, 1), "bare forward pass and products"),
+            ("capture on device", CAPTURE, (1, 1), "bare forward pass and products"),
             ("screen", "attribution, every feature, all layers", (2, 1), "one forward and backward pass"),
         ):
             outcomes = self._compare(task, {}, {}, (n, n))
             share = self._least(*passes_and_products) / float(outcomes[OURS].seconds)
-            target, factor = (1 / 1.25, 1.1) if task == "capture" else (None, None)
-            note = "features leave the device; products with SAEs are in single precision"
+            target, factor = (1 / 1.25, MEMORY_FACTOR) if title == CAPTURE else (None, None)
+            note = "features stay on the device; products with SAEs are in single precision"
             heading = Heading(name, title, "token", note, target, share, factor)
             yield from results_of(heading, outcomes, {PLAIN: (beside, "")})
 
@@ -121,20 +113,23 @@ class GpuBench:
         features = workload.draw_features(stats, sizes.n_answer)
         few = features[: sizes.n_everywhere]
         to_zero = {"features": few, "targets": [0.0] * len(few)}
-        for title, where, moves, target in (
-            ("mean ablation, at the answer, middle layer", "answer", moves_to_mean(stats, features), 20),
-            ("zero ablation, at every token, middle layer", "everywhere", to_zero, 3),
-            ("mean ablation, at every token, middle layer", "everywhere", moves_to_mean(stats, few), 3),
+        for title, where, moves in (
+            ("mean ablation, at the answer, middle layer", "answer", moves_to_mean(stats, features)),
+            ("zero ablation, at every token, middle layer", "everywhere", to_zero),
+            ("mean ablation, at every token, middle layer", "everywhere", moves_to_mean(stats, few)),
         ):
             options = {"point": str(middle), **moves, "where": where}
             slow = options | {key: moves[key][: sizes.n_slow] for key in moves}
             outcomes = self._compare("effects", options, slow, (len(moves["features"]), len(slow["features"])))
-            heading = Heading(name, title, "feature", "as on a processor", target)
+            heading = Heading(name, title, "feature", "as on a processor", 20)
+            if where == "everywhere":
+                limit = bound(workload, ours.moves_of(workload, options))
+                heading = bounded(name, title, "feature", "as on a processor", limit)
             yield from results_of(heading, outcomes, {PLAIN: ("one forward pass per feature", "")})
         options = {"point": str(middle), "features": features[:8], "doses": list(DOSES), "where": "everywhere"}
         outcomes = self._compare("doses", options, options, (len(DOSES), len(DOSES)))
-        note = "the blocks before the edit are run once"
-        heading = Heading(name, "steering, a sweep of doses, middle layer", "dose", note)
+        note, limit = "the blocks before the edit are run once", bound(workload, ours.doses_of(workload, options))
+        heading = bounded(name, "steering, a sweep of doses, middle layer", "dose", note, limit)
         yield from results_of(heading, outcomes, {PLAIN: ("one forward pass per dose", "")})
 
     def _least(self, n_passes: int, n_products: int) -> float:
@@ -145,7 +140,7 @@ class GpuBench:
     def growth(self) -> Iterator[Growth]:
         """Measure the cost at a quarter, half and all of the texts and features."""
         workload, middle = self.workload, self.workload.middle
-        for task, title in (("capture", "encoding"), ("screen", "attribution")):
+        for task, title in (("capture on device", "encoding"), ("screen", "attribution")):
             calls = {n: ours.OURS[task](workload.first(n), {})[0] for n in steps(len(workload.questions))}
             yield self._growth(title, "texts", calls)
         stats = workload.feature_stats([middle])[middle]

@@ -15,10 +15,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
 from torch import Tensor
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 TENSORS, FACTS = "case.safetensors", "case.json"
+_FAMILIES: dict[str, tuple[Any, Any]] = {
+    "gpt2": (GPT2Config, GPT2LMHeadModel),
+    "llama": (LlamaConfig, LlamaForCausalLM),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +61,9 @@ class Case:
         """The transformers model."""
         from transformers.initialization import no_init_weights  # other versions have it elsewhere
 
+        config, model = _FAMILIES[self.facts["config"]["model_type"]]
         with no_init_weights():
-            module: Any = GPT2LMHeadModel(GPT2Config(**self.facts["config"], architectures=["GPT2LMHeadModel"]))
+            module: Any = model(config(**self.facts["config"], architectures=[model.__name__]))
         state = {name.removeprefix("model."): x for name, x in self.tensors.items() if name.startswith("model.")}
         module.load_state_dict(state, strict=False, assign=True)
         module.tie_weights()
@@ -127,10 +133,24 @@ def decode(sae: Mapping[str, Any], features: Tensor) -> Tensor:
 
 def words(n: int) -> PreTrainedTokenizerFast:
     """Make a tokenizer of n words, for models without a tokenizer."""
-    vocabulary = {"<bos>": 0} | {f"w{i}": i for i in range(1, n)}
-    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="w1"))
-    special = {"bos_token": "<bos>", "eos_token": "<bos>", "pad_token": "<bos>", "unk_token": "w1"}
+    vocabulary = {"<bos>": 0, "<unk>": 1} | {f"w{i}": i for i in range(2, n)}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()  # pyright: ignore[reportAttributeAccessIssue]
+    special = {"bos_token": "<bos>", "eos_token": "<bos>", "pad_token": "<bos>", "unk_token": "<unk>"}
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
+
+
+def model_tensors(module: Any) -> dict[str, Tensor]:
+    """Weights of a transformers model, by name in a case; a tied unembedding is left out."""
+    state = module.state_dict()
+    if module.config.tie_word_embeddings:
+        del state["lm_head.weight"]
+    return {f"model.{name}": x for name, x in state.items()}
+
+
+def model_config(module: Any) -> dict[str, Any]:
+    """Settings of a transformers model, as a case holds them."""
+    return {name: value for name, value in module.config.to_dict().items() if name not in ("architectures", "dtype")}
 
 
 def write(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Path:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 
 from emomech.bench.environments import NOT_INSTALLED, PEERS
 from emomech.bench.timing import take_turns
-from emomech.bench.worker import Worker
+from emomech.bench.worker import Clock, Worker
+from emomech.core.errors import EmomechError
 
 OURS, PLAIN = "emomech", "plain"
 """The package itself, and the plain way to do the same with it."""
@@ -35,7 +37,7 @@ class Outcome:
     seconds: float | str
     """Median seconds per unit, or why they were not measured."""
     held: int | None = None
-    """Peak memory in bytes, above interpreter and libraries; None if the process had run other tasks before."""
+    """Peak memory in bytes, above interpreter and libraries."""
     floor: int = 0
     """Bytes of interpreter and libraries."""
     answer: np.ndarray | None = field(default=None, repr=False)
@@ -44,55 +46,78 @@ class Outcome:
     """Seconds of each turn, for all units."""
 
 
-class Processes:
-    """The processes of the implementations, for comparisons on one case."""
+@dataclass(frozen=True)
+class Turns:
+    """How implementations are timed."""
 
-    def __init__(self, case: Path, n_turns: int) -> None:
+    n: int
+    """Turns of each implementation that count."""
+    warm_up: bool = True
+    """Whether a first turn is not counted."""
+    clock: Clock = "processor"
+    threads: int = 1
+
+
+class Processes:
+    """The processes of the implementations, which are started when they are first needed."""
+
+    def __init__(self, case: Path, n_turns: int, workers: dict[str, Worker] | None = None) -> None:
         self.case, self.n_turns = case, n_turns
-        self._kept: dict[str, Worker] = {}
+        self._workers: dict[str, Worker] = {} if workers is None else workers
 
     def __enter__(self) -> "Processes":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._kept.values():
+        for worker in self._workers.values():
             worker.close()
 
-    def compare(self, entries: list[Entry], fresh: bool = False) -> dict[str, Outcome]:
-        """Let implementations take turns and return the outcome of each.
+    def on(self, case: Path) -> "Processes":
+        """Give the same processes another case."""
+        return Processes(case, self.n_turns, self._workers)
 
-        With `fresh`, each gets a new process, so that its peak memory is that of this task.
-        """
+    def compare(self, entries: list[Entry], turns: Turns | None = None) -> dict[str, Outcome]:
+        """Let implementations take turns and return the outcome of each; by default, as often as all others."""
+        turns = turns or Turns(self.n_turns)
         outcomes = {e.implementation: Outcome(NOT_INSTALLED) for e in entries if _program(e.implementation) is None}
         installed = [entry for entry in entries if entry.implementation not in outcomes]
-        new = {entry.implementation for entry in installed if fresh or entry.implementation not in self._kept}
-        workers = {entry.implementation: self._worker(entry.implementation, fresh) for entry in installed}
-        try:
-            for entry in installed:
-                workers[entry.implementation].prepare(entry.task, self.case, entry.options)
-            for worker in workers.values():
-                worker.ready()
-            times = take_turns({name: worker.turn for name, worker in workers.items()}, self.n_turns)
-            for entry in installed:
-                name, worker, file = entry.implementation, workers[entry.implementation], self.case / "answer.npy"
-                peak = worker.end(file)
-                held = peak - worker.floor if name in new else None
-                seconds, turns = times[name].seconds / entry.n_units, times[name].turns
-                outcomes[name] = Outcome(seconds, held, worker.floor, np.load(file), turns)
-        finally:
-            for worker in workers.values() if fresh else ():
-                worker.close()
+        workers = {entry.implementation: self._worker(entry.implementation) for entry in installed}
+        for entry in installed:
+            workers[entry.implementation].prepare(entry.task, self.case, entry.options, turns.threads)
+        for entry in list(installed):
+            if failure := self._failure(entry.implementation):
+                outcomes[entry.implementation] = Outcome(failure)
+                installed.remove(entry)
+                del workers[entry.implementation]
+        calls = {name: partial(worker.turn, turns.clock) for name, worker in workers.items()}
+        times = take_turns(calls, turns.n, turns.warm_up)
+        for entry in installed:
+            name, worker, file = entry.implementation, workers[entry.implementation], self.case / "answer.npy"
+            held = worker.end(file) - worker.floor
+            seconds = times[name].seconds / entry.n_units
+            outcomes[name] = Outcome(seconds, held, worker.floor, np.load(file), times[name].turns)
         return outcomes
 
-    def _worker(self, implementation: str, fresh: bool) -> Worker:
-        if not fresh and implementation in self._kept:
-            return self._kept[implementation]
-        program = _program(implementation)
-        assert program
-        worker = Worker.start(implementation, *program)
-        if not fresh:
-            self._kept[implementation] = worker
-        return worker
+    def _failure(self, implementation: str) -> str:
+        """Wait until an implementation is prepared; say why a peer failed. Raises EmomechError for the package itself.
+
+        A peer may need a device or a version that this machine does not have.
+        """
+        try:
+            self._workers[implementation].ready()
+        except EmomechError as error:
+            if implementation in (OURS, PLAIN):
+                raise
+            self._workers.pop(implementation).close()
+            return f"does not run here: {str(error).split(': ', 1)[-1]}"
+        return ""
+
+    def _worker(self, implementation: str) -> Worker:
+        if implementation not in self._workers:
+            program = _program(implementation)
+            assert program
+            self._workers[implementation] = Worker.start(implementation, *program)
+        return self._workers[implementation]
 
 
 def _program(implementation: str) -> tuple[str, str] | None:

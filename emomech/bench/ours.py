@@ -12,6 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from emomech.bench.analyses import analysis, plain_passes
+from emomech.bench.stores import bare_store, store
+from emomech.bench.training import train
 from emomech.bench.worker import Prepared, serve
 from emomech.bench.workloads import Workload, load
 from emomech.causal.attribution import attribute, gradients
@@ -20,8 +23,9 @@ from emomech.causal.patching import patched
 from emomech.causal.questions import Edits
 from emomech.core.hook_points import HookPoint
 from emomech.models.activations import collect
+from emomech.models.hooks import capture as read_points
 from emomech.saes.edits import MoveFeatures
-from emomech.saes.encoding import encode
+from emomech.saes.encoding import encode, firing
 from emomech.stats.ranks import Ranks, effect_sizes
 from emomech.stats.selectivity import Selectivity, Strata
 
@@ -40,6 +44,24 @@ def capture(workload: Workload, options: Options) -> Prepared:
         return [encode(saes[point], x) for point, x in activations.items()]
 
     return call, lambda layers: np.array([features.sum() for features in layers])
+
+
+def capture_on_device(workload: Workload, options: Options) -> Prepared:
+    """As `capture`, with the features left on the device: row, number and value of each that fires."""
+    lm, saes = workload.lm, workload.saes
+    batches = workload.questions.batches("everywhere")
+
+    @torch.inference_mode()
+    def call() -> list[list[torch.Tensor]]:
+        fires: dict[HookPoint, list[tuple[torch.Tensor, ...]]] = {point: [] for point in saes}
+        for batch, mask in batches:
+            with read_points(lm, list(saes)) as seen:
+                lm.module(**batch.forward_kwargs(), logits_to_keep=1)
+            for point, x in seen.items():
+                fires[point].append(firing(saes[point], x[mask].float()))
+        return [[torch.cat(parts) for parts in zip(*of_point, strict=True)] for of_point in fires.values()]
+
+    return call, lambda layers: np.array([float(value.double().sum()) for _, _, value in layers])
 
 
 def bare_capture(workload: Workload, options: Options) -> Prepared:
@@ -89,16 +111,17 @@ def effects(workload: Workload, options: Options) -> Prepared:
     if options["where"] == "answer":
         features, targets = torch.tensor(options["features"]), torch.tensor(options["targets"])
         return (lambda: logits_without_each(workload.questions, sae, features, targets)), np.array
-    edits = _moves(workload, options)
+    edits = moves_of(workload, options)
     return (lambda: logits_of_each(workload.questions, edits, options["where"])), np.array
 
 
 def plain_effects(workload: Workload, options: Options) -> Prepared:
     """Run the whole model once per feature."""
-    return _plain(workload, _moves(workload, options), options)
+    return _plain(workload, moves_of(workload, options), options)
 
 
-def _moves(workload: Workload, options: Options) -> list[Edits]:
+def moves_of(workload: Workload, options: Options) -> list[Edits]:
+    """Make the edits of `effects`, one per feature."""
     point = HookPoint.parse(options["point"])
     pairs = zip(options["features"], options["targets"], strict=True)
     return [{point: MoveFeatures(workload.saes[point], [index], offset=target)} for index, target in pairs]
@@ -106,16 +129,17 @@ def _moves(workload: Workload, options: Options) -> list[Edits]:
 
 def doses(workload: Workload, options: Options) -> Prepared:
     """Multiply some features at every token, one dose after another: logits of the labels (dose, text, label)."""
-    edits = _doses(workload, options)
+    edits = doses_of(workload, options)
     return (lambda: logits_of_each(workload.questions, edits, options["where"])), np.array
 
 
 def plain_doses(workload: Workload, options: Options) -> Prepared:
     """Run the whole model once per dose."""
-    return _plain(workload, _doses(workload, options), options)
+    return _plain(workload, doses_of(workload, options), options)
 
 
-def _doses(workload: Workload, options: Options) -> list[Edits]:
+def doses_of(workload: Workload, options: Options) -> list[Edits]:
+    """Make the edits of `doses`, one per dose."""
     point = HookPoint.parse(options["point"])
     sae, features = workload.saes[point], options["features"]
     return [{point: MoveFeatures(sae, features, factor=1 + dose)} for dose in options["doses"]]
@@ -157,6 +181,7 @@ def scores(folder: Path, options: Options) -> Prepared:
 Task = Callable[[Workload, Options], Prepared]
 OURS: Mapping[str, Task] = {
     "capture": capture,
+    "capture on device": capture_on_device,
     "screen": screen,
     "effects": effects,
     "doses": doses,
@@ -164,6 +189,7 @@ OURS: Mapping[str, Task] = {
 }
 PLAIN: Mapping[str, Task] = {
     "capture": bare_capture,
+    "capture on device": bare_capture,
     "screen": bare_screen,
     "effects": plain_effects,
     "doses": plain_doses,
@@ -178,7 +204,9 @@ def on_case(task: Task) -> Callable[[Path, Options], Prepared]:
 def tasks() -> dict[str, Callable[[Path, Options], Prepared]]:
     """All tasks of this program; the plain way of a task is called `plain` and its name."""
     plain = {f"plain {name}": on_case(task) for name, task in PLAIN.items()}
-    return {name: on_case(task) for name, task in OURS.items()} | plain | {"scores": scores}
+    own = {name: on_case(task) for name, task in OURS.items()}
+    whole = {"analysis": analysis, "plain passes": plain_passes, "store": store, "plain store": bare_store}
+    return own | plain | whole | {"scores": scores, "train": train}
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ COMPARED = Schema(
     },
     values={
         "ratio": "time of the other implementation as a multiple of the package's",
+        "bound": "largest ratio that is possible, because the plain way runs only so many blocks more",
+        "reached": "the ratio as a share of its bound",
         "target": "target of the ratio, or of the time if nothing is compared",
         "outcome": "whether the target was met",
         "ours": "time of the package per unit",
@@ -40,6 +42,7 @@ RATIOS = Schema(
         "kind": "the library of the other implementation",
         "ratio": COMPARED.values["ratio"],
         "target": "target of the ratio",
+        "bound": COMPARED.values["bound"],
     },
 )
 MEMORY = Schema(
@@ -71,10 +74,12 @@ FACTS = Schema(keys={"run": "the file of the run", "fact": "property of the mach
 
 def as_text(line: Mapping[str, Any]) -> dict[str, str]:
     """Write a result of a record as a row of `COMPARED`."""
-    theirs, ratio, target = line["theirs"], line["ratio"], line["target"]
+    theirs, ratio, target, bound = line["theirs"], line["ratio"], line["target"], line.get("bound")
     target_text = "" if target is None else seconds(target) if line["contender"] == "none" else times(target)
     return _keys(line) | {
         "ratio": "" if ratio is None else times(ratio),
+        "bound": "" if bound is None else times(bound),
+        "reached": "" if bound is None or ratio is None else f"{ratio / bound:.0%}",
         "target": target_text,
         "outcome": MET[line["met"]],
         "ours": seconds(line["ours"]),
@@ -89,6 +94,8 @@ class Record:
     """The tables of one or several runs."""
 
     compared: Annotated["pd.DataFrame", COMPARED]
+    whole: Annotated["pd.DataFrame", COMPARED]
+    """As `compared`, for whole pieces of work."""
     on_gpu: Annotated["pd.DataFrame", COMPARED]
     """As `compared`, for runs on a GPU."""
     ratios: Annotated["pd.DataFrame", RATIOS]
@@ -117,7 +124,8 @@ def read(*names: str) -> Record:
     lines = [line for run in runs.values() for line in run["results"]]
     growth = [line for run in runs.values() for line in run["growth"]]
     return Record(
-        compared=frame(COMPARED, map(as_text, _lines(runs, gpu=False))),
+        compared=frame(COMPARED, [as_text(line) for line in _lines(runs, gpu=False) if not line.get("whole")]),
+        whole=frame(COMPARED, [as_text(line) for line in _lines(runs, gpu=False) if line.get("whole")]),
         on_gpu=frame(COMPARED, map(as_text, _lines(runs, gpu=True))),
         ratios=frame(RATIOS, [_ratio(line) for line in lines if line["ratio"]]),
         memory=frame(MEMORY, [_memory(line) for line in lines if line["held"]]),
@@ -164,8 +172,8 @@ def _keys(line: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _ratio(line: Mapping[str, Any]) -> dict[str, object]:
-    target = float("nan") if line["target"] is None else float(line["target"])
-    return {**_keys(line), "kind": kind(line["contender"]), "ratio": line["ratio"], "target": target}
+    limits = {name: float("nan") if line.get(name) is None else float(line[name]) for name in ("target", "bound")}
+    return {**_keys(line), "kind": kind(line["contender"]), "ratio": line["ratio"], **limits}
 
 
 def _memory(line: Mapping[str, Any]) -> dict[str, object]:
@@ -212,12 +220,25 @@ def _numbers(lines: list[Mapping[str, Any]], runs: Mapping[str, Mapping[str, Any
         f"memory of {line['task']} ({line['subject']})" for line in held if line["held"]["ours"] > line["held"]["most"]
     ]
     devices = [run["machine"]["device"] for run in runs.values() if "device" in run["machine"]]
+    shares = [line["ratio"] / line["bound"] for line in timed if line.get("bound")]
     return {
         "n_targets": number_text(len(timed) + len(held)),
         "n_met": number_text(len(timed) + len(held) - len(missed)),
         "missed": f"Missed: {'; '.join(missed)}." if missed else "None is missed.",
-        "gpu": f"Measured on a GPU as well: {', '.join(devices)}." if devices else "No GPU was available.",
+        "reached": f"{min(shares):.0%} to {max(shares):.0%}" if shares else "not measured",
+        "gpu": f"Measured on a GPU as well: {', '.join(devices)}.{_age(runs)}" if devices else "No GPU was available.",
     }
+
+
+def _age(runs: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say so if the record of a GPU is older than the bounds of the comparisons."""
+    on_gpu = _lines(runs, gpu=True)
+    if not on_gpu or any("bound" in line for line in on_gpu):
+        return ""
+    return (
+        " These figures are of an earlier version, in which the features left the device. Since then they stay on it, "
+        "and edits have a bound; `python -m emomech.bench` measures that on the next GPU."
+    )
 
 
 def times(ratio: float) -> str:

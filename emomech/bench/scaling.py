@@ -6,7 +6,6 @@ fixed costs, which makes an exponent smaller than that of large sizes.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,32 +53,30 @@ class Growth:
     """Ends of the 95 % interval of the exponent."""
 
 
-def measure_growth(workload: Workload, case: Path, sizes: Sizes) -> Iterator[Growth]:
+def measure_growth(workload: Workload, processes: Processes, sizes: Sizes) -> Iterator[Growth]:
     """Measure the cost at a quarter, half and all of the texts, features and layers, one of them at a time."""
     middle, name = workload.middle, workload.name
     stats = workload.feature_stats([middle])[middle]
     features = workload.draw_features(stats, sizes.n_answer)
     n_texts, n_layers = steps(len(workload.questions)), steps(workload.lm.n_layers)
     few = max(1, len(workload.questions) // 4)
-    with Processes(case, sizes.n_turns) as processes:
-        for task, title in (("capture", "encoding"), ("screen", "attribution")):
-            yield _growth(processes, (name, title, "texts"), task, {n: {"n_texts": n} for n in n_texts})
-            options = {n: {"n_texts": few, "n_layers": n} for n in n_layers}
-            yield _growth(processes, (name, title, "layers"), task, options)
-        place = {"point": str(middle), "where": "answer"}
-        moves = {n: {**place, **moves_to_mean(stats, features[:n])} for n in steps(len(features))}
-        yield _growth(processes, (name, "ablation", "features"), "effects", moves)
-        every = moves[max(moves)]
-        options = {n: {**every, "n_texts": n} for n in n_texts}
-        yield _growth(processes, (name, "ablation", "texts"), "effects", options)
+    for task, title in (("capture", "encoding"), ("screen", "attribution")):
+        yield _growth(processes, (name, title, "texts"), task, {n: {"n_texts": n} for n in n_texts})
+        options = {n: {"n_texts": few, "n_layers": n} for n in n_layers}
+        yield _growth(processes, (name, title, "layers"), task, options)
+    place = {"point": str(middle), "where": "answer"}
+    moves = {n: {**place, **moves_to_mean(stats, features[:n])} for n in steps(len(features))}
+    yield _growth(processes, (name, "ablation", "features"), "effects", moves)
+    every = moves[max(moves)]
+    options = {n: {**every, "n_texts": n} for n in n_texts}
+    yield _growth(processes, (name, "ablation", "texts"), "effects", options)
 
 
-def measure_score_growth(folder: Path, sizes: Sizes, n: int = 5000, d_sae: int = 16384) -> Iterator[Growth]:
+def measure_score_growth(processes: Processes, n: int = 5000, d_sae: int = 16384) -> Iterator[Growth]:
     """Measure the cost of scores at a quarter, half and all of the n texts and d_sae features."""
-    with Processes(folder, sizes.n_turns) as processes:
-        for thing, option, size in (("texts", "n_texts", n), ("features", "n_features", d_sae)):
-            options = {step: {"features": [], option: step} for step in steps(size)}
-            yield _growth(processes, ("random features", "scores", thing), "scores", options)
+    for thing, option, size in (("texts", "n_texts", n), ("features", "n_features", d_sae)):
+        options = {step: {"features": [], option: step} for step in steps(size)}
+        yield _growth(processes, ("random features", "scores", thing), "scores", options)
 
 
 def steps(most: int) -> list[int]:

@@ -3,7 +3,8 @@
 Both run one benchmark to its end before the next begins, so that other load on the machine hits one of them only. Here
 the implementations take turns, and the load hits all of them. The first turn warms up and is not counted; the median of
 the others counts. Time is the processor time of the process, on one thread: other programs lengthen it through the
-shared caches, but not by the time that they use. On a GPU it is the wall time until the device has finished.
+shared caches, but not by the time that they use. Where all cores are used it is the time that passes, and on a GPU the
+time until the device has finished.
 """
 
 import time
@@ -25,8 +26,10 @@ class Timed:
         return median(self.turns)
 
 
-def take_turns(calls: Mapping[str, Callable[[], float]], n_turns: int) -> dict[str, Timed]:
+def take_turns(calls: Mapping[str, Callable[[], float]], n_turns: int, warm_up: bool = True) -> dict[str, Timed]:
     """Call every implementation once per turn; each call returns the seconds that it took.
+
+    With `warm_up`, there is one turn more, which is not counted.
 
     Example:
         >>> from emomech.bench.timing import take_turns, timed
@@ -35,10 +38,10 @@ def take_turns(calls: Mapping[str, Callable[[], float]], n_turns: int) -> dict[s
         (3, True)
     """
     turns: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(n_turns + 1):
+    for turn in range(n_turns + warm_up):
         for name, call in calls.items():
             seconds = call()
-            if turn:
+            if turn >= warm_up:
                 turns[name].append(seconds)
     return {name: Timed(tuple(counted)) for name, counted in turns.items()}
 

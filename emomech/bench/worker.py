@@ -1,8 +1,8 @@
 """One process per implementation, so that they can take turns: it reads a line of JSON and answers with a line.
 
 A peer runs under the interpreter of its own environment, in which the dependencies of this package are not installed.
-So this file needs only the standard library and NumPy. Each process runs one task, so that its peak memory is that of
-the task.
+So this file needs only the standard library and NumPy. The process imports the libraries once, and forks a fresh child
+for each task, so that the peak memory of the child is that of the task.
 """
 
 import json
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from emomech.core.errors import EmomechError
 from emomech.core.paths import CHECKOUT
@@ -25,6 +25,8 @@ Prepared = tuple[Callable[[], Any], Callable[[Any], Any]]
 """The call that is timed, and a function that turns its result into an array, which is not timed."""
 Prepare = Callable[[Path, Mapping[str, Any]], Prepared]
 """Prepares a task, given the folder of a case and the options of the task."""
+Clock = Literal["processor", "wall"]
+"""Processor time of the process, or the time that passes."""
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _QUIET = {
     "HF_HUB_OFFLINE": "1",
@@ -35,23 +37,43 @@ _QUIET = {
 
 
 def serve(tasks: Mapping[str, Prepare]) -> None:
-    """Answer the messages on standard input until it ends; everything else that is printed goes to standard error."""
+    """Run each task that standard input names in a child, until it ends; other prints go to standard error.
+
+    Ends with exit code 1 if a child fails.
+    """
     answers, sys.stdout = sys.stdout, sys.stderr
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            _serve_one(tasks, json.loads(line), answers)
+            return
+        if os.waitpid(child, 0)[1]:
+            sys.exit(1)
+
+
+def _serve_one(tasks: Mapping[str, Prepare], message: Mapping[str, Any], answers: IO[str]) -> None:
+    """Prepare a task and take turns at it until its end."""
     floor = peak_memory()
-    call, to_array, result = (lambda: None), (lambda _: None), None
+    _use_threads(message["threads"])
+    call, to_array = tasks[message["task"]](Path(message["case"]), message["options"])
+    _send(answers, {"floor": floor})
+    result = None
     for line in sys.stdin:
         message = json.loads(line)
-        if "task" in message:
-            call, to_array = tasks[message["task"]](Path(message["case"]), message["options"])
-            _send(answers, {"floor": floor})
-        elif "turn" in message:
-            result, start = None, time.process_time()
-            result = call()
-            _send(answers, {"seconds": time.process_time() - start})
-        else:
+        if "end" in message:
             peak = peak_memory()
             _save(to_array(result), message["end"])
             _send(answers, {"peak": peak})
+            return
+        result, start, cpu = None, time.perf_counter(), time.process_time()
+        result = call()
+        _send(answers, {"wall": time.perf_counter() - start, "processor": time.process_time() - cpu})
+
+
+def _use_threads(n: int) -> None:
+    """Let torch compute on n threads, if the program uses it; its environment sets one thread for everything else."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(n)
 
 
 def peak_memory() -> int:
@@ -78,13 +100,13 @@ def _save(result: Any, file: str) -> None:
 
 @dataclass
 class Worker:
-    """The process of an implementation, as its parent sees it. Every wait raises EmomechError if the process fails."""
+    """The process of an implementation, as the bench sees it. Every wait raises EmomechError if the process fails."""
 
     name: str
     process: "subprocess.Popen[str]" = field(repr=False)
     log: Any = field(repr=False)
     floor: int = 0
-    """Bytes held before the first task: interpreter and libraries."""
+    """Bytes held before the task: interpreter and libraries."""
 
     @classmethod
     def start(cls, name: str, python: str, module: str) -> "Worker":
@@ -95,21 +117,21 @@ class Worker:
         command = [python, "-P", "-W", "ignore", "-m", module]
         return cls(name, subprocess.Popen(command, text=True, env=variables, **pipes), log)
 
-    def prepare(self, task: str, case: Path, options: Mapping[str, Any]) -> None:
+    def prepare(self, task: str, case: Path, options: Mapping[str, Any], threads: int = 1) -> None:
         """Ask the process to prepare a task, without waiting for it."""
-        self._send({"task": task, "case": str(case), "options": dict(options)})
+        self._send({"task": task, "case": str(case), "options": dict(options), "threads": threads})
 
     def ready(self) -> None:
         """Wait until the task is prepared."""
         self.floor = int(self._receive()["floor"])
 
-    def turn(self) -> float:
+    def turn(self, clock: Clock = "processor") -> float:
         """Run the task once and return the seconds that it took."""
         self._send({"turn": 1})
-        return float(self._receive()["seconds"])
+        return float(self._receive()[clock])
 
     def end(self, file: Path) -> int:
-        """Save the last result as an array, and return the peak memory in bytes."""
+        """End the task: save its last result as an array, and return the peak memory in bytes."""
         self._send({"end": str(file)})
         return int(self._receive()["peak"])
 

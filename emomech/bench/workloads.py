@@ -136,10 +136,7 @@ def save(workload: Workload, folder: Path) -> Path:
     SAEs that share weights are written once. The mean of each feature is written to a file per hook point.
     """
     questions, module = workload.questions, workload.lm.module
-    state = module.state_dict()
-    if module.config.tie_word_embeddings:
-        del state["lm_head.weight"]
-    tensors = {f"model.{name}": x for name, x in state.items()}
+    tensors = inputs.model_tensors(module)
     numbers: dict[int, int] = {}
     saes = {}
     for point, sae in workload.saes.items():
@@ -155,7 +152,7 @@ def save(workload: Workload, folder: Path) -> Path:
         rows.append(list(batch.example))
     facts = {
         "name": workload.name,
-        "config": {k: v for k, v in module.config.to_dict().items() if k not in ("architectures", "dtype")},
+        "config": inputs.model_config(module),
         "saes": saes,
         "rows": rows,
         "label_ids": questions.label_ids.tolist(),

@@ -288,13 +288,14 @@ def verdicts_(
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Measure on fewer features, with fewer repeats.")] = False,
     output: Annotated[Path | None, typer.Option(parser=path_option, help="JSON file to write the results to.")] = None,
+    busy: Annotated[bool, typer.Option("--busy", help="Measure while other programs are running, too.")] = False,
 ) -> None:
-    """Compare the speed of this package with alternatives, on one thread."""
+    """Compare speed and memory of this package with alternatives."""
     from emomech.bench import run as bench_run
 
     if output:
         writable_file(output, "--output")
-    results = bench_run.run(quick, say)
+    results = bench_run.run(quick, say, busy)
     if output:
         bench_run.write(results, output)
     typer.echo(bench_run.markdown(results))

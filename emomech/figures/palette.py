@@ -110,6 +110,8 @@ BESIDE_COLOURS: Mapping[str, str] = {
     "TransformerLens": "#009e73",
     "nnsight": "#d55e00",
     "scikit-learn": "#e69f00",
+    "sparsify": "#cc79a7",
+    "dictionary_learning": "#56b4e9",
 }
 TASK_COLOURS: Mapping[str, str] = {
     "encoding": "#0072b2",

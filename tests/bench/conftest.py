@@ -7,11 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emomech.bench import environments, ours, workloads
-from emomech.bench.comparisons import Result
-from emomech.bench.interleaved import OURS, PLAIN, Entry, Outcome, Processes
+from emomech.bench import analyses, deep, environments, ours, workloads
+from emomech.bench.interleaved import OURS, PLAIN, Entry, Outcome, Processes, Turns
+from emomech.bench.result import Result
 from emomech.bench.scaling import Growth
 from emomech.bench.timing import take_turns, timed
+
+NARROW = {
+    "num_hidden_layers": 4,
+    "hidden_size": 128,
+    "intermediate_size": 192,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+}
 
 
 @pytest.fixture(scope="session")
@@ -24,20 +32,29 @@ def case(workload: workloads.Workload, tmp_path_factory: pytest.TempPathFactory)
     return workloads.save(workload, tmp_path_factory.mktemp("case"))
 
 
+@pytest.fixture(scope="session")
+def deep_case(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A case of the deep model, cut to four narrow blocks."""
+    return deep.write(tmp_path_factory.mktemp("deep"), analyses.N_TEXTS, NARROW, d_sae=256)
+
+
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run the implementations of the package in this process; no peer is installed."""
 
-    def compare(self: Processes, entries: list[Entry], fresh: bool = False) -> dict[str, Outcome]:
+    def compare(self: Processes, entries: list[Entry], turns: Turns | None = None) -> dict[str, Outcome]:
         outcomes = {}
         for entry in entries:
             if entry.implementation not in (OURS, PLAIN):
                 outcomes[entry.implementation] = Outcome(environments.NOT_INSTALLED)
                 continue
             call, to_array = ours.tasks()[entry.task](self.case, entry.options)
-            turns = take_turns({"": timed(call)}, 1)[""].turns
-            seconds, answer = turns[0] / entry.n_units, np.asarray(to_array(call()))
-            outcomes[entry.implementation] = Outcome(seconds, 110, 1, answer, turns)
+            results: list[Any] = []
+            taken = take_turns({"": timed(lambda call=call, results=results: results.append(call()))}, 1, False)[
+                ""
+            ].turns
+            answer = np.asarray(to_array(results[0]))
+            outcomes[entry.implementation] = Outcome(taken[0] / entry.n_units, 110, 1, answer, taken)
         return outcomes
 
     monkeypatch.setattr(Processes, "compare", compare)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from emomech.bench import charts, results
 from emomech.bench import run as bench_run
-from emomech.bench.comparisons import Result
+from emomech.bench.result import Result
 
 
 def test_every_chart_describes_itself(tmp_path: Path, line: Result, record_of: Callable[..., dict]) -> None:

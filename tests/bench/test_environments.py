@@ -14,14 +14,16 @@ from emomech.core.paths import CHECKOUT
 @pytest.mark.parametrize("name", list(environments.PEERS))
 def test_an_environment_holds_what_its_program_imports_in_the_versions_of_the_book(name: str) -> None:
     peer = environments.PEERS[name]
-    spelt = {"sae_lens": "sae-lens", "transformer_lens": "transformer-lens", "sklearn": "scikit-learn"}
+    spelt = {"sklearn": "scikit-learn", "sparsify": "eai-sparsify"}
     folder = CHECKOUT / "emomech" / "bench"
     files = [folder / "peers" / f"{peer.environment}.py", folder / "worker.py"]
-    files += [folder / "inputs.py"] if "bench.inputs" in files[0].read_text() else []
+    for shared in ("inputs", "passes", "activations", "peers.quality", "peers.hooked"):
+        text = "".join(file.read_text() for file in files)
+        files += [folder / f"{shared.replace('.', '/')}.py"] if f"bench.{shared} import" in text else []
     imported = {top for file in files for top in imports_of(file)} - set(sys.stdlib_module_names) - {"emomech"}
-    needed = {spelt.get(top, top) for top in imported}
-    # tokenizers comes with the transformers that is pinned
-    assert needed - {"tokenizers"} <= set(peer.pinned)
+    needed = {spelt.get(top, top.replace("_", "-")) for top in imported}
+    # tokenizers comes with the transformers that is pinned, schedulefree with sparsify
+    assert needed - {"tokenizers", "schedulefree"} <= set(peer.pinned)
     constraints = dict(
         line.split("==") for line in (CHECKOUT / "constraints.txt").read_text().splitlines() if "==" in line
     )

@@ -18,3 +18,11 @@ def test_scores_of_the_loop_are_those_of_ranks(tmp_path: Path) -> None:
 def test_a_task_on_a_case_is_cut_to_its_options(case: Path) -> None:
     call, to_array = ours.tasks()["patching"](case, {"n_texts": 2, "n_layers": 1})
     assert to_array(call()).shape[:2] == (1, 2)
+
+
+def test_features_that_stay_on_the_device_are_those_that_are_moved_to_the_processor(case: Path) -> None:
+    sums = []
+    for task in ("capture", "capture on device"):
+        call, to_array = ours.tasks()[task](case, {})
+        sums.append(to_array(call()))
+    np.testing.assert_allclose(sums[1], sums[0], rtol=1e-5)

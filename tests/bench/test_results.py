@@ -8,7 +8,7 @@ import pytest
 
 from emomech.bench import results
 from emomech.bench import run as bench_run
-from emomech.bench.comparisons import Result
+from emomech.bench.result import Result
 from emomech.book.runner import key
 from emomech.core.errors import EmomechError, UsageError
 from emomech.figures.palette import BESIDE_COLOURS, TASK_COLOURS

@@ -7,6 +7,7 @@ import pytest
 
 from emomech.bench import scaling, workloads
 from emomech.bench.comparisons import Sizes
+from emomech.bench.interleaved import Processes
 
 SMALL = Sizes(n_texts=3, n_answer=5, n_everywhere=2, n_slow=1, n_turns=1)
 
@@ -32,6 +33,6 @@ def test_the_interval_holds_the_exponent_as_often_as_it_says() -> None:
 
 @pytest.mark.usefixtures("in_process")
 def test_growth_is_measured_of_texts_features_and_layers(workload: workloads.Workload, case: Path) -> None:
-    growth = [*scaling.measure_growth(workload, case, SMALL)]
+    growth = [*scaling.measure_growth(workload, Processes(case, 1), SMALL)]
     assert {line.of for line in growth} == {"texts", "layers", "features"}
     assert all(len(line.sizes) == len(line.seconds) for line in growth)

@@ -5,7 +5,7 @@ the forward pass and their error is added back, the gradient flows past them, an
 gradient times the distance to its target.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emomech.bench.inputs import Case, decode, encode, read
+from emomech.bench import passes
+from emomech.bench.inputs import Batch, Case, decode, encode, read
+from emomech.bench.passes import Change
 from emomech.bench.worker import Prepared, serve
 
 nnsight: Any = _nnsight  # without nnsight, a type checker mistakes this file for it
@@ -91,5 +93,51 @@ def effects(folder: Path, options: Mapping[str, Any]) -> Prepared:
     return loop, case.by_text
 
 
+class Traced:
+    """The wrapped model with traces, as `passes.Model`."""
+
+    def __init__(self, case: Case) -> None:
+        self.model = nnsight.NNsight(case.module)
+
+    def _block(self, point: str) -> Any:
+        return self.model.model.layers[int(point.split(".")[1])]
+
+    def forward(self, batch: Batch, changes: Mapping[str, Change]) -> Tensor:
+        """Trace with changed outputs of blocks; all logits."""
+        with self.model.trace(**batch.kwargs(), use_cache=False):
+            for point, change in changes.items():
+                block = self._block(point)
+                block.output = change(block.output)
+            logits = self.model.output.logits.save()
+        return logits
+
+    def read(self, batch: Batch, points: list[str]) -> Mapping[str, Tensor]:
+        """Trace and save outputs of blocks."""
+        with self.model.trace(**batch.kwargs(), use_cache=False):
+            seen = nnsight.save({})
+            for point in points:
+                seen[point] = self._block(point).output
+        return dict(seen)
+
+    def slopes(
+        self, batch: Batch, points: list[str], measure: Callable[[Tensor], Tensor]
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """Trace, save outputs of blocks, and differentiate; the graph begins at the first of them."""
+        with self.model.trace(**batch.kwargs(), use_cache=False):
+            seen = nnsight.save({})
+            for point in points:
+                block = self._block(point)
+                seen[point] = block.output if seen else block.output.detach().clone().requires_grad_()
+                block.output = seen[point]
+            logits = self.model.output.logits.save()
+        slopes = torch.autograd.grad(measure(logits), [seen[point] for point in points])
+        return {point: (seen[point].detach(), slope) for point, slope in zip(points, slopes, strict=True)}
+
+
+def repeat(folder: Path, options: Mapping[str, Any]) -> Prepared:
+    """Run the sampled passes of an analysis, of one kind."""
+    return passes.prepare(Traced(read(folder)), folder, options)
+
+
 if __name__ == "__main__":
-    serve({"screen": screen, "effects": effects})
+    serve({"screen": screen, "effects": effects, "passes": repeat})

@@ -1,43 +1,36 @@
-"""SAELens with its HookedSAETransformer: features in its cache, features ablated one by one, and steered."""
+"""SAELens: features in the cache of its model, features ablated one by one and steered, SAEs trained, a store read."""
 
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from sae_lens import HookedSAETransformer, JumpReLUSAE, JumpReLUSAEConfig, TopKSAE, TopKSAEConfig
+from sae_lens import (
+    JumpReLUSAE,
+    JumpReLUSAEConfig,
+    LoggingConfig,
+    TopKSAE,
+    TopKSAEConfig,
+    TopKTrainingSAE,
+    TopKTrainingSAEConfig,
+)
+from sae_lens.config import SAETrainerConfig
 from sae_lens.saes.sae import SAEMetadata
+from sae_lens.training.activations_store import ActivationsStore
+from sae_lens.training.sae_trainer import SAETrainer
 from torch import Tensor
-from transformer_lens import HookedTransformerConfig
-from transformer_lens.pretrained.weight_conversions.gpt2 import convert_gpt2_weights
 
-from emomech.bench.inputs import Case, read
+from emomech.bench import activations
+from emomech.bench.inputs import read
+from emomech.bench.peers.hooked import hooked
+from emomech.bench.peers.quality import quality
 from emomech.bench.worker import Prepared, serve
 
 FEATURES = "hook_sae_acts_post"
-
-
-@cache
-def hooked(case: Case) -> Any:
-    """Make the SAELens model from the weights of the case."""
-    lm = case.module.config
-    shape: dict[str, Any] = {
-        "n_layers": lm.n_layer,
-        "d_model": lm.n_embd,
-        "n_ctx": lm.n_positions,
-        "n_heads": lm.n_head,
-        "d_head": lm.n_embd // lm.n_head,
-        "d_mlp": 4 * lm.n_embd,
-        "d_vocab": lm.vocab_size,
-    }
-    act = {"act_fn": lm.activation_function, "normalization_type": "LN", "eps": lm.layer_norm_epsilon}
-    config = HookedTransformerConfig(**shape, **act, init_weights=False, default_prepend_bos=False)
-    model = HookedSAETransformer(config)
-    model.load_state_dict(convert_gpt2_weights(case.module, config), strict=False)
-    torch.nn.init.zeros_(model.unembed.b_U)
-    return model.eval().requires_grad_(False)
+_ROWS = 4
+"""Rows that the store runs at once."""
 
 
 def sae_of(point: str, weights: Mapping[str, Any]) -> Any:
@@ -131,6 +124,58 @@ def _with_sae(folder: Path, options: Mapping[str, Any], move: Callable[..., Tens
     return loop, case.by_text
 
 
+def train(folder: Path, options: Mapping[str, Any]) -> Prepared:
+    """Train a TopK SAE by the recipe of the package; the answer is its quality on held-out activations (2)."""
+    (x, held_out), n_steps = activations.read(folder), options["n_steps"]
+    sizes = {"d_in": x.shape[1], "d_sae": activations.D_SAE, "k": activations.K}
+
+    def call() -> Any:
+        torch.manual_seed(0)
+        scaled: dict[str, Any] = {"normalize_activations": "expected_average_only_in", "apply_b_dec_to_input": True}
+        sae = TopKTrainingSAE(TopKTrainingSAEConfig(**sizes, **scaled, device="cpu"))
+        sae.b_dec.data = x.mean(0) * (x.shape[1] ** 0.5 / x.norm(dim=-1).mean())
+        schedule = SAETrainerConfig(
+            total_training_samples=n_steps * activations.BATCH,
+            train_batch_size_samples=activations.BATCH,
+            lr=3e-3,
+            lr_end=3e-4,
+            lr_decay_steps=n_steps // 4,
+            device="cpu",
+            dead_feature_window=50,
+            n_batches_for_norm_estimate=32,
+            logger=LoggingConfig(log_to_wandb=False),
+        )
+        return SAETrainer(cfg=schedule, sae=sae, data_provider=activations.shuffled(x)).fit()
+
+    return call, lambda sae: quality(sae.encode, sae.decode, held_out)
+
+
+def store(folder: Path, options: Mapping[str, Any]) -> Prepared:
+    """Read the activations of the texts at some hook points, one after another; no answer.
+
+    Its store joins texts to rows of the same length, so that there is no padding.
+    """
+    model, rows = hooked(read(folder)), options["rows"]
+    sizes = {"context_size": len(rows[0]), "d_in": model.cfg.d_model, "n_batches_in_buffer": 8}
+    batches = {"total_training_tokens": 1, "store_batch_size_prompts": _ROWS, "train_batch_size_tokens": 1024}
+    texts = {
+        "dataset": [{"tokens": row} for row in rows],
+        "streaming": False,
+        "hook_head_index": None,
+        "prepend_bos": False,
+    }
+    numbers = {"normalize_activations": "none", "device": torch.device("cpu"), "dtype": "float32"}
+
+    def call() -> None:
+        for layer in options["layers"]:
+            every: Any = {**sizes, **batches, **texts, **numbers, "hook_name": f"blocks.{layer}.hook_resid_post"}
+            of_layer, kept = ActivationsStore(model, **every), []
+            for _ in range(-(-len(rows) // _ROWS)):
+                kept.append(of_layer.get_filtered_llm_batch())
+
+    return call, lambda _: np.zeros(0)
+
+
 def _mask(content: Tensor, where: str) -> Tensor:
     """Where an edit applies (batch, pos)."""
     last = torch.zeros_like(content)
@@ -139,4 +184,4 @@ def _mask(content: Tensor, where: str) -> Tensor:
 
 
 if __name__ == "__main__":
-    serve({"capture": capture, "effects": effects, "doses": doses})
+    serve({"capture": capture, "effects": effects, "doses": doses, "train": train, "store": store})

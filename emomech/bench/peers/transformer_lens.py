@@ -1,9 +1,9 @@
-"""TransformerLens: activation patching, as its `patching.generic_activation_patch` does it.
+"""TransformerLens: the passes of analyses, and patching as its `patching.generic_activation_patch` does it.
 
 That function takes no attention mask, which texts of different lengths need, so its loop is written out here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 from transformers import AutoTokenizer
 
-from emomech.bench.inputs import Case, read, words
+from emomech.bench import passes
+from emomech.bench.inputs import Batch, Case, read, words
+from emomech.bench.passes import Change
 from emomech.bench.worker import Prepared, serve
 
 
@@ -22,7 +24,8 @@ def bridge(case: Case) -> Any:
     saved = str(case.folder / "tokenizer")
     words(case.module.config.vocab_size).save_pretrained(saved)
     tokenizer = AutoTokenizer.from_pretrained(saved)
-    return TransformerBridge.boot_transformers("gpt2", hf_model=case.module, tokenizer=tokenizer, device="cpu")
+    name = case.module.config.model_type
+    return TransformerBridge.boot_transformers(name, hf_model=case.module, tokenizer=tokenizer, device="cpu")
 
 
 def patching(folder: Path, options: Mapping[str, Any]) -> Prepared:
@@ -57,5 +60,42 @@ def patching(folder: Path, options: Mapping[str, Any]) -> Prepared:
     return loop, case.by_text
 
 
+class Lens:
+    """The bridge with hooks, as `passes.Model`."""
+
+    def __init__(self, case: Case) -> None:
+        self.model = bridge(case)
+
+    def forward(self, batch: Batch, changes: Mapping[str, Change]) -> Tensor:
+        """Run with hooks that change activations; all logits."""
+        hooks = [(point, lambda x, hook, change=change: change(x)) for point, change in changes.items()]
+        return self.model.run_with_hooks(batch.input_ids, fwd_hooks=hooks, attention_mask=batch.attention_mask)
+
+    def read(self, batch: Batch, points: list[str]) -> Mapping[str, Tensor]:
+        """Run with a cache of the hook points."""
+        masked = {"attention_mask": batch.attention_mask}
+        return self.model.run_with_cache(batch.input_ids, names_filter=lambda name: name in points, **masked)[1]
+
+    def slopes(
+        self, batch: Batch, points: list[str], measure: Callable[[Tensor], Tensor]
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """Run with hooks that keep activations, and differentiate; the graph begins at the first of them."""
+        kept: dict[str, Tensor] = {}
+
+        def keep(x: Tensor, hook: object, point: str) -> Tensor:
+            kept[point] = x if kept else x.detach().clone().requires_grad_()
+            return kept[point]
+
+        hooks = [(point, partial(keep, point=point)) for point in points]
+        logits = self.model.run_with_hooks(batch.input_ids, fwd_hooks=hooks, attention_mask=batch.attention_mask)
+        slopes = torch.autograd.grad(measure(logits), [kept[point] for point in points])
+        return {point: (kept[point].detach(), slope) for point, slope in zip(points, slopes, strict=True)}
+
+
+def repeat(folder: Path, options: Mapping[str, Any]) -> Prepared:
+    """Run the sampled passes of an analysis, of one kind."""
+    return passes.prepare(Lens(read(folder)), folder, options)
+
+
 if __name__ == "__main__":
-    serve({"patching": patching})
+    serve({"patching": patching, "passes": repeat})

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from emomech.bench import environments, ours, workloads
+from emomech.bench import activations, environments, inputs, ours, workloads
 from emomech.core.hook_points import HookPoint
 from emomech.core.paths import CHECKOUT
 
@@ -16,9 +17,11 @@ POINT = HookPoint(1)
 ABLATION: dict[str, Any] = {"point": str(POINT), "features": [3, 200], "targets": [0.0, 0.7]}
 TASKS = {
     "sklearn": {"scores"},
-    "saelens": {"capture", "effects", "doses"},
-    "transformer_lens": {"patching"},
-    "nnsight": {"screen", "effects"},
+    "saelens": {"capture", "effects", "doses", "train", "store"},
+    "transformer_lens": {"patching", "passes"},
+    "nnsight": {"screen", "effects", "passes"},
+    "sparsify": {"train"},
+    "dictionary_learning": {"train"},
 }
 
 
@@ -83,6 +86,50 @@ def test_nnsight_answers_alike(case: Path) -> None:
     np.testing.assert_allclose(theirs, own, atol=1e-3)
     own, theirs = answers(case, "effects", {**ABLATION, "where": "answer"}, nnsight)
     np.testing.assert_allclose(theirs, own, atol=1e-3)
+
+
+@pytest.mark.oracle
+def test_the_models_of_saelens_have_the_logits_of_transformers(case: Path, deep_case: Path) -> None:
+    pytest.importorskip("transformer_lens")
+    from emomech.bench.peers.hooked import hooked
+
+    ids = torch.randint(4, 500, (2, 7), generator=torch.Generator().manual_seed(0))
+    for folder in (case, deep_case):
+        read = inputs.read(folder)
+        torch.testing.assert_close(hooked(read)(ids), read.module(ids).logits, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.oracle
+def test_the_trainer_of_saelens_lowers_the_variance_that_is_left(tmp_path: Path) -> None:
+    pytest.importorskip("sae_lens")
+    from emomech.bench.peers import saelens
+
+    assert_it_learns(tmp_path, saelens)
+
+
+@pytest.mark.oracle
+def test_the_step_of_sparsify_lowers_the_variance_that_is_left(tmp_path: Path) -> None:
+    pytest.importorskip("sparsify")
+    from emomech.bench.peers import sparsify
+
+    assert_it_learns(tmp_path, sparsify)
+
+
+@pytest.mark.oracle
+def test_the_trainer_of_dictionary_learning_lowers_the_variance_that_is_left(tmp_path: Path) -> None:
+    pytest.importorskip("dictionary_learning")
+    from emomech.bench.peers import dictionary_learning
+
+    assert_it_learns(tmp_path, dictionary_learning)
+
+
+def assert_it_learns(folder: Path, peer: Any) -> None:
+    activations.write(folder, 4 * activations.BATCH, 512)
+    fvus = []
+    for n_steps in (1, 8):
+        call, to_array = peer.train(folder, {"n_steps": n_steps})
+        fvus.append(to_array(call())[0])
+    assert 0 < fvus[1] < fvus[0]
 
 
 def test_scikit_learn_scores_every_class(tmp_path: Path) -> None:
