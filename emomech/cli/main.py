@@ -293,9 +293,8 @@ def bench(
     """Compare speed and memory of this package with alternatives."""
     from emomech.bench import run as bench_run
 
-    if output:
-        writable_file(output, "--output")
+    file = output and writable_file(output, "--output")
     results = bench_run.run(quick, say, busy)
-    if output:
-        bench_run.write(results, output)
+    if file:
+        bench_run.write(results, file)
     typer.echo(bench_run.markdown(results))
