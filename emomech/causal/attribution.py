@@ -14,7 +14,7 @@ what it ranks first, and a sample of the rest, by ablation.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from emomech.causal.feature_stats import feature_stats
 from emomech.causal.questions import Questions, Where
+from emomech.causal.recordings import recorded
 from emomech.core.hook_points import HookPoint
 from emomech.models.architectures import output_head
 from emomech.models.hooks import capture, intervene
@@ -136,14 +137,22 @@ class _Slopes:
 
 def _slopes(questions: Questions, points: Sequence[HookPoint], where: Where) -> Iterator[_Slopes]:
     """Run the model forward and backward, batch by batch."""
+    head = output_head(questions.lm) if where == "answer" and all(map(is_residual, points)) else None
+    if head is not None:
+        for run, mask in recorded(questions, head, where):
+            at_answer = _at_answer(questions, run, points)
+            yield at_answer or _at(questions, run.batch, mask, points)
+        return
     for batch, mask in questions.batches(where):
-        if where == "answer" and (at_answer := _at_answer(questions, batch, points)):
-            yield _Slopes(np.array(batch.example), at_answer)
-            continue
-        text = torch.tensor(batch.example)[:, None].expand(mask.shape)[mask.cpu()]
-        slopes = gradients(questions, batch, points)
-        at = {point: (x[mask.to(x.device)], slope[mask.to(x.device)]) for point, (x, slope) in slopes.items()}
-        yield _Slopes(text.numpy(), at)
+        yield _at(questions, batch, mask, points)
+
+
+def _at(questions: Questions, batch: TokenBatch, mask: Tensor, points: Sequence[HookPoint]) -> _Slopes:
+    """Activations and gradients at the tokens of a mask (batch, pos)."""
+    text = torch.tensor(batch.example)[:, None].expand(mask.shape)[mask.cpu()]
+    slopes = gradients(questions, batch, points)
+    at = {point: (x[mask.to(x.device)], slope[mask.to(x.device)]) for point, (x, slope) in slopes.items()}
+    return _Slopes(text.numpy(), at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,23 +215,19 @@ def gradients(
     return {point: (seen[point].detach(), slope) for point, slope in zip(points, slopes, strict=True)}
 
 
-def _at_answer(
-    questions: Questions, batch: TokenBatch, points: Sequence[HookPoint]
-) -> dict[HookPoint, tuple[Tensor, Tensor]]:
+def _at_answer(questions: Questions, run: Replay, points: Sequence[HookPoint]) -> _Slopes | None:
     """Activations and gradients at the last token of each row (batch, d_model), differentiating only that token.
 
-    Empty if a point is not on the residual stream, or if the model family cannot be replayed.
+    None if the blocks cannot be run on some tokens alone.
     """
-    head, rows = output_head(questions.lm), list(batch.example)
-    if head is None or not all(map(is_residual, points)):
-        return {}
-    graph = Replay.of(questions.lm, head, batch, questions.label_ids[rows]).last_token_graph()
+    graph = replace(run, _keys_by_layer={}).last_token_graph()  # other uses of the keys leave them without gradients
     if graph is None:
-        return {}
+        return None
     stream, logits = graph
-    read = [stream[point.resid_index()] for point in points]
+    rows, read = list(run.batch.example), [stream[point.resid_index()] for point in points]
     slopes = torch.autograd.grad(_log_odds(questions, rows, logits), read)
-    return {point: (x.detach(), slope) for point, x, slope in zip(points, read, slopes, strict=True)}
+    at = {point: (x.detach(), slope) for point, x, slope in zip(points, read, slopes, strict=True)}
+    return _Slopes(np.array(rows), at)
 
 
 def _log_odds(questions: Questions, rows: Sequence[int], labels: Tensor) -> Tensor:

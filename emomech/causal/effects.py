@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from emomech.causal.questions import Edits, Questions, Where, masked
+from emomech.causal.recordings import recorded
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.models.architectures import output_head
@@ -29,9 +30,8 @@ def logits_of_each(questions: Questions, edits: Sequence[Edits], where: Where = 
     if head is None:
         return np.stack([questions.logits(edit, where) for edit in edits])
     logits = np.empty((len(edits), *questions.label_ids.shape))
-    for batch, mask in questions.batches(where):
-        rows = list(batch.example)
-        run = Replay.of(questions.lm, head, batch, questions.label_ids[rows])
+    for run, mask in recorded(questions, head, where):
+        rows = list(run.batch.example)
         limited = [masked(edit, mask) for edit in edits]
         together = _last_tokens_together(run, limited) if where == "answer" else {}
         for i, edit in enumerate(limited):
@@ -72,9 +72,8 @@ def logits_without_each(questions: Questions, sae: Sae, features: Tensor, offset
     depth = sae.point.resid_index()
     logits = np.empty((len(features), *questions.label_ids.shape))
     targets = torch.as_tensor(offset).expand(len(features))
-    for batch, mask in questions.batches("answer"):
-        rows = list(batch.example)
-        run = Replay.of(questions.lm, head, batch, questions.label_ids[rows])
+    for run, mask in recorded(questions, head, "answer"):
+        rows = list(run.batch.example)
         x, content = run.last(run.stream[depth]), run.last(mask)
         n = max(1, _TOKENS // len(rows))
         for start in range(0, len(features), n):

@@ -8,7 +8,7 @@ z_own - log Σ exp(z_other). It is close to linear in the logits, and it falls w
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ from emomech.models.tokens import TokenBatch, TokenizedText, batches, tokenize
 from emomech.saes.edits import MaskedEdit
 from emomech.stats.estimates import Floats, Ints
 from emomech.study.study import Study
+
+if TYPE_CHECKING:
+    from emomech.models.replay import Replay
+
 
 Where = Literal["everywhere", "text", "answer"]
 """Tokens at which to read or edit. "everywhere": all tokens except special ones, and always the last token (in a chat
@@ -53,6 +57,8 @@ class Questions:
     """Number of each text's label (text)."""
     examples: tuple[Example, ...] = field(repr=False)
     labels: tuple[str, ...]
+    recordings: "list[Replay] | None" = field(default=None, repr=False)
+    """Recorded forward passes, once they are made; None: they are not kept. See `causal.recordings`."""
 
     @classmethod
     def of(cls, study: Study, rows: Sequence[int] | Ints) -> "Questions":
@@ -75,11 +81,12 @@ class Questions:
             label_ids=self.label_ids[kept],
             gold=self.gold[kept],
             examples=tuple(self.examples[i] for i in kept),
+            recordings=None if self.recordings is None else [],
         )
 
     def on(self, lm: LanguageModel) -> "Questions":
         """Ask another model of the same tokenizer."""
-        return replace(self, lm=lm)
+        return replace(self, lm=lm, recordings=None if self.recordings is None else [])
 
     def with_gold(self, gold: Ints) -> "Questions":
         """Replace the labels of the texts by `gold` (text)."""

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from emomech.causal import recordings
 from emomech.causal.effects import logits_of_each
 from emomech.causal.questions import Edits, Questions, log_odds
 from emomech.models.language_model import LanguageModel
@@ -56,8 +57,10 @@ class Sample:
         """Take the unedited answers from the replay that also computes `losses`.
 
         An edit that changes nothing then loses exactly 0; otherwise the two differ by rounding (`models.replay`).
+        The replay is kept for all edits that follow.
         """
-        return replace(self, known_logits=logits_of_each(self.questions, [{}])[0])
+        questions = recordings.kept(self.questions)
+        return replace(self, questions=questions, known_logits=logits_of_each(questions, [{}])[0])
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -84,14 +84,25 @@ def _sources(module: str) -> set[Path]:
         if file is None or file in sources:
             continue
         sources.add(file)
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(_DATA_FILES):
-                sources |= {data for data in [file.parent / node.value] if data.is_file()}
+        modules, data_files = _named_in(file.read_text(encoding="utf-8"))
+        waiting += modules
+        sources |= {data for name in data_files if (data := file.parent / name).is_file()}
     return sources
+
+
+@cache
+def _named_in(source: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """List the modules that a source imports, some of which may be other names, and the data files that it names."""
+    modules: list[str] = []
+    data_files: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(_DATA_FILES):
+            data_files.append(node.value)
+    return tuple(modules), tuple(data_files)
 
 
 def _file(module: str) -> Path | None:

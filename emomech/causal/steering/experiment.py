@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from emomech.causal.dictionary import Dictionary
+from emomech.causal.effects import logits_of_each
 from emomech.causal.feature_selection import LabelSupport
 from emomech.causal.steering.baselines import class_means, few_shot, selective
 from emomech.causal.steering.label_draws import LabelledPool, Labels
@@ -144,7 +145,7 @@ class Experiment:
         """Recognition of the reported texts with units moved."""
         edits = units.edits(move)
         report = self.texts.report
-        return self.texts.change(report.questions.logits(edits) if edits else report.logits)
+        return self.texts.change(logits_of_each(report.questions, [edits])[0] if edits else report.logits)
 
     def by_operation(self, operation: Operation) -> Change:
         """Recognition with the causal features moved by the best dose of one operation."""

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from emomech.causal import recordings
 from emomech.causal.dictionary import Dictionary
 from emomech.causal.feature_selection import LabelSupport, TextSupport, text_support
 from emomech.causal.questions import Questions
@@ -93,7 +94,7 @@ class Labels:
     @cached_property
     def tune(self) -> Sample:
         """The texts that choose doses, with their unedited answers."""
-        sample = Sample.of(self.pool.questions.take(self.tunes), 0, self.pool.texts.seed)
+        sample = Sample.of(recordings.kept(self.pool.questions.take(self.tunes)), 0, self.pool.texts.seed)
         return replace(sample, known_logits=self.pool.logits[self.tunes])
 
     def support(self) -> LabelSupport:

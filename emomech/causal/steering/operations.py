@@ -185,7 +185,8 @@ def climbed(units: Units, tune: Sample, move: Move, doses: Sequence[float] = DOS
     chosen, top = move.at(0), round(accuracy(tune.logits, tune.gold), 9)
     for dose in doses:
         moved = move.at(dose)
-        score = round(accuracy(tune.questions.logits(units.edits(moved)), tune.gold), 9)
+        (logits,) = logits_of_each(tune.questions, [units.edits(moved)])
+        score = round(accuracy(logits, tune.gold), 9)
         if score < top:
             break
         if score > top:
@@ -219,4 +220,5 @@ def best(trials: Sequence[Trial]) -> Trial:
 
 
 def _trial(units: Units, questions: Questions, move: Move) -> Trial:
-    return Trial(move, accuracy(questions.logits(units.edits(move)), questions.gold))
+    (logits,) = logits_of_each(questions, [units.edits(move)])
+    return Trial(move, accuracy(logits, questions.gold))

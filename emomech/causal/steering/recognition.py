@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from emomech.causal import recordings
 from emomech.causal.questions import Questions, balanced
 from emomech.causal.sample import Sample
 from emomech.models.language_model import LanguageModel
@@ -47,7 +48,7 @@ class Texts:
         """
         rows = [balanced(study, "discover", n_labelled), balanced(study, "tune", n_tune)]
         rows.append(balanced(study, "report", n_report))
-        labelled, tune, report = (Questions.of(study, some) for some in rows)
+        labelled, tune, report = (recordings.kept(Questions.of(study, some)) for some in rows)
         seed = study.spec.seed
         return cls(labelled, rows[0], Sample.of(tune, 0, seed), Sample.of(report, n_resamples, seed), rows[2], rows[1])
 

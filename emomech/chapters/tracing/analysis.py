@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from emomech.causal import recordings
 from emomech.causal.dictionary import NODES
 from emomech.causal.questions import Questions, balanced
 from emomech.causal.sample import Sample
@@ -72,7 +73,7 @@ def tracing(
     """
     seed = study.spec.seed
     try:
-        discover = Questions.of(study, balanced(study, "discover", n_discover))
+        discover = recordings.kept(Questions.of(study, balanced(study, "discover", n_discover)))
         questions = Questions.of(study, balanced(study, "report", n_report))
     except UsageError as error:
         return _untested(study, str(error))
