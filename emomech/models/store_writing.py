@@ -113,7 +113,7 @@ class Writer:
             )
         if beyond := [p for p, number in largest.items() if formats[p] == torch.float16 and number > _LARGEST]:
             raise _BeyondFloat16(beyond)
-        return {point: rows for point, (rows, _) in read.items()}
+        return {point: rows.cpu() for point, (rows, _) in read.items()}
 
 
 def path_of(folder: Path, point: HookPoint, record: Record) -> Path:
@@ -129,10 +129,13 @@ def _format(lm: LanguageModel) -> str:
 def _converted(
     content: Tensor, formats: Mapping[HookPoint, torch.dtype], point: HookPoint, activation: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Select tokens of an activation (batch, pos, d_model), convert them; return the largest magnitude as well."""
+    """Select tokens of an activation (batch, pos, d_model), convert them; return the largest magnitude as well.
+
+    Both stay on the device of the activation, so that a GPU need not wait for each hook point.
+    """
     x = activation.flatten(0, 1)[content.to(activation.device)]
     low, high = x.aminmax()
-    return x.to(formats[point]).cpu(), torch.maximum(-low, high)
+    return x.to(formats[point]), torch.maximum(-low, high)
 
 
 def _write(file: FileIO, rows: Tensor, places: Sequence[tuple[int, int]]) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from emomech.core import progress
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.models.activations import collect
@@ -150,7 +151,8 @@ def examine(
     tokenized, positions = _tokens(tokenize(lm, texts[:_MAX_TEXTS]))
     activations = collect(lm, points, tokenized, positions)
     near = {point: {site: activations[site] for site in sites[point]} for point in saes}
-    return [_examined(saes[point], activations[point], near[point], max_fvu) for point in saes]
+    each = progress.counted(list(saes), "checking SAEs", "SAE")
+    return [_examined(saes[point], activations[point], near[point], max_fvu) for point in each]
 
 
 def fit_table(examined: Iterable[Examined]) -> "pd.DataFrame":
