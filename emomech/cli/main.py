@@ -233,22 +233,21 @@ def plan_(
         typer.Option("--for", metavar="MACHINE", help="Another machine, such as h100-80gb. Default: this one."),
     ] = None,
     device: DeviceOption = None,
+    profile: ProfileOption = "full",
     format: FormatOption = "table",
 ) -> None:
     """Estimate what a study needs on a machine: downloads, memory, time. Exits with 2 if it does not fit."""
     settings = _settings(device) if for_ is None else replace(Settings.from_environment(), device=device or "auto")
     assignments = _assignments(parameter, text_column, label_column)
-    from emomech.book import edition
+    from emomech.book import edition, expected
     from emomech.core import machine
     from emomech.study import plan
 
-    spec = plan.spec_of(assignments)
-    if for_ is None:
-        planned_for = machine.this_machine(settings.device)
-    else:
-        number_format = settings.number_format(spec.resolved.model.dtype)
-        planned_for = machine.described(for_, settings.device, number_format)
-    estimates = plan.plan(spec, planned_for, settings)
+    book = edition.Edition(profile, assignments)
+    book.check_names()
+    spec = plan.spec_of(plan.of_study(assignments))
+    planned_for = machine.named(for_, settings.device, settings.number_format(spec.resolved.model.dtype))
+    estimates = plan.plan(spec, planned_for, settings, expected.expected(book, planned_for, settings))
     if format == "json":
         typer.echo(json.dumps(plan.as_json(estimates, planned_for), indent=1))
     else:

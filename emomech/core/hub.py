@@ -67,6 +67,14 @@ def commit(repository: str, revision: str, files: Sequence[str], kind: Kind = "d
     return cached[0][cached[0].index("snapshots") + 1] if cached and len(cached) == len(files) else ""
 
 
+def cached_file(repository: str, file: str, revision: str = "main", kind: Kind = "model") -> Path | None:
+    """Path of a file in the cache, without a request to the hub; None if it is not there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(repository, file, revision=revision, repo_type=kind)
+    return Path(path) if isinstance(path, str) else None
+
+
 def cached_bytes(repository: str, kind: Kind = "model") -> int:
     """Bytes of a repository in the cache, of all revisions, without a request to the hub."""
     return sum(blob.stat().st_size for blob in _blobs(repository, kind))

@@ -48,6 +48,8 @@ class Machine:
     """Floating-point operations per second on the device; a multiply-add counts as two."""
     host_rate: float
     """Floating-point operations per second on the processor, where SAEs compute."""
+    core_rate: float = 0.0
+    """Floating-point operations per second of one core, in processor time; 0: all cores together have `host_rate`."""
     name: str = ""
     """Name of a machine that is described; empty for this machine, which is measured."""
     source: str = ""
@@ -73,6 +75,7 @@ def this_machine(device: str | None = None) -> Machine:
         disk=shutil.disk_usage(folder).free,
         rate=_rate("cuda") if where == "cuda" else host_rate,
         host_rate=host_rate,
+        core_rate=core_rate(),
     )
 
 
@@ -100,14 +103,40 @@ def described(name: str, device: str = "auto", number_format: NumberFormat = "fl
         disk=_DISK,
         rate=sheet[narrow] * 1e12 if on_gpu else host_rate,
         host_rate=host_rate,
+        core_rate=host_rate / sheet["cores"],
         name=name,
         source=sheet["source"],
     )
 
 
+def named(name: str | None, device: str = "auto", number_format: NumberFormat = "float32") -> Machine:
+    """Describe the machine `name`, or measure this one if it is None. Raises UsageError as both do."""
+    return this_machine(device) if name is None else described(name, device, number_format)
+
+
 @cache
 def _machines() -> dict[str, dict[str, Any]]:
     return tomllib.loads(DESCRIBED.read_text(encoding="utf-8"))
+
+
+def core_rate(n_turns: int = 9) -> float:
+    """Measure the operations per second of one core: the best of several products, in processor time.
+
+    Other programs hardly change it, because the time that they take is not counted.
+    """
+    import torch
+
+    a, b = torch.randn(2, _SIZE, _SIZE)
+    threads, taken = torch.get_num_threads(), []
+    torch.set_num_threads(1)
+    try:
+        for _ in range(n_turns):
+            began = time.process_time()
+            _ = a @ b
+            taken.append(time.process_time() - began)
+    finally:
+        torch.set_num_threads(threads)
+    return 2 * (_SIZE) ** 3 / min(taken)
 
 
 def _rate(device: str) -> float:

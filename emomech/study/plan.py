@@ -1,13 +1,9 @@
 """Estimate what a study takes on a machine before anything is fetched: bytes, memory and time.
 
-All numbers are estimates from sizes, see `sizes`. Time is that of the quick profile, scaled from counts on the embedded
-model, see `workload`, and in proportion to the length of the texts, and to their number if they are few:
-
-- the model: twice its weights without the embedding, times the tokens it reads, at half the machine's matrix rate;
-- the SAEs: their multiplications, in proportion to their size and the number of hook points;
-- the rest, statistics of features: in proportion to the number of features.
-
-Estimates are rough, mostly too high: the counts predate faster edits, and memory is a peak that is rarely reached.
+All numbers are estimates from sizes, see `sizes`. Time follows from the calls that each chapter declares (`calls`), at
+the costs of single operations (`costs`): the model, its SAEs, and the rest, which is statistics, tokens and tables.
+What is known only after the model has answered, such as how many features support a label, is taken as in the embedded
+model. Memory is a peak that is rarely reached.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,18 +19,12 @@ from emomech.core.settings import Settings
 from emomech.presets import lookup
 from emomech.presets.kinds import ModelPreset
 from emomech.saes import releases
-from emomech.study import workload
-from emomech.study.sizes import BATCH_TOKENS, EMBEDDED_WORDS, Sizes, Texts, sizes_of
+from emomech.study.costs import Expected
+from emomech.study.sizes import BATCH_TOKENS, Sizes, Texts, sizes_of
 from emomech.study.spec import StudySpec
 
-_COUNTED_ON = "organism"
-"""The model on which `workload` was counted."""
 _KEPT_TOKENS = 4
 """Tokens per text whose activations are kept."""
-_QUICK_TEXTS = 400
-"""Texts that most notebooks read in the quick profile."""
-_EFFICIENCY = 0.5
-"""Share of the measured matrix rate that a model or an SAE reaches."""
 _COPIES = 2
 """Copies of the model in memory: itself and its control with random weights."""
 _USABLE = 0.9
@@ -60,8 +50,8 @@ class Plan:
     """Peak of the host's memory, in bytes."""
     gpu: int
     """Peak of the memory of all GPUs together, in bytes."""
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    """Seconds of each notebook in the quick profile."""
+    expected: Mapping[str, Expected] = field(default_factory=dict)
+    """What each chapter takes, by name; a chapter that reads SAEs is left out of a study without them."""
     problems: tuple[str, ...] = ()
     """What does not fit, and a way out: one or two sentences each."""
 
@@ -72,8 +62,15 @@ class Plan:
         return self
 
 
-def plan(spec: StudySpec, machine: Machine, settings: Settings | None = None) -> Plan:
+def plan(
+    spec: StudySpec,
+    machine: Machine,
+    settings: Settings | None = None,
+    expected: Mapping[str, Expected] | None = None,
+) -> Plan:
     """Estimate what a study takes; by default with the settings of the environment.
+
+    `expected` is what its chapters take, as `book.expected` knows.
 
     Raises UsageError for a model or SAEs that do not exist, or of unknown size.
     """
@@ -100,7 +97,7 @@ def plan(spec: StudySpec, machine: Machine, settings: Settings | None = None) ->
         disk=missing["model"] + 2 * missing["sae"],
         host=host,
         gpu=gpu,
-        seconds=_seconds(sizes, machine, settings),
+        expected=expected or {},
     )
     return replace(estimate, problems=tuple(_problems(estimate, sizes, machine, settings)))
 
@@ -118,6 +115,12 @@ def spec_of(values: Mapping[str, str]) -> StudySpec:
             if parsed[name] is None:
                 raise UsageError(f"{name} {values[name]!r}: expected a whole number from 0 to {LARGEST}.")
     return StudySpec(**parsed).validate()
+
+
+def of_study(values: Mapping[str, str]) -> dict[str, str]:
+    """Keep the parameters that are those of a study, and leave out those of single pages."""
+    known = {parameter.name for parameter in fields(StudySpec)}
+    return {name: value for name, value in values.items() if name in known}
 
 
 def _memory(sizes: Sizes, device: str) -> tuple[int, int]:
@@ -178,25 +181,6 @@ def _fits(sizes: Sizes, machine: Machine, device: str) -> bool:
     return host <= machine.host * _USABLE and gpu <= sum(machine.gpus) * _USABLE
 
 
-def _seconds(sizes: Sizes, machine: Machine, settings: Settings) -> dict[str, float]:
-    """Scale the counts of each notebook on the embedded model to this one, as the module's docstring says."""
-    body = sizes.model.parameters - sizes.model.vocabulary * sizes.model.d_model
-    base = sizes_of(StudySpec(model=_COUNTED_ON), settings)
-    share = sizes.texts.words / EMBEDDED_WORDS * min(1.0, sizes.texts.number / _QUICK_TEXTS)
-    seconds = {}
-    for name, work in workload.counted().items():
-        if work.points and not sizes.features:
-            continue
-        points = sizes.points / work.points if work.points else 1.0
-        wider = sizes.features / base.features if work.points else 1.0
-        per_sae = wider * sizes.model.d_model / base.model.d_model
-        deeper = sizes.model.layers - base.model.layers
-        model = 2 * body * max(0, work.tokens + work.tokens_per_block * deeper) / (machine.rate * _EFFICIENCY)
-        saes = 2 * work.products * points * per_sae / (machine.host_rate * _EFFICIENCY)
-        seconds[name] = round((model + saes) * share + work.seconds * max(1.0, points * wider), 1)
-    return seconds
-
-
 def _bytes_below(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
@@ -221,9 +205,24 @@ def rows(estimate: Plan, machine: Machine, notebooks: Iterable[str]) -> list[tup
     if estimate.gpu:
         free = f"{_gb(sum(machine.gpus))} free" if machine.gpus else ""
         lines.append(("GPU memory", f"{_gb(estimate.gpu)} at most; {free}"))
-    times = {name: "unknown: not counted, or no SAEs" for name in notebooks}
-    times |= {name: f"about {_time(seconds)}" for name, seconds in estimate.seconds.items()}
-    return lines + [(f"time of {name}", time) for name, time in times.items()]
+    return lines + time_rows(estimate, notebooks)
+
+
+def time_rows(estimate: Plan, notebooks: Iterable[str]) -> list[tuple[str, str]]:
+    """Write the time of each notebook as a row of columns, the first of which names them."""
+    rows = [("time of", _columns("texts", "passes", "model", "SAEs", "rest", "total"))]
+    for name in notebooks:
+        if name not in estimate.expected:
+            rows.append((name, "unknown: it reads SAEs, and there are none"))
+            continue
+        one = estimate.expected[name]
+        times = (one.seconds.model, one.seconds.saes, one.seconds.rest, one.seconds.total)
+        rows.append((name, _columns(one.texts, f"{one.passes:.0f}", *map(_time, times))))
+    return rows
+
+
+def _columns(*cells: object) -> str:
+    return "".join(f"{cell!s:>10}" for cell in cells)
 
 
 def _time(seconds: float) -> str:

@@ -57,6 +57,15 @@ class Sizes:
     texts: Texts = Texts()
 
     @property
+    def block(self) -> int:
+        """Weights of a block that a token is multiplied with."""
+        if self.model.path:
+            from emomech.models.files import n_block_weights
+
+            return n_block_weights(lookup.shipped(self.model.path)) // self.model.layers
+        return (self.model.parameters - self.model.vocabulary * self.model.d_model) // self.model.layers
+
+    @property
     def weights(self) -> int:
         """Bytes of the model in the number format that it computes in."""
         return self.model.parameters * devices.WIDTH[self.dtype]

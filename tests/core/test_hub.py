@@ -200,8 +200,9 @@ def test_a_data_set_is_fetched_with_its_folders(standin: StandIn, tmp_path: Path
 
 
 def test_bytes_in_the_cache_are_counted(standin: StandIn) -> None:
-    assert hub.cached_bytes(NAME) == 0
+    assert hub.cached_bytes(NAME) == 0 and hub.cached_file(NAME, "config.json") is None
     folder = hub.fetch(NAME)
+    assert hub.cached_file(NAME, "config.json") == folder / "config.json"
     assert hub.cached_bytes(NAME) == sum(file.stat().st_size for file in folder.iterdir())
 
 

@@ -30,6 +30,15 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert machine.this_machine("auto").device == "cpu"
 
 
+def test_one_core_is_measured_and_is_no_faster_than_all_cores_that_are_described() -> None:
+    threads = torch.get_num_threads()
+    assert 1e8 < machine.core_rate(2) < 1e12 and torch.get_num_threads() == threads
+    assert machine.this_machine("cpu").core_rate > 1e8
+    laptop = machine.named("laptop-16gb")
+    assert laptop == machine.described("laptop-16gb") and laptop.core_rate == laptop.host_rate / 8
+    assert machine.named(None, "cpu").name == ""
+
+
 @pytest.mark.parametrize("name", list(machine._machines()))
 def test_a_described_machine_has_a_source_and_rates_that_a_machine_can_have(name: str) -> None:
     single, half = machine.described(name), machine.described(name, number_format="bfloat16")

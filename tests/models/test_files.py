@@ -6,7 +6,7 @@ import pytest
 import tiny
 
 from emomech.core.errors import EmomechError, UsageError
-from emomech.models.files import check_files, n_weights
+from emomech.models.files import check_files, n_block_weights, n_weights
 
 
 @pytest.fixture
@@ -18,6 +18,8 @@ def test_a_saved_model_passes_and_has_as_many_weights_as_in_memory(lm, tmp_path:
     folder = tiny.save(lm, tmp_path)
     check_files("m", folder)
     assert n_weights(folder) == sum(weight.numel() for weight in lm.module.parameters())
+    in_blocks = [weight for weight in lm.blocks.parameters() if weight.ndim > 1]
+    assert n_block_weights(folder) == sum(weight.numel() for weight in in_blocks)
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])

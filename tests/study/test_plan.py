@@ -14,11 +14,11 @@ from emomech.core.machine import Machine
 from emomech.core.settings import Settings
 from emomech.presets import lookup
 from emomech.presets.kinds import SaePreset
-from emomech.study import plan, workload
-from emomech.study.plan import Plan
+from emomech.study import plan
+from emomech.study.calls import EXAMPLE, Calls
+from emomech.study.costs import Expected
 from emomech.study.sizes import sizes_of
 from emomech.study.spec import StudySpec
-from emomech.study.workload import Work
 
 GB = 10**9
 SMALL = Machine("cpu", host=24 * GB, gpus=(), disk=100 * GB, rate=5e10, host_rate=5e10)
@@ -32,8 +32,6 @@ LLAMA = StudySpec(model="llama-3.1-8b", sae="gemma-scope-2b-res-16k")
 def nothing_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "cache_folder", lambda: tmp_path / "hub")
     monkeypatch.setenv("EMOMECH_CACHE", str(tmp_path / "own"))
-    counted = {"behaviour": Work(1000, 0, 0, 2.0, 50), "flow": Work(1000, 10**9, 9, 2.0)}
-    monkeypatch.setattr(workload, "counted", lambda: counted)
 
 
 def test_downloads_are_weights_and_dictionaries() -> None:
@@ -103,31 +101,31 @@ def test_the_way_out_leads_out() -> None:
     plan.plan(StudySpec(model=smaller, sae=None), tight).check()
 
 
-def test_time_grows_with_the_model_the_sae_and_the_slowness_of_the_machine() -> None:
-    base, gpt2 = plan.plan(StudySpec(), SMALL).seconds, plan.plan(GPT2, SMALL).seconds
-    slow = plan.plan(GPT2, replace(SMALL, rate=5e9, host_rate=5e9)).seconds
-    assert set(base) == {"behaviour", "flow"}
-    assert all(base[name] < gpt2[name] < slow[name] for name in base)
-    body = 124_439_808 - 50257 * 768
-    assert gpt2["behaviour"] == pytest.approx(2.0 + 2 * body * (1000 + 4 * 50) / 2.5e10, abs=0.1)
-    assert set(plan.plan(replace(GPT2, sae=None), SMALL).seconds) == {"behaviour"}
+def test_the_time_of_each_chapter_is_a_row_of_columns() -> None:
+    expected = {"flow": Expected.of(Calls(forward=3e6, encoded=1e6, ranked=1e7), EXAMPLE, SMALL)}
+    rows = dict(plan.rows(plan.plan(GPT2, SMALL, expected=expected), SMALL, ["flow", "tracing"]))
+    assert rows["time of"].split() == ["texts", "passes", "model", "SAEs", "rest", "total"]
+    texts, passes, *times = rows["flow"].split()
+    assert (texts, passes) == ("750", "12")
+    seconds = [int(time) for time in times[::2]]
+    assert times[1::2] == ["s"] * 4 and abs(sum(seconds[:3]) - seconds[3]) <= 2 and min(seconds) > 0
+    assert rows["tracing"] == "unknown: it reads SAEs, and there are none"
 
 
-def test_memory_and_time_follow_the_texts(tmp_path: Path) -> None:
+def test_parameters_of_pages_are_no_parameters_of_the_study() -> None:
+    assert plan.of_study({"limit": "5", "n_resamples": "7"}) == {"limit": "5"}
+
+
+def test_memory_follows_the_texts(tmp_path: Path) -> None:
     file = tmp_path / "texts.csv"
 
-    def planned(n: int, words: int) -> Plan:
-        rows = (f"{'word ' * (words - 1)}{i},{['joy', 'fear'][i % 2]}\n" for i in range(n))
+    def host(n: int) -> int:
+        rows = (f"word and word {i},{['joy', 'fear'][i % 2]}\n" for i in range(n))
         file.write_text("text,label\n" + "".join(rows))
-        return plan.plan(replace(GPT2, corpus=str(file)), SMALL)
+        return plan.plan(replace(GPT2, corpus=str(file)), SMALL).host
 
-    few, many, long = planned(40, 26), planned(4000, 26), planned(4000, 260)
     kept_per_text = 4 * 13 * 768 * 4
-    assert many.host - few.host == (4000 - 40) * kept_per_text and long.host == many.host
-    assert many.seconds["behaviour"] == plan.plan(GPT2, SMALL).seconds["behaviour"]
-    work = {name: estimate.seconds["behaviour"] - 2.0 for name, estimate in (("few", few), ("long", long))}
-    base = many.seconds["behaviour"] - 2.0
-    assert work["few"] == pytest.approx(base / 10, abs=0.1) and work["long"] == pytest.approx(base * 10, abs=0.6)
+    assert host(4000) - host(40) == (4000 - 40) * kept_per_text
 
 
 def test_another_machine_has_nothing_in_its_cache_and_says_what_is_assumed(tmp_path: Path) -> None:
@@ -183,8 +181,10 @@ def test_the_command_tells_people_and_programs_and_exits_with_2(
     monkeypatch.setattr(machine, "this_machine", lambda device: SMALL)
     assert call("-p", "model=gpt2-small") == 0
     out = capsys.readouterr().out
-    assert re.search("time of tracing +unknown: not counted", out)
-    assert "model 0.5 GB, SAEs 2.0 GB" in out and "time of flow" in out
+    assert re.search(r"time of +texts +passes +model +SAEs +rest +total", out)
+    assert "model 0.5 GB, SAEs 2.0 GB" in out and re.search(r"flow +2400 +\d+ +\S+ (s|min|h)", out)
+    assert call("-p", "model=gpt2-small", "--profile", "quick", "-p", "n_permutations=40") == 0
+    assert re.search(r"flow +400 +\d+ +\S+ (s|min|h)", capsys.readouterr().out)
     assert call("-p", "model=gemma-2-9b", "-p", "sae=gemma-scope-2b-res-16k", "--format", "json") == 2
     shown = capsys.readouterr()
     printed = json.loads(shown.out)
