@@ -1,10 +1,11 @@
 """What an intervention costs the model as a language model: next-token loss, KL divergence, and agreement.
 
 All three are sums per text, so that intervals can be bootstrapped over texts. The edited and the unedited model read
-the same tokens; special tokens and padding are neither edited nor scored.
+the same tokens; special tokens and padding are neither edited nor scored. `language_shifts` compares whole
+distributions over the vocabulary; `language_loss` measures the loss of one model alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +13,10 @@ import torch
 from torch import Tensor
 
 from emomech.causal.questions import Edits, masked
+from emomech.core import progress
 from emomech.models.hooks import intervene
 from emomech.models.language_model import LanguageModel
-from emomech.models.tokens import batches, tokenize
+from emomech.models.tokens import TokenBatch, batches, tokenize
 from emomech.stats.estimates import Floats
 
 
@@ -43,30 +45,72 @@ class LanguageShift:
         }
 
 
+def language_shifts(lm: LanguageModel, texts: Sequence[str], each: Sequence[Edits]) -> list[LanguageShift]:
+    """Compare a model with itself under each of several edits; the unedited model reads each text once.
+
+    Example:
+        >>> import emomech as em
+        >>> from emomech.causal.lm_loss import language_shifts
+        >>> (shift,) = language_shifts(em.Study(limit=8).lm, ["Anna lost the ring."], [{}])
+        >>> bool(shift.before[0] == shift.after[0]), shift.agree[0] == shift.n_tokens[0]
+        (True, True)
+    """
+    sums = np.zeros((len(each), 5, len(texts)))
+    for batch, scored in _read(lm, texts, 1 + len(each)):
+        clean, following = _log_probs(lm, batch, scored)
+        for edits, of_edit in zip(each, sums, strict=True):
+            with intervene(lm, masked(edits, batch.content_mask)):
+                changed, _ = _log_probs(lm, batch, scored)
+            values = (
+                torch.ones(len(following), device=following.device),
+                -clean.gather(1, following)[:, 0],
+                -changed.gather(1, following)[:, 0],
+                (clean.exp() * (clean - changed)).sum(1),
+                (clean.argmax(1) == changed.argmax(1)).float(),
+            )
+            for row, of_tokens in enumerate(values):
+                of_edit[row, list(batch.example)] = _sums(of_tokens, scored)
+    return [LanguageShift(*of_edit) for of_edit in sums]
+
+
+def language_loss(lm: LanguageModel, texts: Sequence[str]) -> Floats:
+    """Cross-entropy of a model in nats, summed over each text's predicted tokens (text).
+
+    It needs no distribution over the vocabulary, only its normaliser and the score of the token that follows.
+    """
+    loss = np.zeros(len(texts))
+    for batch, scored in _read(lm, texts, 1):
+        logits, following = _logits(lm, batch, scored)
+        nats = logits.logsumexp(1) - logits.gather(1, following)[:, 0]
+        loss[list(batch.example)] = _sums(nats, scored)
+    return loss
+
+
 @torch.inference_mode()
-def language_shift(
-    lm: LanguageModel, texts: Sequence[str], edits: Edits, edited: LanguageModel | None = None
-) -> LanguageShift:
-    """Compare a model with itself under edits, or with another model of the same tokenizer under these edits."""
-    sums = np.zeros((5, len(texts)))
-    most = lm.tokens_with_logits
-    for batch in batches(tokenize(lm, texts), pad_id=lm.pad_id, max_tokens=most, device=lm.device):
-        clean = _log_probs(lm, batch.forward_kwargs())
-        with intervene(edited or lm, masked(edits, batch.content_mask)):
-            changed = _log_probs(edited or lm, batch.forward_kwargs())
-        scored = batch.content_mask[:, 1:]
-        following = batch.input_ids[:, 1:, None]
-        each = (
-            torch.ones_like(scored, dtype=torch.float32),
-            -clean.gather(-1, following)[..., 0],
-            -changed.gather(-1, following)[..., 0],
-            (clean.exp() * (clean - changed)).sum(-1),
-            (clean.argmax(-1) == changed.argmax(-1)).float(),
-        )
-        for row, values in enumerate(each):
-            sums[row, list(batch.example)] = (values * scored).double().sum(-1).cpu().numpy()
-    return LanguageShift(*sums)
+def _read(lm: LanguageModel, texts: Sequence[str], passes: int) -> Iterator[tuple[TokenBatch, Tensor]]:
+    """Yield each batch, and which of its tokens but the first are scored (batch, pos - 1)."""
+    read = batches(tokenize(lm, texts), pad_id=lm.pad_id, max_tokens=lm.tokens_with_logits, device=lm.device)
+    with progress.track("language modelling", len(texts) * passes, "text") as bar:
+        for batch in read:
+            yield batch, batch.content_mask[:, 1:]
+            bar.advance(len(batch.example) * passes)
 
 
-def _log_probs(lm: LanguageModel, arguments: dict[str, Tensor]) -> Tensor:
-    return lm.module(**arguments).logits[:, :-1].float().log_softmax(-1)
+@torch.inference_mode()
+def _logits(lm: LanguageModel, batch: TokenBatch, scored: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits that predict the scored tokens (token, vocabulary), and these tokens (token, 1)."""
+    logits = lm.module(**batch.forward_kwargs()).logits[:, :-1]
+    where = scored.to(logits.device)
+    return logits[where].float(), batch.input_ids[:, 1:].to(logits.device)[where][:, None]
+
+
+@torch.inference_mode()
+def _log_probs(lm: LanguageModel, batch: TokenBatch, scored: Tensor) -> tuple[Tensor, Tensor]:
+    logits, following = _logits(lm, batch, scored)
+    return logits.log_softmax(1), following
+
+
+def _sums(values: Tensor, scored: Tensor) -> Floats:
+    """Sum values of the scored tokens (token) over each row of the batch (row)."""
+    where = scored.cpu()
+    return torch.zeros(where.shape, dtype=torch.float64).masked_scatter(where, values.double().cpu()).sum(1).numpy()

@@ -14,7 +14,7 @@ from typing import TypeAlias, get_args
 import numpy as np
 import pandas as pd
 
-from emomech.causal.lm_loss import language_shift
+from emomech.causal.lm_loss import language_loss
 from emomech.causal.questions import Questions, balanced
 from emomech.causal.sample import Sample
 from emomech.chapters.early_layers.flips import difference, mean_flips, rise_of_loss
@@ -99,7 +99,7 @@ def early_layers(study: Study, *, most: int = 60, n_language: int = 40, n_draws:
         return filled(EarlyLayers, setting=frame(SETTING, setting))
     prompts = (study.controls[0] if study.controls else study).prompts[:n_language]
     parts = thirds(study.lm.n_layers)
-    texts = _Texts(samples, language_shift(study.lm, prompts, {}).before)
+    texts = _Texts(samples, language_loss(study.lm, prompts))
     costs = [
         _cost(study.lm, texts, prompts, (third, *edit))
         for third, blocks in parts.items()
@@ -143,7 +143,7 @@ def _cost(lm: LanguageModel, texts: _Texts, prompts: Sequence[str], edit: _Edit)
     third, method, target, dose, change, edited = edit
     asked = [EMOTION] if method == SKIPPING else texts.samples
     lost = {name: _lost(texts.samples[name], edited) for name in asked}
-    language = language_shift(lm, prompts, {}, edited=edited).after
+    language = language_loss(edited, prompts)
     return _Cost(third, method, target, dose, change, lost, language)
 
 

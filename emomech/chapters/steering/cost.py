@@ -1,12 +1,12 @@
 """What steering costs: the loss on neutral text, and the accuracy of the control tasks, at every dose."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from emomech.causal.lm_loss import LanguageShift, language_shift
+from emomech.causal.lm_loss import LanguageShift, language_shifts
 from emomech.causal.questions import Questions, balanced
 from emomech.causal.sample import Sample
 from emomech.causal.steering.experiment import FEATURES, MATCHED, Experiment, doses_shown
-from emomech.causal.steering.operations import Units
+from emomech.causal.steering.operations import Move, Units
 from emomech.chapters.tasks import EMOTION, tasks_of
 from emomech.core.errors import UsageError
 from emomech.stats.estimates import Bools, Estimate, Floats, Ints, bootstrap_weights, interval
@@ -29,17 +29,18 @@ def language(study: Study, experiment: Experiment) -> tuple[str, list[dict[str, 
     weights = bootstrap_weights([str(i) for i in range(len(texts))], len(experiment.texts.report.resamples), seed)
     rows = []
     for name, units in ((FEATURES, experiment.units), (MATCHED, experiment.matched)):
-        for dose in doses_shown(experiment.chosen):
+        doses = doses_shown(experiment.chosen)
+        moves = [experiment.chosen.at(dose) for dose in doses]
+        shifts = language_shifts(study.lm, texts, [units.edits(move) for move in moves])
+        for dose, move, shift in zip(doses, moves, shifts, strict=True):
             row = {"units": name, "dose": dose, "chosen": bool(dose == experiment.chosen.dose), "n": len(texts)}
-            rows.append(row | _cost_and_gain(experiment, units, dose, texts, weights))
+            rows.append(row | _cost_and_gain(experiment, units, move, shift, weights))
     return f"{corpus.name}, the question included" if study.controls else f"{corpus.name}, the reported texts", rows
 
 
 def _cost_and_gain(
-    experiment: Experiment, units: Units, dose: float, texts: Sequence[str], weights: Floats
+    experiment: Experiment, units: Units, move: Move, shift: LanguageShift, weights: Floats
 ) -> dict[str, object]:
-    move = experiment.chosen.at(dose)
-    shift = language_shift(experiment.study.lm, texts, units.edits(move))
     means = shift.means()
     return {
         "displacement": units.displacement(move),
