@@ -6,7 +6,7 @@ others; the edits of controls cost the same, so they count, but they are not in 
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,9 @@ import torch
 from emomech.causal import attribution, effects, lm_loss
 from emomech.causal.questions import Edits, Questions
 from emomech.models import activations
+from emomech.models.language_model import LanguageModel
+from emomech.models.replay import Replay
+from emomech.models.tokens import TokenBatch, tokenize
 from emomech.saes.edits import MaskedEdit, MoveFeatures
 from emomech.saes.sae import Sae
 from emomech.stats.estimates import Floats
@@ -39,7 +42,11 @@ class Edited:
     @property
     def kind(self) -> str:
         """Kind of its pass."""
-        return ("clean", "one", "several")[min(2, len(self.edits))]
+        return _kind(self.edits)
+
+
+def _kind(edits: Edits) -> str:
+    return ("clean", "one", "several")[min(2, len(edits))]
 
 
 @dataclass
@@ -49,6 +56,8 @@ class Recorded:
     tokens: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     passes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     edited: list[Edited] = field(default_factory=list)
+    inside: bool = False
+    """Whether a pass is running that is counted when it has ended."""
 
     def count(self, kind: str, texts: Sequence[Any]) -> None:
         """Count a pass over texts."""
@@ -82,71 +91,56 @@ def _is_by_numbers(edit: MaskedEdit, sae: Sae | None) -> bool:
 @contextmanager
 def recording() -> Iterator[Recorded]:
     """Record the passes of everything that runs inside the `with` block."""
-    record, inner = Recorded(), _Depth()
-    questions_logits = Questions.logits
+    record = Recorded()
 
-    def logits(self: Questions, edits: Edits | None = None, where: Any = "everywhere") -> Floats:
-        result = questions_logits(self, edits, where)
-        if not inner.depth:
-            record.edit(self, edits, where, result)
-        return result
+    def logits(result: Floats, questions: Questions, edits: Edits | None = None, where: str = "everywhere") -> None:
+        record.edit(questions, edits, where, result)
 
-    def of_each(call: Callable[..., Any], questions: Questions, edits: Any, where: Any = "everywhere") -> Any:
-        with inner:
-            result = call(questions, edits, where)
+    def of_each(result: Floats, questions: Questions, edits: Sequence[Edits], where: str = "everywhere") -> None:
         for edit, of_edit in zip(edits, result, strict=True):
             record.edit(questions, edit, where, of_edit)
-        return result
 
-    def shift(call: Callable[..., Any], lm: Any, texts: Any, *rest: Any, **named: Any) -> Any:
-        with inner:
-            result = call(lm, texts, *rest, **named)
-        tokens = lm_loss.tokenize(lm, texts)
-        for _ in range(2):
-            record.count("one", tokens)
-        return result
+    def shifts(_: object, lm: LanguageModel, texts: Sequence[str], each: Sequence[Edits]) -> None:
+        for edits in ({}, *each):
+            record.count(_kind(edits), tokenize(lm, texts))
 
-    def collect(call: Callable[..., Any], lm: Any, points: Any, texts: Any, positions: Any) -> Any:
+    def collect(_: object, lm: object, points: object, texts: Sequence[Any], *rest: object) -> None:
         record.count("read", texts)
-        return call(lm, points, texts, positions)
 
-    def gradients(call: Callable[..., Any], questions: Questions, batch: Any, points: Any) -> Any:
-        record.count("slope", [questions.texts[i] for i in batch.example])
-        return call(questions, batch, points)
+    def slopes(_: object, questions: Questions, batch: TokenBatch | Replay, *rest: object) -> None:
+        example = (batch.batch if isinstance(batch, Replay) else batch).example
+        record.count("slope", [questions.texts[i] for i in example])
 
-    wrapped = {
+    counters = {
         effects.logits_of_each: of_each,
-        lm_loss.language_shift: shift,
+        lm_loss.language_shifts: shifts,
         activations.collect: collect,
-        attribution.gradients: gradients,
-        attribution._at_answer: gradients,  # pyright: ignore[reportPrivateUsage]
+        attribution.gradients: slopes,
+        attribution._at_answer: slopes,  # pyright: ignore[reportPrivateUsage]
     }
-    with ExitStack() as stack, mock.patch.object(Questions, "logits", logits):
-        for original, wrapper in wrapped.items():
-            for patch in _everywhere(original, wrapper):
-                stack.enter_context(patch)
+    with ExitStack() as stack:
+        unedited = staticmethod(_counted(record, Replay.of, lambda *_: None))  # a part of other passes
+        stack.enter_context(mock.patch.object(Replay, "of", unedited))
+        stack.enter_context(mock.patch.object(Questions, "logits", _counted(record, Questions.logits, logits)))
+        for original, count in counters.items():
+            wrapped, name = _counted(record, original, count), original.__name__
+            for module in [m for m in list(sys.modules.values()) if getattr(m, "__dict__", {}).get(name) is original]:
+                stack.enter_context(mock.patch.object(module, name, wrapped))
         yield record
 
 
-def _everywhere(original: Any, wrapper: Callable[..., Any]) -> Iterator[Any]:
-    """Patches that put a wrapper around a function in every module that has imported it."""
+def _counted(record: Recorded, original: Callable[..., Any], count: Callable[..., None]) -> Callable[..., Any]:
+    """Call a function, and count what it did; calls inside a counted one are a part of it."""
 
     def call(*arguments: Any, **named: Any) -> Any:
-        return wrapper(original, *arguments, **named)
+        if record.inside:
+            return original(*arguments, **named)
+        record.inside = True
+        try:
+            result = original(*arguments, **named)
+        finally:
+            record.inside = False
+        count(result, *arguments, **named)
+        return result
 
-    for module in list(sys.modules.values()):
-        names: Mapping[str, Any] = getattr(module, "__dict__", {})
-        if names.get(original.__name__) is original:
-            yield mock.patch.object(module, original.__name__, call)
-
-
-class _Depth:
-    """How many recorded calls are running inside each other."""
-
-    depth = 0
-
-    def __enter__(self) -> None:
-        self.depth += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.depth -= 1
+    return call

@@ -47,21 +47,23 @@ def run(quick: bool, say: Callable[[str], None], busy: bool = False) -> dict[str
     sizes = QUICK if quick else FULL
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    lines, growth = [], []
+    lines, growth, seconds = [], [], {}
     try:
         with tempfile.TemporaryDirectory(prefix="emomech-bench-") as name:
             rate = matmul_rate(sizes.n_turns)
             with Processes(Path(name), sizes.n_turns) as processes, progress.track("benchmark", N_PARTS, "part") as bar:
                 for part, measured in _parts(Path(name), processes, quick):
                     say(part)
+                    begun = time.monotonic()
                     for line in measured:
                         (lines if isinstance(line, Result) else growth).append(line)
+                    seconds[part] = round(time.monotonic() - begun, 1)
                     bar.advance()
     finally:
         torch.set_num_threads(threads)
     facts = {"product_gflops": round(rate / 1e9, 1), "load": round(load, 2), "busy": busy}
     facts["seconds"] = round(time.monotonic() - started)
-    record: dict[str, Any] = {"quick": quick, "machine": _machine() | facts}
+    record: dict[str, Any] = {"quick": quick, "machine": _machine() | facts, "seconds": seconds}
     record |= {"versions": {name: version(name) for name in _PACKAGES} | environments.versions()}
     record |= {"results": [asdict(result) | {"ratio": result.ratio} for result in lines]}
     return record | {"growth": [asdict(line) for line in growth]}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emomech.bench import deep
+from emomech.bench import analyses, deep
 from emomech.bench.recorded import recording, repeatable
 from emomech.causal import attribution, effects, lm_loss
 from emomech.causal.dictionary import Dictionary
@@ -29,10 +29,10 @@ def test_every_pass_is_counted_once_with_its_tokens(study: Study) -> None:
         effects.logits_of_each(questions, [{}, one])
         attribution.attribute(questions, study.saes, dictionary.means)
         Dictionary.of(questions, study.saes)
-        lm_loss.language_shift(study.lm, study.prompts[:2], {})
+        lm_loss.language_shifts(study.lm, study.prompts[:2], [one, several])
     after = questions.logits(several)
-    language = 2 * sum(len(text.split()) + 1 for text in study.prompts[:2])
-    assert record.tokens == {"clean": n, "one": n + language, "several": n, "read": n, "slope": n}
+    language = sum(len(text.split()) + 1 for text in study.prompts[:2])
+    assert record.tokens == dict.fromkeys(("clean", "one", "several"), n + language) | {"read": n, "slope": n}
     assert len(record.edited) == 3, "nothing is recorded behind the block"
     np.testing.assert_array_equal(logits, after)
     sample = record.sample(study, 5)
@@ -47,3 +47,15 @@ def test_edits_of_other_saes_or_of_drawn_values_cannot_be_repeated(study: Study)
     assert repeatable(own.ablate(feature), study) and repeatable(own.keep_only(feature, error=False), study)
     assert not repeatable(other.ablate(feature), study) and not repeatable(own.ablate(feature, "resample"), study)
     assert not repeatable(own.clamp(feature, 1.0, firing=True), study)
+
+
+@pytest.mark.parametrize("name", analyses.ANALYSES)
+def test_no_pass_of_an_analysis_escapes_the_record(deep_case: Path, name: str) -> None:
+    run, wrong = analyses.ANALYSES[name]
+    study, escaped = deep.study(deep_case, [1, 2], wrong), []
+    parameters = analyses.QUICK.tracing if name == "tracing" else analyses.QUICK.steering
+    with recording() as record:
+        hook = study.lm.module.register_forward_pre_hook(lambda *_: None if record.inside else escaped.append(1))
+        run(study, **parameters)
+    hook.remove()
+    assert not escaped and all(record.passes[kind] for kind in ("one", "several", "read", "slope"))
