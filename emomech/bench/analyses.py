@@ -60,7 +60,7 @@ QUICK = AnalysisSizes(
     n_turns=1,
 )
 FULL = AnalysisSizes(
-    shares=(0.2, 0.4, 0.6, 0.8),
+    shares=(0.25, 0.5, 0.75),
     tracing={"n_discover": 5, "n_report": 5, "n_single": 2, "n_resamples": 200, "n_draws": 2},
     steering={
         "n_labelled": 2,

@@ -225,7 +225,7 @@ def _numbers(lines: list[Mapping[str, Any]], runs: Mapping[str, Mapping[str, Any
         "n_targets": number_text(len(timed) + len(held)),
         "n_met": number_text(len(timed) + len(held) - len(missed)),
         "missed": f"Missed: {'; '.join(missed)}." if missed else "None is missed.",
-        "reached": f"{min(shares):.0%} to {max(shares):.0%}" if shares else "not measured",
+        "reached": f"Reached are {min(shares):.0%} to {max(shares):.0%}." if shares else "",
         "gpu": f"Measured on a GPU as well: {', '.join(devices)}.{_age(runs)}" if devices else "No GPU was available.",
     }
 
@@ -237,7 +237,7 @@ def _age(runs: Mapping[str, Mapping[str, Any]]) -> str:
         return ""
     return (
         " These figures are of an earlier version, in which the features left the device. Since then they stay on it, "
-        "and edits have a bound; `python -m emomech.bench` measures that on the next GPU."
+        "and edits have a bound; python -m emomech.bench measures that on the next GPU."
     )
 
 

@@ -41,7 +41,7 @@ class StoreSizes:
 
 
 QUICK = StoreSizes(n_texts=40, n_turns=1)
-FULL = StoreSizes(n_texts=120, n_turns=3)
+FULL = StoreSizes(n_texts=100, n_turns=2)
 
 
 def storing(processes: Processes, n_layers: int, sizes: StoreSizes) -> Iterator[Result]:

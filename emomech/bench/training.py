@@ -36,7 +36,7 @@ class TrainingSizes:
 
 
 QUICK = TrainingSizes(n_steps=48, n_pool=24 * BATCH, n_turns=1)
-FULL = TrainingSizes(n_steps=240, n_pool=60 * BATCH, n_turns=1)
+FULL = TrainingSizes(n_steps=160, n_pool=60 * BATCH, n_turns=1)
 _N_HELD_OUT = 8192
 
 
