@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import jupytext
@@ -9,9 +10,10 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from emomech.book import runner
+from emomech.book import runner, warm_kernels
 from emomech.book.checks.prose import typed_numbers
 from emomech.book.executed_notebook import ExecutedNotebook
+from emomech.book.warm_kernels import KernelServer
 from emomech.notebook import parameters
 
 NOTEBOOKS = runner.notebooks()
@@ -46,6 +48,13 @@ FEW = {
     "verdicts": {"models": "organism", "claims": "premise", "first": "quick"},
     "rules": {"models": "organism", "first": "quick", "settings": "limit=60"},
 }
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[KernelServer | None]:
+    """The process that kernels are forked from, as in a book."""
+    with warm_kernels.server_for(len(NOTEBOOKS), {}) as server:
+        yield server
 
 
 @pytest.fixture(params=NOTEBOOKS)
@@ -105,11 +114,12 @@ def test_no_figure_of_a_result_is_typed_into_prose(notebook: NotebookNode) -> No
     assert typed_numbers(prose(notebook)) == []
 
 
-def test_it_executes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_executes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: KernelServer | None) -> None:
     monkeypatch.setenv("EMOMECH_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # other tests use the other cores
     short = name in LONG and not os.environ.get("EMOMECH_EVERY_NOTEBOOK")
     planned = runner.prepare(name, TOO_FEW if short else FEW[name])
-    executed = runner.execute(planned, tmp_path / f"{name}.ipynb")
+    executed = runner.execute(planned, tmp_path / f"{name}.ipynb", server=server)
     assert ExecutedNotebook.read(executed).is_fresh(planned.key)
     cells = code(nbformat.read(executed, as_version=4))
     outputs = [output for cell in cells for output in cell.outputs]

@@ -193,17 +193,18 @@ def matrix(
 ) -> "pd.DataFrame":
     """Decide every claim on every model: the first model in the profile `first`, the others in the profile `others`.
 
-    `settings` are parameters of the whole book; `n_jobs` pages are decided in parallel. Raises as `check` does first.
+    `settings` are parameters of the whole book. `n_jobs` pages are decided in parallel, unless every run is kept: then
+    starting processes would take longer than reading. Raises as `check` does first.
     """
     import pandas as pd
     from joblib import Parallel, delayed
 
-    check(models, first, others, claims, settings)
+    profiles = check(models, first, others, claims, settings)
     pages = {claim.page: [other for other in claims if other.page == claim.page] for claim in claims}
     pairs = [(page, model) for page in pages for model in (models if pages[page][0].every_model else models[:1])]
-    jobs = (
-        delayed(_decide)(pages[page], model, first if model == models[0] else others, settings) for page, model in pairs
-    )
+    runs = [pages[page][0].run(model, profiles[model], settings) for page, model in pairs]
+    n_jobs = 1 if all(_without_saes(run.spec) or run.folder.exists() for run in runs) else n_jobs
+    jobs = (delayed(_decide)(pages[page], model, profiles[model], settings) for page, model in pairs)
     decided = cast(list[list[Verdict]], Parallel(n_jobs=n_jobs)(jobs))
     verdicts = {
         (claim.name, model): verdict
@@ -221,8 +222,8 @@ def matrix(
 
 def check(
     models: Sequence[str], first: Profile, others: Profile, claims: Sequence[Claim], settings: Mapping[str, str]
-) -> None:
-    """Check all that decides a matrix, without loading anything. Raises UsageError for what is missing or wrong."""
+) -> dict[str, Profile]:
+    """Check all that decides a matrix; give each model's profile. Raises UsageError for what is missing or wrong."""
     if not models:
         raise UsageError("models: found no name; expected names separated by commas, such as organism,organism-seed1.")
     if settings.get("model", models[0]) != models[0]:
@@ -233,6 +234,7 @@ def check(
     bare = [StudySpec(model=model, sae=None) for model in models]
     for spec in dict.fromkeys([*bare, *(spec for spec in specs if not _without_saes(spec))]):
         spec.validate()
+    return profiles
 
 
 def _decide(claims: Sequence[Claim], model: str, profile: Profile, settings: Mapping[str, str]) -> list[Verdict]:
@@ -258,10 +260,8 @@ def checks(matrix: "pd.DataFrame") -> "pd.DataFrame":
 
 def as_records(matrix: "pd.DataFrame") -> list[dict[str, Any]]:
     """Give a matrix as plain data, each verdict with its checklist."""
-    return [
-        {**{str(name): value for name, value in row.items()}, "checks": json.loads(row["checks"])}
-        for row in matrix.to_dict("records")
-    ]
+    records = matrix.to_dict("records")
+    return [{str(k): json.loads(v) if k == "checks" else v for k, v in record.items()} for record in records]
 
 
 def parallel_jobs() -> int:

@@ -1,9 +1,10 @@
 """Verdicts use the runs of the book's pages, and the matrix has every claim and every model."""
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import pytest
@@ -228,3 +229,18 @@ def test_claims_are_chosen_by_name() -> None:
     for name in ("C77", ",", ""):
         with pytest.raises(UsageError, match=f"unknown claim '{name}'"):
             claims.select(name)
+
+
+def test_processes_are_started_for_runs_that_are_not_kept_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    import joblib
+
+    used: list[int] = []
+
+    def parallel(n_jobs: int) -> Callable[[Iterable[Any]], list[Any]]:
+        used.append(n_jobs)
+        return lambda jobs: [call(*arguments) for call, arguments, _ in jobs]
+
+    monkeypatch.setattr(joblib, "Parallel", parallel)
+    for _ in range(2):
+        claims.matrix(MODELS[:2], claims=[CLAIM], n_jobs=2)
+    assert used == [2, 1]
