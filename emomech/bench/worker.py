@@ -150,10 +150,10 @@ class Worker:
 
     def _receive(self) -> Mapping[str, Any]:
         assert self.process.stdout
-        line = self.process.stdout.readline()
-        if not line:
-            raise self._failed()
-        return json.loads(line)
+        for line in self.process.stdout:
+            if line.startswith("{"):  # libraries may print while they are imported
+                return json.loads(line)
+        raise self._failed()
 
     def _failed(self) -> EmomechError:
         self.process.wait()

@@ -32,3 +32,17 @@ def test_an_implementation_is_a_process_that_answers_and_whose_failure_is_report
             worker.ready()
     finally:
         worker.close()
+
+
+def test_what_a_library_prints_while_it_is_imported_is_no_answer(tmp_path: Path) -> None:
+    talking = tmp_path / "python"
+    talking.write_text(f"#!/bin/sh\necho 'Triton is not installed.'\nexec {sys.executable} \"$@\"\n")
+    talking.chmod(0o755)
+    features = comparisons.write_random_features(tmp_path, 2, n=60, d_sae=20)
+    worker = Worker.start("a loop", str(talking), "emomech.bench.peers.sklearn")
+    try:
+        worker.prepare("scores", tmp_path, {"features": features})
+        worker.ready()
+        assert worker.turn() > 0
+    finally:
+        worker.close()
