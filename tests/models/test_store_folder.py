@@ -11,6 +11,7 @@ import time
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 
@@ -73,18 +74,24 @@ def record_of(folder: Path) -> Record:
     return Record.read(path)
 
 
-def test_a_killed_process_is_continued_and_the_files_are_those_of_an_uninterrupted_one(tmp_path: Path) -> None:
+def test_a_killed_process_is_continued_and_the_numbers_are_those_of_an_uninterrupted_one(tmp_path: Path) -> None:
     whole = read(tmp_path / "whole")
     with process(tmp_path / "killed", "killed") as killed:
         assert killed.wait(100) == -signal.SIGKILL
     written = record_of(tmp_path / "killed").files
     assert list(written) == list(map(str, POINTS))
     assert all(0 < one.texts < len(POOL) for one in written.values())
-    assert read(tmp_path / "killed") == whole
+    continued = read(tmp_path / "killed")
+    assert sorted(continued) == sorted(whole)
+    for name, content in continued.items():  # two processes may round differently, one does not: see the next test
+        numbers, expected = (np.frombuffer(part, np.float16).astype(float) for part in (content, whole[name]))
+        np.testing.assert_allclose(numbers, expected, atol=1e-4, rtol=2e-3)
     assert list((tmp_path / "killed").iterdir()) == []
 
 
-def test_only_what_is_missing_is_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_an_interrupt_only_what_is_missing_is_run_again_and_the_bytes_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, ran = read(tmp_path / "whole"), []
     read_at = store_writing.read_at
 
