@@ -16,6 +16,7 @@ import numpy as np
 from emomech.causal.attribution import Attribution, attribute_each
 from emomech.causal.dictionary import Dictionary
 from emomech.causal.questions import Questions, Where
+from emomech.core import progress
 from emomech.core.hook_points import FeatureId, HookPoint
 from emomech.stats.estimates import Floats, Ints
 from emomech.stats.testing import permuted
@@ -71,7 +72,7 @@ def rank_shuffled(
     rng, n_texts = np.random.default_rng(seed), len(questions)
     drawn = [permuted(questions.gold, rng) for _ in range(n)]
     loss, common = np.zeros((n, len(dictionary.alive))), np.zeros(len(dictionary.alive))
-    for label in range(len(questions.labels)):
+    for label in progress.counted(range(len(questions.labels)), "ranking for permuted labels", "label"):
         moves = [(dictionary.means, (gold == label).astype(int)) for gold in drawn]
         asked = questions.with_gold(np.full(n_texts, label))
         for i, effects in enumerate(attribute_each(asked, dictionary.saes, moves, where)):

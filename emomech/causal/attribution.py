@@ -23,6 +23,7 @@ from torch import Tensor
 from emomech.causal.feature_stats import feature_stats
 from emomech.causal.questions import Questions, Where
 from emomech.causal.recordings import recorded
+from emomech.core import progress
 from emomech.core.hook_points import HookPoint
 from emomech.models.architectures import output_head
 from emomech.models.hooks import capture, intervene
@@ -85,12 +86,14 @@ def attribute_each(
 ) -> list[dict[HookPoint, Attribution]]:
     """Estimate several moves in one pass; `moves` are pairs of targets and the number of each text's group (text)."""
     totals = [_Sums.zero(questions, saes, groups) for _, groups in moves]
-    for portion in portions(_slopes(questions, list(saes), where), lambda slopes: slopes.n_bytes):
-        for point in saes:
-            for slopes in portion:
-                terms = _Terms.of(saes[point], *slopes.at[point])
-                for sums, (targets, _) in zip(totals, moves, strict=True):
-                    sums.add(point, slopes.text, terms, *targets[point])
+    with progress.track("estimating effects", len(questions) * len(saes), "text") as bar:
+        for portion in portions(_slopes(questions, list(saes), where), lambda slopes: slopes.n_bytes):
+            for point in saes:
+                for slopes in portion:
+                    terms = _Terms.of(saes[point], *slopes.at[point])
+                    for sums, (targets, _) in zip(totals, moves, strict=True):
+                        sums.add(point, slopes.text, terms, *targets[point])
+                    bar.advance(len(np.unique(slopes.text)))
     return [sums.means() for sums in totals]
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from emomech.causal.questions import Edits, Questions, Where, masked
 from emomech.causal.recordings import recorded
+from emomech.core import progress
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.models.architectures import output_head
@@ -30,12 +31,14 @@ def logits_of_each(questions: Questions, edits: Sequence[Edits], where: Where = 
     if head is None:
         return np.stack([questions.logits(edit, where) for edit in edits])
     logits = np.empty((len(edits), *questions.label_ids.shape))
-    for run, mask in recorded(questions, head, where):
-        rows = list(run.batch.example)
-        limited = [masked(edit, mask) for edit in edits]
-        together = _last_tokens_together(run, limited) if where == "answer" else {}
-        for i, edit in enumerate(limited):
-            logits[i, rows] = (together[i] if i in together else run.logits(edit)).cpu().numpy()
+    with progress.track("measuring edits", len(edits) * len(questions), "answer") as bar:
+        for run, mask in recorded(questions, head, where):
+            rows = list(run.batch.example)
+            limited = [masked(edit, mask) for edit in edits]
+            together = _last_tokens_together(run, limited) if where == "answer" else {}
+            for i, edit in enumerate(limited):
+                logits[i, rows] = (together[i] if i in together else run.logits(edit)).cpu().numpy()
+                bar.advance(len(rows))
     return logits
 
 
@@ -72,7 +75,8 @@ def logits_without_each(questions: Questions, sae: Sae, features: Tensor, offset
     depth = sae.point.resid_index()
     logits = np.empty((len(features), *questions.label_ids.shape))
     targets = torch.as_tensor(offset).expand(len(features))
-    for run, mask in recorded(questions, head, "answer"):
+    runs = recorded(questions, head, "answer")
+    for run, mask in progress.counted(runs, f"ablating {len(features)} features one by one", "batch"):
         rows = list(run.batch.example)
         x, content = run.last(run.stream[depth]), run.last(mask)
         n = max(1, _TOKENS // len(rows))

@@ -31,6 +31,7 @@ from emomech.causal.patching import read_out
 from emomech.causal.questions import Questions
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
+from emomech.core.progress import counted
 from emomech.models.architectures import output_head
 from emomech.models.hooks import capture, intervene
 from emomech.models.replay import Replay, is_residual
@@ -81,7 +82,7 @@ class JacobianLens:
             raise UsageError("a J-lens needs at least one text to be fitted on.")
         batches, width = questions.batches(tokens), _width(questions)
         sums = {point: torch.zeros(width, width) for point in points}
-        for number, (batch, mask) in enumerate(batches):
+        for number, (batch, mask) in enumerate(counted(batches, "fitting a J-lens", "batch")):
             for row, gradients in enumerate(_gradients(questions, batch, mask, points, tokens)):
                 for point, gradient in zip(points, gradients, strict=True):
                     sums[point][row] += gradient

@@ -52,7 +52,7 @@ def language_shifts(lm: LanguageModel, texts: Sequence[str], each: Sequence[Edit
         >>> import emomech as em
         >>> from emomech.causal.lm_loss import language_shifts
         >>> (shift,) = language_shifts(em.Study(limit=8).lm, ["Anna lost the ring."], [{}])
-        >>> bool(shift.before[0] == shift.after[0]), shift.agree[0] == shift.n_tokens[0]
+        >>> bool(shift.before[0] == shift.after[0]), bool(shift.agree[0] == shift.n_tokens[0])
         (True, True)
     """
     sums = np.zeros((len(each), 5, len(texts)))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from emomech.core import progress
 from emomech.core.hook_points import HookPoint
 from emomech.data.corpus import Example, Split
 from emomech.models.activations import collect
@@ -117,7 +118,7 @@ class Questions:
     def logits(self, edits: Edits | None = None, where: Where = "everywhere") -> Floats:
         """Logits of the labels after each prompt (text, label), with activations edited at some of its tokens."""
         of_labels = np.empty(self.label_ids.shape)
-        for batch, mask in self.batches(where):
+        for batch, mask in progress.counted(self.batches(where), "asking", "batch"):
             rows = list(batch.example)
             with intervene(self.lm, masked(edits or {}, mask)):
                 logits = self.lm.module(**batch.forward_kwargs(), logits_to_keep=1).logits[:, -1].float()

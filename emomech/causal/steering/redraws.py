@@ -7,6 +7,7 @@ import numpy as np
 from emomech.causal.steering.experiment import BIAS, COARSE, FEATURES, MATCHED, MEANS, Experiment, MethodResult
 from emomech.causal.steering.label_draws import Labels
 from emomech.causal.steering.operations import Move, Units, climbed, matched_units, strongest
+from emomech.core import progress
 from emomech.stats.estimates import Bools
 from emomech.stats.paired_answers import Answers
 
@@ -37,7 +38,8 @@ def right_over_draws(experiment: Experiment, results: Sequence[MethodResult], n_
     """
     own = {result.name: result.change.right[1] for result in results if result.change is not None}
     draws = [{name: own[name] for name in REDRAWN}]
-    draws += [_right(experiment, labels) for labels in experiment.pool.redrawn(experiment.n_labelled, n_draws - 1)]
+    redrawn = list(experiment.pool.redrawn(experiment.n_labelled, n_draws - 1))
+    draws += [_right(experiment, labels) for labels in progress.counted(redrawn, "drawing labelled texts", "draw")]
     return {name: np.stack([draw[name] for draw in draws]) for name in REDRAWN}
 
 

@@ -28,6 +28,7 @@ from emomech.chapters.concentration.measured import (
 )
 from emomech.chapters.concentration.specifications import MATCHED, RANDOM, SHUFFLED, Controls, Measured
 from emomech.chapters.conditions import SECOND_SAES
+from emomech.core import progress
 from emomech.core.hook_points import HookPoint
 from emomech.models.language_model import randomised
 from emomech.saes.controls import random_like
@@ -63,7 +64,10 @@ def controls(study: Study, selected: SelectedFeatures, sets: Sets) -> tuple[Cont
     rows = first_rows(selected.sample, N_TEXTS)
     setup = _Setup(selected, every[::2], sets, selected.sample.take(rows), rows, study.spec.seed)
     made: dict[str, Mapping[str, Measured]] = {
-        SHUFFLED: {f"shuffle {i + 1}": _shuffled(setup, study.spec.seed + i) for i in range(N_SHUFFLES)},
+        SHUFFLED: {
+            f"shuffle {i + 1}": _shuffled(setup, study.spec.seed + i)
+            for i in progress.counted(range(N_SHUFFLES), "permuting labels", "draw")
+        },
         MATCHED: {"": _matched(setup)},
         RANDOM: {"": _random(setup)},
     }

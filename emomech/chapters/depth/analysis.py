@@ -37,6 +37,7 @@ from emomech.chapters.depth.redraws import redraws
 from emomech.chapters.depth.setting import SETTING, select_task, setting_row, untested_row
 from emomech.chapters.stability import STABILITY
 from emomech.chapters.tasks import EMOTION, tasks_of
+from emomech.core import progress
 from emomech.core.errors import UsageError
 from emomech.stats.estimates import Floats, from_draws
 from emomech.stats.tables import DEPTH, INTERVAL, Schema, frame
@@ -105,7 +106,9 @@ def depth(
         setting.append({"task": name, **row})
         if isinstance(task, MeasuredTask) and not row["untested"]:
             tasks[name] = task
-    measured = {name: measure(task, study.saes) for name, task in tasks.items()}
+    measured = {
+        name: measure(task, study.saes) for name, task in progress.counted(tasks.items(), "measuring tasks", "task")
+    }
     places = {name: _places(tasks[name], of_task) for name, of_task in measured.items()}
     emotion = (tasks[EMOTION], measured[EMOTION]) if EMOTION in tasks else None
     again = redraws(*emotion, n_draws - 1, study.spec.seed) if emotion else []

@@ -40,6 +40,7 @@ from emomech.chapters.early_layers.tables import (
 from emomech.chapters.early_layers.weight_edits import EditMethod, at_change, matrices, relative_change, skip, thirds
 from emomech.chapters.stability import STABILITY, stability_rows
 from emomech.chapters.tasks import EMOTION, tasks_of
+from emomech.core import progress
 from emomech.core.errors import UsageError
 from emomech.models.language_model import LanguageModel
 from emomech.stats.estimates import Floats, Ints
@@ -102,7 +103,7 @@ def early_layers(study: Study, *, most: int = 60, n_language: int = 40, n_draws:
     texts = _Texts(samples, language_loss(study.lm, prompts))
     costs = [
         _cost(study.lm, texts, prompts, (third, *edit))
-        for third, blocks in parts.items()
+        for third, blocks in progress.counted(parts.items(), "editing weights", "third")
         for edit in _edits(study.lm, blocks, study.spec.seed)
     ]
     costs += _averages(costs)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from emomech.chapters.flow.order import StageProfiles
 from emomech.chapters.flow.reads import STAGES, FamilyReads, ReadPlace, stage_of
+from emomech.core import progress
 from emomech.core.hook_points import HookPoint
 from emomech.models.activations import collect
 from emomech.models.language_model import LanguageModel
@@ -170,7 +171,11 @@ def measure(reads: ReadActivations, saes: Mapping[HookPoint, Sae], tested: Seque
         PlaceProfiles(
             where,
             depth,
-            [_profile(reads, saes, labelled) for labelled in tested if labelled.reads.where == where],
+            [
+                _profile(reads, saes, labelled)
+                for labelled in progress.counted(tested, f"profiling families at the {where}", "family")
+                if labelled.reads.where == where
+            ],
             next(len(labelled.reads.text) for labelled in tested if labelled.reads.where == where),
         )
         for where in places

@@ -30,6 +30,7 @@ from emomech.chapters.scarcity.embedded_models import (
 )
 from emomech.chapters.scarcity.seeds import EMOTION, RIVAL, SeedValues, contrast_rows, deciding
 from emomech.chapters.stability import STABILITY, stability_rows
+from emomech.core import progress
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.organism import records
@@ -142,7 +143,7 @@ def scarcity(
     names = lookup.listed(models)
     reasons: dict[str, str] = {}
     selected: list[tuple[OpenedModel, SelectedFeatures]] = []
-    for name in names:
+    for name in progress.counted(names, "studying models", "model"):
         try:
             model = open_model(study, name)
         except UsageError as error:
@@ -154,7 +155,11 @@ def scarcity(
         else:
             selected.append((model, features))
     point = common_point([features for _, features in selected])
-    measured = [_measured(model, found, point, n_draws) for model, found in selected if point]
+    measured = [
+        _measured(model, found, point, n_draws)
+        for model, found in progress.counted(selected, "measuring models", "model")
+        if point
+    ]
     opened = [model for model, _ in selected]
     rival = rival_of(opened, emotion)
     comparisons = compare_shares(opened, emotion, rival)

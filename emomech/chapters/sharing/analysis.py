@@ -55,6 +55,7 @@ from emomech.chapters.sharing.relations import (
 from emomech.chapters.sharing.stability import quantities, redrawn
 from emomech.chapters.sharing.tracks import tracks
 from emomech.chapters.stability import STABILITY, stability_rows
+from emomech.core import progress
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.saes.encoding import encode
@@ -152,7 +153,7 @@ def sharing(
     samples = [AnswerSample.of(q, study.saes, n_resamples, seed + i) for i, q in enumerate(splits)]
     labels = splits[0].labels
     found = _Found()
-    for condition, (saes, sides) in conditions(study, samples).items():
+    for condition, (saes, sides) in progress.counted(conditions(study, samples).items(), "conditions", "condition"):
         found.add(condition, saes, sides, _Sizes(n_permutations, n_draws - 1, seed))
     threshold = max(membership.threshold for membership in found.members["selective", TRAINED].values())
     n_texts = [len(split) // len(labels) for split in splits]

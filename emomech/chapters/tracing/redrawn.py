@@ -22,6 +22,7 @@ from emomech.chapters.tracing.evidence import (
     quantity,
 )
 from emomech.chapters.tracing.kept import Chosen, Screened, Sufficiency, evidence_of, kept_line
+from emomech.core import progress
 from emomech.core.hook_points import FeatureId
 from emomech.stats.estimates import Floats, Ints
 
@@ -42,7 +43,8 @@ def redrawn(
     values = {name: [value] for one in evidence for name, value in _values(one).items()}
     silent_need = quantity(NECESSITY, evidence[1].variant, "")
     values = {name: drawn for name, drawn in values.items() if not name.startswith(silent_need)}
-    for ranking, inside, rows in zip(rankings, ranked, reported, strict=True):
+    draws = list(zip(rankings, ranked, reported, strict=True))
+    for ranking, inside, rows in progress.counted(draws, "drawing texts again", "draw"):
         part = sample.take(rows)
         again = [_necessity(contested, ranking, part, evidence[0])]
         again += [_sufficiency(one, discover.take(inside), part) for one in kept.chosen]

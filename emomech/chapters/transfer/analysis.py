@@ -31,6 +31,7 @@ from emomech.causal.steering.recognition import Change, Texts, accuracy
 from emomech.chapters.stability import STABILITY
 from emomech.chapters.transfer import evidence
 from emomech.chapters.transfer.evidence import Pair
+from emomech.core import progress
 from emomech.core.errors import UsageError
 from emomech.presets.lookup import listed
 from emomech.stats.estimates import Floats, bootstrap_weights
@@ -158,7 +159,8 @@ def transfer(
     unknown preset.
     """
     every = text_sets(study, listed(prompts), listed(words), LEAST_TEXTS)
-    sets = [_set(about, n_labelled, n_report, n_resamples) for about in every]
+    counted = progress.counted(every, "choosing on every set", "set")
+    sets = [_set(about, n_labelled, n_report, n_resamples) for about in counted]
     weights = _weights(sets, n_resamples, study.spec.seed)
     changes = {
         (method, source.about.name, target.about.name): _change(source.choice, target, method, weights)
