@@ -46,7 +46,7 @@ class AnalysisSizes:
 
 
 QUICK = AnalysisSizes(
-    shares=(0.5, 0.75),
+    shares=(0.7, 0.9),
     tracing={"n_discover": 5, "n_report": 5, "n_single": 1, "n_resamples": 50, "n_draws": 1},
     steering={
         "n_labelled": 2,
@@ -92,7 +92,10 @@ def whole(processes: Processes, n_layers: int, name: str, sizes: AnalysisSizes) 
     }
     outcomes = {OURS: own} | _others(processes, name, list(others), replace(turns, warm_up=True))
     n = sum(passes.totals(processes.case, name)["passes"].values())
-    note = f"{n} passes over the texts, statistics included; the others run a sample, without statistics"
+    places = " and ".join(str(1 + layer) for layer in layers)
+    note = (
+        f"{n} passes, SAEs behind blocks {places} of {n_layers}, statistics included; the others run a sample of passes"
+    )
     heading = Heading(deep.SMOLLM, f"{name}, end to end", "analysis", note, whole=True)
     yield from results_of(heading, outcomes, others)
 

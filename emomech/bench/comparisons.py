@@ -45,7 +45,7 @@ class Sizes:
     n_turns: int
 
 
-QUICK = Sizes(n_texts=2, n_answer=64, n_everywhere=4, n_slow=1, n_turns=2)
+QUICK = Sizes(n_texts=2, n_answer=64, n_everywhere=4, n_slow=1, n_turns=1)
 FULL = Sizes(n_texts=4, n_answer=192, n_everywhere=8, n_slow=1, n_turns=4)
 
 

@@ -35,7 +35,7 @@ class TrainingSizes:
     n_turns: int
 
 
-QUICK = TrainingSizes(n_steps=48, n_pool=24 * BATCH, n_turns=1)
+QUICK = TrainingSizes(n_steps=32, n_pool=16 * BATCH, n_turns=1)
 FULL = TrainingSizes(n_steps=160, n_pool=60 * BATCH, n_turns=1)
 _N_HELD_OUT = 8192
 

@@ -1,15 +1,25 @@
 """dictionary_learning: its trainer of TopK SAEs, on activations that are already there."""
 
+import sys
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dictionary_learning.trainers.top_k import TopKTrainer  # pyright: ignore[reportMissingImports]
-
 from emomech.bench.activations import D_IN, D_SAE, K, read, shuffled
 from emomech.bench.peers.quality import quality
 from emomech.bench.worker import Prepared, serve
+
+
+def _trainer() -> Any:
+    """Import its trainer without torchvision, which transformers would take and which needs a torch for GPUs."""
+    sys.modules.setdefault("torchvision", None)  # pyright: ignore[reportArgumentType]
+    from dictionary_learning.trainers.top_k import TopKTrainer  # pyright: ignore[reportMissingImports]
+
+    return TopKTrainer
+
+
+TopKTrainer: Any = _trainer()
 
 
 def train(folder: Path, options: Mapping[str, Any]) -> Prepared:
