@@ -5,9 +5,9 @@ their tokens. The model runs texts of similar length together, the longest first
 point. Numbers have 16 bits: see `store_writing.Writer.write`.
 
 A store lies in a folder that is named by the hash of the model and the tokens. If the process is killed, the same call
-continues where it was. The files are those of an uninterrupted run, byte for byte if the processor rounds alike in both
-processes. Several processes can use one store at a time. If not all hook points fit on the disk, or into the budget,
-they are read group by group, with one pass for each.
+continues where it was, and the files are those of an uninterrupted run, byte for byte. Several processes can use one
+store at a time. If not all hook points fit on the disk, or into the budget, they are read group by group, with one pass
+for each.
 """
 
 from collections.abc import Callable, Iterator, Sequence
