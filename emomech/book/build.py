@@ -16,6 +16,7 @@ from emomech.book.checks import html as html_checks
 from emomech.book.checks import prose
 from emomech.book.edition import Edition, Entry
 from emomech.book.executed_notebook import ExecutedNotebook
+from emomech.book.expected import seconds_of_pages
 from emomech.book.progress_board import Board
 from emomech.core import files, outputs
 from emomech.core.errors import EmomechError, UsageError, unknown
@@ -54,6 +55,8 @@ def _bring_up_to_date(edition: Edition, say: Callable[[str], None]) -> int:
     n_workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, MOST_AT_ONCE)
 
     seconds = {entry.notebook: entry.seconds for entry in edition.entries if entry.notebook in needs}
+    if len(needs) > n_workers:  # otherwise all of them begin at once
+        seconds = seconds_of_pages(edition, needs)
     threads = {"OMP_NUM_THREADS": "1"} if n_workers > 1 else {}
 
     def execute(name: str) -> None:

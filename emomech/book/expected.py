@@ -9,7 +9,7 @@ Example:
     True
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -23,9 +23,12 @@ from emomech.core.settings import Settings
 from emomech.notebook import parameters
 from emomech.presets import lookup
 from emomech.study.calls import Calls, Scale
-from emomech.study.costs import Expected
+from emomech.study.costs import Costs, Expected, seconds
 from emomech.study.scale import scale_of
 from emomech.study.spec import StudySpec
+
+AROUND = 5.0
+"""Seconds that a page takes besides its analysis: its kernel, its tables and its figures."""
 
 
 def expected(edition: Edition, machine: Machine, settings: Settings | None = None) -> dict[str, Expected]:
@@ -38,6 +41,19 @@ def expected(edition: Edition, machine: Machine, settings: Settings | None = Non
         if declared := declared_calls(edition, entry, settings):
             found[entry.notebook] = Expected.of(*declared, machine)
     return found
+
+
+def seconds_of_pages(edition: Edition, names: Container[str]) -> dict[str, float]:
+    """Estimate how long some pages take on one core of a common machine, for the order of the book's jobs.
+
+    For a page that is no chapter, or of which sizes are not known, it is what the list of pages says.
+    """
+    entries, costs = [entry for entry in edition.entries if entry.notebook in names], Costs.kept()
+    taken = {entry.notebook: entry.seconds for entry in entries}
+    for entry in entries:
+        if declared := declared_calls(edition, entry):
+            taken[entry.notebook] = AROUND + seconds(*declared, costs).total
+    return taken
 
 
 def declared_calls(edition: Edition, entry: Entry, settings: Settings | None = None) -> tuple[Calls, Scale] | None:

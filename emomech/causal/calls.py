@@ -12,6 +12,8 @@ from emomech.study.calls import Calls, Scale, Task, padded, total
 
 EDIT = 8
 """Operations on arrays around an edit of a batch at a hook point: masks, comparisons, the logits of the labels."""
+MOST_KEPT = 64 * 2**20
+"""Bytes of the recordings of some texts that are kept."""
 TOGETHER = 1024
 """Edited tokens that `causal.effects` runs through the blocks in one batch."""
 
@@ -76,9 +78,10 @@ class Asked:
         """Answer the questions."""
         return self.through(self.scale.layers, 1)
 
-    def recorded(self) -> Calls:
-        """Record a pass that edits are replayed from."""
-        return self.through(self.scale.layers)
+    def recorded(self, times: float = 1) -> Calls:
+        """Record a pass that edits are replayed from, for so many calls on the same texts, see `recordings.kept`."""
+        n_bytes = self.n * self.content * self.scale.width * (self.scale.layers + 1) * 4
+        return (1 if n_bytes <= MOST_KEPT else times) * self.through(self.scale.layers)
 
     def read(self) -> Calls:
         """Read the activations at the hook points; the pass ends behind the deepest."""
@@ -143,13 +146,16 @@ class Asked:
         edits = len(depths) * coded
         return together + edits + Calls(keys=rows * known, block_calls=self.batches * known)
 
-    def screened(self, moves: Sequence[float], answer: bool = False) -> Calls:
-        """Screen all features at all hook points, forward and backward, for moves with so many groups of texts each."""
+    def screened(self, moves: Sequence[float], answer: bool = False, record: bool = True) -> Calls:
+        """Screen all features at all hook points, forward and backward, for moves with so many groups of texts each.
+
+        At the answer the pass forward is recorded, unless that is done already.
+        """
         layers, points = self.scale.layers, self.scale.points
         behind = layers - min(self.scale.depths, default=layers)
         if answer:
             keys = Calls(keys=self.n * self.tokens * layers, block_calls=2 * self.batches * layers)
-            slopes = self.recorded() + keys + Calls(forward=self.n * layers, backward=self.n * behind)
+            slopes = record * self.recorded() + keys + Calls(forward=self.n * layers, backward=self.n * behind)
             tokens, encoded = 1.0, self.at_answer()
         else:
             slopes, tokens = self.once() + Calls(backward=self.n * self.tokens * behind), self.content

@@ -16,7 +16,7 @@ from emomech.causal.questions import Edits, masked
 from emomech.core import progress
 from emomech.models.hooks import intervene
 from emomech.models.language_model import LanguageModel
-from emomech.models.tokens import TokenBatch, batches, tokenize
+from emomech.models.tokens import TokenBatch, batches, tokenize, tokens_at_once
 from emomech.stats.estimates import Floats
 
 
@@ -89,7 +89,8 @@ def language_loss(lm: LanguageModel, texts: Sequence[str]) -> Floats:
 @torch.inference_mode()
 def _read(lm: LanguageModel, texts: Sequence[str], passes: int) -> Iterator[tuple[TokenBatch, Tensor]]:
     """Yield each batch, and which of its tokens but the first are scored (batch, pos - 1)."""
-    read = batches(tokenize(lm, texts), pad_id=lm.pad_id, max_tokens=lm.tokens_with_logits, device=lm.device)
+    most = min(lm.tokens_with_logits, tokens_at_once(lm.device))
+    read = batches(tokenize(lm, texts), pad_id=lm.pad_id, max_tokens=most, device=lm.device)
     with progress.track("language modelling", len(texts) * passes, "text") as bar:
         for batch in read:
             yield batch, batch.content_mask[:, 1:]

@@ -19,8 +19,8 @@ Parameters: TypeAlias = Mapping[str, Any]
 """Values of a notebook's parameters, by name."""
 Declared: TypeAlias = Callable[[Scale, Parameters], Calls]
 """From the sizes of a study and the parameters of its page to the calls of the analysis."""
-READING_TOKENS, READING_CALLS = 1300, 13
-"""Tokens and batches with which a model is checked when it is loaded, see `models.reading_check`."""
+READING_CALLS = 13
+"""Batches with which a model is checked when it is loaded, see `models.reading_check`."""
 FIT_TOKENS, FIT_TEXTS = 1200, 18
 """Activations that an SAE encodes when it is checked, and texts that they come from, see `saes.compatibility`."""
 
@@ -38,9 +38,9 @@ def loaded(scale: Scale, tasks: bool = False) -> Calls:
     With `tasks`, those of the control tasks are read as well.
     """
     texts = scale.task.texts + sum(task.texts for task in scale.controls if tasks)
-    tokens = READING_TOKENS * scale.layers
+    tokens = scale.reading * scale.layers
     reading = Calls(
-        forward=tokens, block_calls=READING_CALLS * scale.layers, batches=READING_CALLS, logits=READING_TOKENS, texts=30
+        forward=tokens, block_calls=READING_CALLS * scale.layers, batches=READING_CALLS, logits=scale.reading, texts=30
     )
     return reading + Calls(models=1, prepared=texts, steps=1000)
 
@@ -53,7 +53,15 @@ def checked(scale: Scale, sets: int = 1) -> Calls:
 
 
 def quality(scale: Scale, n: float, task: Task | None = None) -> Calls:
-    """Measure the quality of one SAE at every hook point on `n` texts, without their questions."""
+    """Measure the quality of one SAE at every hook point on `n` texts, without their questions.
+
+    For the loss, the reconstruction is put in, and only the blocks behind the hook point run again.
+    """
     asked = Asked(scale, n, (task or scale.task).text_lengths)
-    losses = (1 + 2 * scale.points) * asked.through(scale.layers, asked.tokens)
+    behind = sum(scale.layers - depth for depth in scale.depths)
+    losses = asked.recorded() + Calls(
+        forward=n * asked.tokens * behind,
+        block_calls=asked.batches * behind,
+        logits=(1 + scale.points) * n * asked.content,
+    )
     return Calls(tokenized=n) + asked.read() + 2 * asked.encoded(decoded=True) + losses

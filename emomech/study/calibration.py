@@ -171,6 +171,7 @@ def _of_statistics(number: int) -> dict[str, float]:
     from sklearn.linear_model import LogisticRegression
 
     from emomech.data.grammar.tasks import TASKS
+    from emomech.models.language_model import randomised
     from emomech.models.tokens import tokenize
     from emomech.stats.ranks import Ranks
     from emomech.stats.tables import DEPTH, Schema, frame
@@ -191,9 +192,9 @@ def _of_statistics(number: int) -> dict[str, float]:
     lm, prompts = study.lm, study.prompts
     schema = Schema(keys={"place": "where", "depth": DEPTH}, values={"value": "what", "n": "how many"})
     rows = [{"place": str(i), "depth": i / 300, "value": 0.5, "n": 3} for i in range(300)]
-    weight, matrix = torch.randn(512, 512), torch.randn(128, 512)
+    matrix = torch.randn(128, 512)
     return {
-        "copied": least(lambda: weight.clone().copy_(torch.randn(512, 512))) / weight.numel(),
+        "copied": least(lambda: randomised(lm, 0)) / sum(weight.numel() for weight in lm.module.parameters()),
         "prepared": prepared,
         "tokenized": least(lambda: tokenize(lm, prompts)) / len(prompts),
         "ranked": least(lambda: Ranks.of(sparse)) / sparse.nnz,

@@ -158,6 +158,8 @@ class Scale:
     """Tokens of a batch."""
     prefix: int = 0
     """Special tokens before every text."""
+    reading: float = 1300
+    """Tokens with which the model is checked when it is loaded, see `models.reading_check`."""
 
     @property
     def points(self) -> int:

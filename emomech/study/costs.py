@@ -112,7 +112,7 @@ def seconds(calls: Calls, scale: Scale, costs: Costs) -> Seconds:
         passes_of_blocks(calls) * _token(scale, costs)
         + _overhead(calls, costs)
         + calls.logits * scale.vocabulary * logit
-        + calls.models * scale.layers * scale.block * costs.copied
+        + calls.models * (scale.layers * scale.block + scale.width * scale.vocabulary) * costs.copied
     )
     return Seconds(model, _of_saes(calls, scale, costs), _rest(calls, costs))
 

@@ -20,11 +20,15 @@ from emomech.presets import lookup
 from emomech.presets.kinds import ModelPreset
 from emomech.saes import releases
 from emomech.study.costs import Expected
-from emomech.study.sizes import BATCH_TOKENS, Sizes, Texts, sizes_of
+from emomech.study.sizes import Sizes, Texts, sizes_of
 from emomech.study.spec import StudySpec
 
 _KEPT_TOKENS = 4
 """Tokens per text whose activations are kept."""
+_LIBRARIES = 450 * 10**6
+"""Bytes of the host's memory that Python takes with torch, transformers and what the statistics need."""
+_ENCODED = 2048
+"""Activations whose features are in memory at once."""
 _COPIES = 2
 """Copies of the model in memory: itself and its control with random weights."""
 _USABLE = 0.9
@@ -126,8 +130,8 @@ def of_study(values: Mapping[str, str]) -> dict[str, str]:
 def _memory(sizes: Sizes, device: str) -> tuple[int, int]:
     """Return the peak bytes of host and GPUs: model, control, one SAE with features of a batch, one batch."""
     kept = sizes.texts.number * _KEPT_TOKENS * max(1, sizes.points) * sizes.model.d_model * 4
-    host = kept + sizes.sae + BATCH_TOKENS // 4 * sizes.features * 4
-    computed = _COPIES * sizes.weights + sizes.batch
+    host = _LIBRARIES + kept + sizes.sae + _ENCODED * sizes.features * 4
+    computed = _COPIES * sizes.weights + sizes.batch(device)
     if device == "cpu":
         return host + computed, 0
     largest = 2 * 4 * sizes.model.vocabulary * sizes.model.d_model

@@ -62,6 +62,7 @@ def scale_of(spec: StudySpec, settings: Settings | None = None) -> Scale:
         controls=tuple(_task(control) for control in spec.control_specs),
         beside=tuple(lies_beside),
         prefix=_n_before(spec),
+        reading=_n_checked(spec),
     )
 
 
@@ -154,6 +155,14 @@ def _n_before(spec: StudySpec) -> int:
     if prepend_bos is not None or tokenizer is None:
         return int(prepend_bos or 0)
     return len(tokenizer.encode("a").ids) - len(tokenizer.encode("a", add_special_tokens=False).ids)
+
+
+def _n_checked(spec: StudySpec) -> float:
+    """Tokens of the texts that a loaded model is checked with: each once alone, and in two padded batches of all."""
+    from emomech.models.reading_check import SIDES, TEXTS
+
+    lengths = _lengths(spec, TEXTS)
+    return sum(lengths) + len(SIDES) * len(lengths) * lengths[0]
 
 
 def _n_long(spec: StudySpec, words: Sequence[str], prompt: str) -> int:

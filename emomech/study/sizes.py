@@ -17,13 +17,12 @@ from emomech.core.devices import NumberFormat
 from emomech.core.errors import UsageError
 from emomech.core.settings import Settings
 from emomech.models.language_model import MAX_BATCH_LOGITS
+from emomech.models.tokens import tokens_at_once
 from emomech.presets import lookup
 from emomech.presets.kinds import ModelPreset, SaePreset
 from emomech.study import corpora
 from emomech.study.spec import StudySpec
 
-BATCH_TOKENS = 8192
-"""Tokens of one batch."""
 EMBEDDED_TEXTS, EMBEDDED_WORDS = 2400, 26
 """Number of texts of the embedded corpus, and their mean number of words."""
 
@@ -75,11 +74,11 @@ class Sizes:
         """Bytes of one SAE in float32."""
         return 2 * self.model.d_model * self.features * 4
 
-    @property
-    def batch(self) -> int:
+    def batch(self, device: str) -> int:
         """Bytes of one batch: three copies of its logits, or the activations of all hook points and of 12 more."""
-        logits = 3 * 4 * min(MAX_BATCH_LOGITS, BATCH_TOKENS * self.model.vocabulary)
-        return max(logits, BATCH_TOKENS * self.model.d_model * devices.WIDTH[self.dtype] * (self.points + 12))
+        n_tokens = tokens_at_once(device)
+        logits = 3 * 4 * min(MAX_BATCH_LOGITS, n_tokens * self.model.vocabulary)
+        return max(logits, n_tokens * self.model.d_model * devices.WIDTH[self.dtype] * (self.points + 12))
 
 
 def sizes_of(spec: StudySpec, settings: Settings) -> Sizes:

@@ -11,7 +11,7 @@ import torch
 from model_calls import counted
 
 from emomech.book.edition import Edition
-from emomech.book.expected import declared_calls, expected
+from emomech.book.expected import declared_calls, expected, seconds_of_pages
 from emomech.core.errors import UsageError
 from emomech.core.machine import core_rate, described
 from emomech.presets import lookup
@@ -59,6 +59,15 @@ def test_pages_about_other_models_are_as_deep_as_those() -> None:
 def test_a_parameter_that_does_not_fit_is_told() -> None:
     with pytest.raises(UsageError, match="n_edited"):
         expected(Edition("quick", {"n_edited": "3"}), LAPTOP)
+
+
+def test_long_pages_are_known_before_the_book_is_made() -> None:
+    listed = {entry.notebook: entry.seconds for entry in QUICK.entries}
+    pages = seconds_of_pages(Edition("full"), listed)
+    assert list(pages) == list(listed) and pages["verdicts"] == listed["verdicts"]
+    assert max(pages["tracing"], pages["steering"]) > 3 * pages["behaviour"]
+    wide = seconds_of_pages(Edition("full", {"model": "gpt2-small"}), {"tracing", "scarcity"})
+    assert wide["tracing"] > 20 * pages["tracing"] and wide["scarcity"] == pages["scarcity"]
 
 
 class Measured(NamedTuple):

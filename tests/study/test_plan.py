@@ -61,7 +61,7 @@ def test_memory_holds_the_model_twice_one_sae_and_a_batch() -> None:
     weights, sae, logits = 2_614_341_888 * 4, 2 * 2304 * 16_384 * 4, 3 * 4 * 2**28
     assert on_cpu.gpu == 0
     assert on_gpu.gpu >= 2 * weights + logits > 0.9 * on_gpu.gpu
-    assert on_cpu.host - on_gpu.host == on_gpu.gpu - weights
+    assert 2 * weights + 3 * 4 * 1024 * 256_000 < on_cpu.host < 2 * weights + 8 * GB
     assert on_gpu.host > weights + sae
 
 

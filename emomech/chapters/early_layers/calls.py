@@ -19,7 +19,7 @@ def calls(scale: Scale, parameters: Parameters) -> Calls:
     asked = [Asked.of(scale, task.balanced("report", n), task) for task, n in zip(tasks, limits, strict=True)]
     before = sum((a.drawn(t.labels) + a.once() for a, t in zip(asked, tasks, strict=True)), Calls())
     language = Asked.of(scale, parameters["n_language"], (scale.controls or tasks)[0])
-    shift = 2 * language.through(scale.layers, language.tokens)
+    shift = language.through(scale.layers, language.content)
     answered = sum((a.once() for a in asked), shift)
     n_edits = THIRDS * METHODS * CHANGES
     edits = n_edits * answered + THIRDS * SKIPS * (asked[0].once() + shift)

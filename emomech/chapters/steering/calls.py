@@ -1,6 +1,6 @@
 """The calls of the steering page: features are chosen and moved, and so is everything they are compared with."""
 
-from emomech.causal.calls import Asked
+from emomech.causal.calls import Asked, late
 from emomech.chapters.declared import Parameters, checked, loaded
 from emomech.study.calls import Calls, Scale
 
@@ -12,6 +12,8 @@ N_LANGUAGE, N_TASK = 80, 200
 """Neutral texts, and texts of each control task, at most."""
 SPREAD = 0.65
 """Share of the hook points at which the chosen features lie."""
+FIRST = 0.15
+"""Depth of the first of them."""
 CLIMBED, ASCENDED = 2.9, 1.2
 """Doses that are tried until accuracy falls, of the three coarse ones; steps from the best dose, for each emotion."""
 MOVED = 0.35
@@ -24,21 +26,26 @@ DRAWN = 512
 
 def calls(scale: Scale, parameters: Parameters) -> Calls:
     """Declare the calls of `steering`."""
-    task = scale.task
+    task, n_draws = scale.task, parameters["n_label_draws"]
     labelled = Asked.of(scale, task.balanced("discover", max(*SIZES, parameters["n_labelled"])))
     tune = Asked.of(scale, task.balanced("tune", parameters["n_tune"]))
     report = Asked.of(scale, task.balanced("report", parameters["n_report"]))
     drawn = sum((asked.drawn(task.labels) for asked in (labelled, tune, report)), report.once())
     pool = labelled.take(labelled.n + tune.n)
     chosen = tune.statistics() + pool.screened([pool.n]) + tune.once() + pool.read() + labelled.once()
-    tried = 4 * tune.recorded() + (N_DOSES + 3 * 2) * tune.moved(SPREAD) + ASCENDED * task.labels * tune.moved(SPREAD)
+    tried = (N_DOSES + 3 * 2 + ASCENDED * task.labels) * _moved(tune)
+    sizes = len({*SIZES, parameters["n_labelled"]}) * (CLIMBED * _moved(tune) + MOVED * _moved(report))
+    moved = tried + sizes + (4 + N_OPERATIONS * MOVED) * _moved(report) + 22 * _displacement(scale)
     methods = _methods(scale, labelled.take(task.labels * parameters["n_labelled"]), tune, report)
-    sizes = len({*SIZES, parameters["n_labelled"]}) * (CLIMBED * tune.moved(SPREAD) + MOVED * report.moved(SPREAD))
-    response = report.recorded() + 4 * report.moved(SPREAD)
-    operations = N_OPERATIONS * MOVED * report.moved(SPREAD) + 22 * _displacement(scale)
-    work = drawn + checked(scale) + chosen + tried + methods + sizes + response + operations
-    again = (parameters["n_label_draws"] - 1) * _again(tune, report)
-    return loaded(scale, tasks=True) + work + again + _cost(scale, report) + _statistics(scale, parameters, report.n)
+    again = (n_draws - 1) * _again(tune, report)
+    recorded = (1 + n_draws) * tune.recorded() + report.recorded(10 + n_draws)
+    work = loaded(scale, tasks=True) + checked(scale) + drawn + chosen + recorded + moved + methods + again
+    return work + _cost(scale, report) + _statistics(scale, parameters, report.n)
+
+
+def _moved(asked: Asked) -> Calls:
+    """Answer with the chosen features moved, replayed from the first hook point."""
+    return asked.edited_together(1, SPREAD * asked.scale.points, depth=FIRST * asked.scale.layers)
 
 
 def _displacement(scale: Scale) -> Calls:
@@ -47,30 +54,36 @@ def _displacement(scale: Scale) -> Calls:
 
 def _methods(scale: Scale, few: Asked, tune: Asked, report: Asked) -> Calls:
     """Move what the features are compared with, each with its own dose, and answer after worked examples."""
-    five = 4 * (CLIMBED * tune.moved(SPREAD) + MOVED * (report.moved(SPREAD) + _displacement(scale))) + report.moved(
-        SPREAD
-    )
+    three = 3 * (CLIMBED * _moved(tune) + MOVED * (_moved(report) + _displacement(scale)))
+    means = _of_means(tune, CLIMBED) + _of_means(report, MOVED)
     raw = tune.statistics() + few.screened([few.n])
     selective = few.read() + few.at_answer()
     examples = Asked(scale, report.n, tuple(EXAMPLES * length for length in report.lengths))
-    untrained = (
-        Calls(models=1) + raw + tune.once() + CLIMBED * tune.moved(SPREAD) + report.once() + report.moved(SPREAD)
-    )
-    return five + raw + selective + examples.drawn(scale.task.labels) + examples.once() + untrained
+    shown = examples.drawn(scale.task.labels) + examples.once()
+    recorded = Calls(models=1) + tune.once() + report.once() + tune.recorded() + report.recorded()
+    untrained = recorded + raw + CLIMBED * _moved(tune) + _moved(report)
+    return three + means + _moved(report) + raw + selective + shown + untrained
+
+
+def _of_means(asked: Asked, n: float) -> Calls:
+    """Move the projection on the span of the class means, at one hook point near the end."""
+    depth = late(asked.scale.depths)[-2:][0]
+    return n * asked.edited([depth])
 
 
 def _again(tune: Asked, report: Asked) -> Calls:
     """Choose again on another draw of the labelled texts: features with their dose, and class means with theirs."""
-    pooled = tune.take(tune.n)
-    return (CLIMBED + 1.4) * pooled.moved(SPREAD) + 2 * MOVED * report.moved(SPREAD) + Calls(steps=400)
+    features = CLIMBED * _moved(tune) + 2 * MOVED * _moved(report)
+    return features + _of_means(tune, 2) + _of_means(report, MOVED) + Calls(steps=400)
 
 
 def _cost(scale: Scale, report: Asked) -> Calls:
     """Measure the loss on neutral text and the accuracy on the control tasks, at every dose that is shown."""
     neutral = (scale.controls or (scale.task,))[0]
     language = Asked.of(scale, min(N_LANGUAGE, neutral.split["report"]), neutral)
-    shift = 2 * language.through(scale.layers, language.tokens) + language.encoded(SPREAD)
-    cost = 2 * N_SHOWN * (shift + report.moved(SPREAD) + _displacement(scale))
+    read = language.through(scale.layers, language.content)
+    shifts = (1 + N_SHOWN) * read + N_SHOWN * language.encoded(SPREAD)
+    cost = 2 * shifts + 2 * N_SHOWN * (_moved(report) + _displacement(scale))
     for task in scale.controls:
         asked = Asked.of(scale, task.balanced("report", max(1, N_TASK // task.labels)), task)
         cost += asked.drawn(task.labels) + asked.once() + N_SHOWN * asked.moved(SPREAD)

@@ -10,6 +10,8 @@ N_DRAWS, N_PERMUTED, N_DOSES, N_NODES = 2, 3, 3, 3
 """Sets of matched features, rankings for permuted labels, steps of the dose, and kinds of nodes."""
 FEW, FINE, MOST = 0.25, 4, 256
 """Share of the dimensions that counts as few; how far beyond all sizes are tried; largest set that is kept alone."""
+REPLAYS = 26
+"""Times that edits of the reported texts are replayed."""
 SPREAD = 0.68
 """Share of the hook points at which the first features lie, mean over the sizes."""
 ALIVE, ALIVE_AT_ANSWER = 0.7, 0.45
@@ -22,14 +24,15 @@ def calls(scale: Scale, parameters: Parameters) -> Calls:
     discover = Asked.of(scale, task.balanced("discover", parameters["n_discover"]))
     report = Asked.of(scale, task.balanced("report", parameters["n_report"]))
     chosen = discover.take(min(discover.n, task.labels * parameters["n_report"]))
-    drawn = discover.drawn(task.labels) + report.drawn(task.labels) + 2 * report.recorded() + chosen.recorded()
-    singles = 4 * parameters["n_single"]
-    single = report.recorded() + report.edited(scale.depths * singles)
-    nodes = N_NODES * (report.recorded() + report.edited(scale.depths) + report.edited_together(1))
+    drawn = discover.drawn(task.labels) + report.drawn(task.labels)
+    recorded = report.recorded(REPLAYS) + 2 * report.recorded() + chosen.recorded(5)
+    recorded += discover.recorded(3 + 2 * (task.labels + 1))
+    single = report.edited(scale.depths * (4 * parameters["n_single"]))
+    nodes = N_NODES * (report.edited(scale.depths) + report.edited_together(1))
     again = (parameters["n_draws"] - 1) * _again(discover, report)
-    work = _contest(discover) + _necessity(chosen, report) + _sufficiency(discover, chosen, report) + single + nodes
     again += discover.screened([2] * (parameters["n_draws"] - 1))
-    return loaded(scale) + checked(scale) + drawn + work + again + _statistics(scale, parameters, report.n)
+    work = _contest(discover) + _necessity(chosen, report) + _sufficiency(discover, chosen, report) + single + nodes
+    return loaded(scale) + checked(scale) + drawn + recorded + work + again + _statistics(scale, parameters, report.n)
 
 
 def doubling(n: float) -> int:
@@ -45,8 +48,7 @@ def sizes(scale: Scale) -> tuple[int, int]:
 
 def _ablated(asked: Asked, n: float) -> Calls:
     """Ablate the first features of all hook points together, at so many sizes; few features lie at few of them."""
-    scale = asked.scale
-    return asked.recorded() + asked.edited_together(n, SPREAD * scale.points, depth=scale.layers / 8)
+    return asked.edited_together(n, SPREAD * asked.scale.points, depth=asked.scale.layers / 8)
 
 
 def _contest(discover: Asked) -> Calls:
@@ -70,20 +72,20 @@ def _necessity(chosen: Asked, report: Asked) -> Calls:
 
 def _kept(asked: Asked, n: float) -> Calls:
     """Keep sets of features at one hook point alone, at the answer."""
-    few = asked.at(asked.scale.layers // 2)
-    return few.recorded() + few.edited_at_answer([asked.scale.layers // 2] * round(n), 2, 1)
+    depth = asked.scale.layers // 2
+    return asked.at(depth).edited_at_answer([depth] * round(n), 2, 1)
 
 
 def _sufficiency(discover: Asked, chosen: Asked, report: Asked) -> Calls:
     """Rank the features of every hook point at the answer, choose one, and keep sets of features alone."""
     scale = report.scale
-    screen = discover.statistics(answer=True) + discover.screened([2], answer=True)
+    screen = discover.statistics(answer=True) + discover.screened([2], answer=True, record=False)
     every, few = doubling(ALIVE_AT_ANSWER * scale.features) + 1, doubling(FINE * FEW * scale.width) + 1
-    tried = chosen.recorded() + chosen.edited_at_answer(scale.depths * few, 2, 1)
+    tried = chosen.edited_at_answer(scale.depths * few, 2, 1)
     wide = doubling(min(MOST, ALIVE_AT_ANSWER * scale.features / 2)) + 1
     one = discover.at(scale.layers // 2)
-    shuffled = scale.task.labels * one.screened([2] * N_PERMUTED, answer=True)
-    alike = 2 * (one.statistics(answer=True) + one.screened([2], answer=True))
+    shuffled = scale.task.labels * one.screened([2] * N_PERMUTED, answer=True, record=False)
+    alike = 2 * (one.statistics(answer=True) + one.screened([2], answer=True, record=False))
     lines = [every, wide * N_DRAWS, wide * N_PERMUTED, wide, wide]
     fired = report.at(scale.layers // 2).read() + report.at(scale.layers // 2).at_answer()
     return screen + 2 * (tried + shuffled + alike + total(_kept(report, n) for n in lines) + fired)
@@ -95,9 +97,10 @@ def _again(discover: Asked, report: Asked) -> Calls:
     first, second = discover.take(discover.n / 2), report.take(report.n / 2)
     one, few = first.at(scale.layers // 2), sizes(scale)[0] - 1
     every = doubling(ALIVE_AT_ANSWER * scale.features) + 1
-    screen = one.statistics(answer=True) + one.screened([2], answer=True)
+    screen = one.statistics(answer=True) + one.screened([2], answer=True, record=False)
+    recorded = first.recorded(2) + second.recorded(5)
     fired = second.at(scale.layers // 2).read() + second.at(scale.layers // 2).at_answer()
-    return _ablated(second, few + 1) + 2 * (screen + _kept(second, every) + _kept(second, N_DRAWS) + fired)
+    return recorded + _ablated(second, few + 1) + 2 * (screen + _kept(second, every) + _kept(second, N_DRAWS) + fired)
 
 
 def _statistics(scale: Scale, parameters: Parameters, n: float) -> Calls:

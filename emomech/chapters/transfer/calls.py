@@ -8,6 +8,8 @@ N_TUNE, LEAST_TEXTS = 12, 40
 """Texts of each emotion that choose doses, and texts of each emotion that a style needs to be a set."""
 SPREAD = 0.5
 """Share of the hook points at which the chosen features lie."""
+FIRST = 0.25
+"""Depth of the first of them."""
 CLIMBED, ASCENDED = 2, 1.2
 """Doses that are tried until accuracy falls, and steps from the best of them, for each emotion: up, down, or both."""
 USABLE, WITH_ROOM = 0.67, 0.5
@@ -22,7 +24,7 @@ def calls(scale: Scale, parameters: Parameters) -> Calls:
     tune = Asked.of(scale, scale.task.balanced("tune", N_TUNE))
     report = Asked.of(scale, scale.task.balanced("report", parameters["n_report"]))
     usable = max(1, round(USABLE * n_sets))
-    changed = 2 * usable * max(1, round(WITH_ROOM * usable)) * report.moved(SPREAD)
+    changed = 2 * usable * max(1, round(WITH_ROOM * usable)) * _moved(report)
     drawn = sum((asked.drawn(labels) for asked in (labelled, tune, report)), report.once())
     draws = n_sets**2 * 3 * parameters["n_resamples"] * report.n
     statistics = Calls(weighed=draws, steps=n_sets**2 * 100, rows=n_sets**2 * 4)
@@ -30,11 +32,16 @@ def calls(scale: Scale, parameters: Parameters) -> Calls:
     return loaded(scale) + checked(scale) + n_sets * drawn + chosen + changed + statistics
 
 
+def _moved(asked: Asked) -> Calls:
+    """Answer with the chosen features moved, replayed from the first hook point."""
+    return asked.edited_together(1, SPREAD * asked.scale.points, depth=FIRST * asked.scale.layers)
+
+
 def _chosen(labelled: Asked, tune: Asked) -> Calls:
     """Choose features, dose and bias on one set."""
     labels = labelled.scale.task.labels
-    screen = tune.statistics() + labelled.screened([labels]) + tune.once()
-    return screen + (CLIMBED + 1 + ASCENDED * labels) * tune.moved(SPREAD) + labelled.once() + Calls(steps=200)
+    screen = tune.statistics() + labelled.screened([labels]) + tune.once() + tune.recorded()
+    return screen + (CLIMBED + 1 + ASCENDED * labels) * _moved(tune) + labelled.once() + Calls(steps=200)
 
 
 def _n_listed(names: str) -> int:

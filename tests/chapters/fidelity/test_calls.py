@@ -12,10 +12,10 @@ def test_the_sizes_are_those_of_the_analysis() -> None:
     assert calls.N_GATE_TEXTS == analysis.N_GATE_TEXTS and calls.MOST == causal.MOST
 
 
-def test_the_quality_of_a_dictionary_takes_two_passes_for_each_hook_point() -> None:
+def test_the_quality_of_a_dictionary_takes_logits_for_each_hook_point() -> None:
     fewer = replace(EXAMPLE, depths=EXAMPLE.depths[:-2] + EXAMPLE.depths[-1:])
     every, without_one = (calls.calls(scale, PARAMETERS) for scale in (EXAMPLE, fewer))
-    assert every.logits - without_one.logits == 2 * 2 * calls.N_GATE_TEXTS * 25
+    assert every.logits - without_one.logits == 2 * calls.N_GATE_TEXTS * 25
 
 
 def test_divisions_rank_again_and_ablate_what_they_choose() -> None:
