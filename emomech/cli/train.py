@@ -17,6 +17,7 @@ from emomech.core.outputs import path_option, writable_folder
 from emomech.presets.lookup import listed
 
 if TYPE_CHECKING:
+    from emomech.core.hook_points import HookPoint
     from emomech.study.training_texts import TrainingTexts
 
 
@@ -29,6 +30,24 @@ CorporaOption: TypeAlias = Annotated[
     ),
 ]
 TokensOption: TypeAlias = Annotated[int, typer.Option(min=1, max=LARGEST, help="Activations to train each SAE on.")]
+SaesOption: TypeAlias = Annotated[
+    Path, typer.Option(parser=path_option, help="Folder for the SAEs: one folder in SAELens format per layer.")
+]
+PoolOption: TypeAlias = Annotated[
+    int, typer.Option(min=1, max=LARGEST, help="Activations to read per layer; the training repeats them.")
+]
+ControlOption: TypeAlias = Annotated[
+    str, typer.Option(help="Train a control: frozen or soft-frozen; its folder is OUT-frozen or OUT-soft-frozen.")
+]
+ActivationsOption: TypeAlias = Annotated[
+    Path | None, typer.Option(parser=path_option, help="Folder that keeps the activations for another training.")
+]
+DiskOption: TypeAlias = Annotated[
+    str, typer.Option(help="Most disk space for activations, such as 20GB. Default: what is free.")
+]
+MemoryOption: TypeAlias = Annotated[
+    str, typer.Option(help="Most memory for activations, such as 2GB. What is larger stays on the disk.")
+]
 LayersOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -123,30 +142,18 @@ def _bytes(option: str, text: str) -> int | None:
 def train_saes_(
     model: ModelOption,
     corpus: CorporaOption,
-    out: Annotated[
-        Path, typer.Option(parser=path_option, help="Folder for the SAEs: one folder in SAELens format per layer.")
-    ],
+    out: SaesOption,
     text_column: TextColumnOption = "",
     layers: LayersOption = None,
     d_sae: Annotated[int, typer.Option(min=1, max=LARGEST, help="Features of each SAE.")] = 512,
     k: Annotated[int, typer.Option(min=1, max=LARGEST, help="Features that are active at once (top k).")] = 16,
     tokens: TokensOption = 600_000,
-    pool: Annotated[
-        int, typer.Option(min=1, max=LARGEST, help="Activations to read per layer; the training repeats them.")
-    ] = 400_000,
+    pool: PoolOption = 400_000,
     seed: SeedOption = 0,
-    control: Annotated[
-        str, typer.Option(help="Train a control: frozen or soft-frozen; its folder is OUT-frozen or OUT-soft-frozen.")
-    ] = "",
-    activations: Annotated[
-        Path | None, typer.Option(parser=path_option, help="Folder that keeps the activations for another training.")
-    ] = None,
-    budget_disk: Annotated[
-        str, typer.Option(help="Most disk space for activations, such as 20GB. Default: what is free.")
-    ] = "",
-    budget_memory: Annotated[
-        str, typer.Option(help="Most memory for activations, such as 2GB. What is larger stays on the disk.")
-    ] = "2GB",
+    control: ControlOption = "",
+    activations: ActivationsOption = None,
+    budget_disk: DiskOption = "",
+    budget_memory: MemoryOption = "2GB",
 ) -> None:
     """Train one SAE on the embedding and one on each block of a model; layers that have theirs are skipped.
 
@@ -175,8 +182,6 @@ def train_saes_(
     disk, memory = _bytes("--budget-disk", budget_disk), _bytes("--budget-memory", budget_memory)
     texts = _texts(model, corpus, text_column, seed)
     from emomech.models.store import MEMORY, Place
-    from emomech.saes.card import write_card
-    from emomech.saes.collection import load_saes
     from emomech.saes.points import chosen_points, default_points
     from emomech.saes.recipe import SaeRecipe
     from emomech.saes.training import train_saes
@@ -185,12 +190,20 @@ def train_saes_(
     at = default_points(texts.lm) if layers is None else chosen_points(texts.lm, layers)
     place = Place(activations, disk, memory or MEMORY, keep=activations is not None)
     train_saes(texts.lm, texts, at, recipe, out=out, place=place, say=say)
+    _measure(texts, at, out)
+    typer.echo(out)
+
+
+def _measure(texts: "TrainingTexts", at: "list[HookPoint]", out: Path) -> None:
+    """Measure SAEs on the texts that were held out, if there are any; write their card and print its table."""
+    from emomech.saes.card import write_card
+    from emomech.saes.collection import load_saes
+
     if texts.held_out:
         say(f"measuring {len(at)} SAEs on {len(texts.held_out)} held-out texts")
         saes = load_saes(out)
         card = write_card(texts.lm, {point: saes[point] for point in at}, texts.held_out, out, texts.corpora)
         say(card.to_string(index=False, float_format="{:.3f}".format))
-    typer.echo(out)
 
 
 @sae.command("check")
