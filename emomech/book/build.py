@@ -37,7 +37,9 @@ def build(edition: Edition, *, say: Callable[[str], None]) -> Path:
     outputs.writable_folder(edition.results, "--output", outputs.BOOK)
     pages.check_place(edition.html, "--output")
     n_executed = _bring_up_to_date(edition, say)
-    ledger.write(edition.results, [entry.notebook for entry in edition.entries])
+    names = [entry.notebook for entry in edition.entries]
+    if n_executed or not ledger.is_current(edition.results, names):
+        ledger.write(edition.results, names)
     sources = pages.book_sources(edition.root, edition.results)
     if pages.kept_key(edition.html) != pages.key_of(sources):
         say("rendering the pages")

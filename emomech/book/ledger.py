@@ -114,6 +114,13 @@ def write(results: Path, notebooks: Sequence[str]) -> None:
     files.write_atomic(results / _SOURCE, page(ledger))
 
 
+def is_current(results: Path, notebooks: Sequence[str]) -> bool:
+    """Whether the files of the ledger are there, and no notebook was changed after they were written."""
+    times = [file.stat().st_mtime_ns for file in (results / LEDGER, results / _SOURCE) if file.exists()]
+    changed = [(results / f"{name}.ipynb").stat().st_mtime_ns for name in notebooks]
+    return len(times) == 2 and min(times) >= max(changed, default=0)
+
+
 def text(ledger: Ledger) -> str:
     """Write a ledger as JSON."""
     return json.dumps(ledger, indent=1, ensure_ascii=False) + "\n"

@@ -70,6 +70,8 @@ class Bar:
     done: int = 0
     figures: dict[str, float] = field(default_factory=dict)
     _drawn: "tqdm[Any] | None" = None
+    _written: bool = False
+    """Whether the state that was written for a parent process names this loop."""
     _started: float = field(default_factory=time.monotonic)
     _stream: TextIO = field(default_factory=lambda: sys.stderr)
     """Standard error when the loop began; a library may redirect it inside the loop."""
@@ -127,6 +129,8 @@ def track(what: str, total: int | None, unit: str) -> Iterator[Bar]:
         _active.remove(bar)
         if bar._drawn is not None:
             bar._drawn.close()
+        elif bar._written and (channel := os.environ.get(CHANNEL, OFF)) != OFF:
+            files.write_atomic(Path(channel), _stack())
 
 
 def counted(items: Iterable[T], what: str, unit: str, total: int | None = None) -> Iterator[T]:
@@ -152,4 +156,10 @@ def _report() -> None:
         if _clock.due(LINE_SECONDS):
             write(" > ".join([*map(str, _active[:-1]), _active[-1].timed()]))
     elif _clock.due(_CHANNEL_SECONDS):
-        files.write_atomic(Path(channel), " > ".join(map(str, _active)))
+        files.write_atomic(Path(channel), _stack())
+        for bar in _active:
+            bar._written = True
+
+
+def _stack() -> str:
+    return " > ".join(map(str, _active))

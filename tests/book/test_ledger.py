@@ -1,6 +1,7 @@
 """The ledger lists everything that a book shows with its origin, and an outdated ledger is a problem."""
 
 import json
+import os
 from pathlib import Path
 
 import planted_book
@@ -97,3 +98,15 @@ def test_a_new_commit_makes_nothing_stale(results: Path, html: Path, monkeypatch
     page = ledger.source(results).read_text()
     ledger.write(results, ["flow", "depth"])
     assert ledger.source(results).read_text() == page
+
+
+def test_a_ledger_is_current_until_a_notebook_changes(results: Path, html: Path) -> None:
+    assert ledger.is_current(results, ["flow", "depth"])
+    notebook = results / "depth.ipynb"
+    later = (results / ledger.LEDGER).stat().st_mtime_ns + 10**9
+    os.utime(notebook, ns=(later, later))
+    assert not ledger.is_current(results, ["flow", "depth"])
+    ledger.write(results, ["flow", "depth"])
+    os.utime(notebook, ns=(0, 0))
+    (results / ledger.LEDGER).unlink()
+    assert not ledger.is_current(results, ["flow", "depth"])

@@ -69,9 +69,11 @@ def test_a_kernel_writes_its_state_for_the_parent(monkeypatch: pytest.MonkeyPatc
     channel = tmp_path / "state"
     monkeypatch.setenv(progress.CHANNEL, str(channel))
     monkeypatch.setattr(progress, "_CHANNEL_SECONDS", 0.0)
-    for _ in progress.counted(iter("ab"), "reading", unit="text"):
-        pass
-    assert channel.read_text() == "reading: 2 texts"
+    with progress.track("layers", total=2, unit="layer"):
+        for _ in progress.counted(iter("ab"), "reading", unit="text"):
+            pass
+        assert channel.read_text() == "layers: 0/2 layers"
+    assert channel.read_text() == "", "nothing is left of a loop that has ended"
     assert capsys.readouterr() == ("", "")
 
 
