@@ -52,7 +52,7 @@ QUICK = AnalysisSizes(
         "n_labelled": 2,
         "n_features": 2,
         "n_tune": 4,
-        "n_report": 16,
+        "n_report": 20,
         "n_resamples": 50,
         "n_label_draws": 1,
     },
@@ -66,7 +66,7 @@ FULL = AnalysisSizes(
         "n_labelled": 2,
         "n_features": 3,
         "n_tune": 5,
-        "n_report": 16,
+        "n_report": 20,
         "n_resamples": 200,
         "n_label_draws": 2,
     },
@@ -74,7 +74,7 @@ FULL = AnalysisSizes(
     n_turns=1,
 )
 N_TEXTS = 160
-ANALYSES: Mapping[str, tuple[Callable[..., Any], int]] = {"tracing": (tracing, 0), "steering": (steering, 4)}
+ANALYSES: Mapping[str, tuple[Callable[..., Any], int]] = {"tracing": (tracing, 0), "steering": (steering, 6)}
 """Name to the analysis, and to which text, every n-th, has a label that the model does not answer; 0: none."""
 
 
