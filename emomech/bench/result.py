@@ -63,7 +63,9 @@ class Heading:
     """Target of the ratio to the first implementation."""
     share: float | None = None
     memory_factor: float | None = None
-    """Target of memory, as a multiple of what the first implementation holds."""
+    """Target of memory, as a multiple of what the first implementation and `memory_beside` take."""
+    memory_beside: int = 0
+    """Bytes that the task needs besides what the first implementation holds."""
     bound: float | None = None
     """Largest possible ratio to the first implementation, if it is known."""
     whole: bool = False
@@ -85,7 +87,8 @@ def results_of(
         held = None
         if own.held is not None and other.held is not None:
             held = {"ours": float(own.held), "theirs": float(other.held)}
-            held |= {"most": heading.memory_factor * other.held} if heading.memory_factor and first else {}
+            if heading.memory_factor and first:
+                held["most"] = heading.memory_factor * (other.held + heading.memory_beside)
         line = (heading.workload, heading.task, heading.unit, own.seconds, title, other.seconds)
         share = heading.share if first else None
         limits = (share, held, heading.bound if first else None, heading.whole)

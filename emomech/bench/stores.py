@@ -21,13 +21,14 @@ from emomech.bench.worker import Prepared
 from emomech.core.hook_points import HookPoint
 from emomech.models.pool import TokenPool
 from emomech.models.store import ActivationStore, Place
-from emomech.models.tokens import batches, tokenize
+from emomech.models.store_writing import WIDTH
+from emomech.models.tokens import batches, tokenize, tokens_at_once
 
 TASK = "storing activations, all hook points"
 TARGET = 1.15
 """Largest time, as a multiple of that of the bare forward pass."""
 MEMORY_FACTOR = 1.1
-"""Largest memory, as a multiple of what the bare forward pass holds: the model and one batch."""
+"""Largest memory, as a multiple of what the bare forward pass holds (the model and one batch) and of one chunk."""
 LENGTHS = tuple(range(8, 48, 8))
 """Lengths of the texts, in words."""
 
@@ -44,6 +45,11 @@ QUICK = StoreSizes(n_texts=40, n_turns=1)
 FULL = StoreSizes(n_texts=100, n_turns=2)
 
 
+def chunk_bytes(n_layers: int) -> int:
+    """Bytes of the activations of one batch at all hook points, which a store holds until they are written."""
+    return tokens_at_once("cpu") * n_layers * deep.SHAPE["hidden_size"] * WIDTH
+
+
 def storing(processes: Processes, n_layers: int, sizes: StoreSizes) -> Iterator[Result]:
     """Store the texts' activations, on all cores; the case of the processes is one of `deep`."""
     texts = deep.sentences(sizes.n_texts, LENGTHS)
@@ -56,7 +62,12 @@ def storing(processes: Processes, n_layers: int, sizes: StoreSizes) -> Iterator[
     ]
     turns = Turns(sizes.n_turns, clock="wall", threads=os.cpu_count() or 1)
     note = "writing, reading back and dropping padding come on top of the pass, which needs no unembedding"
-    heading = Heading(deep.SMOLLM, TASK, "token", note, 1 / TARGET, memory_factor=MEMORY_FACTOR, whole=True)
+    heading = Heading(
+        *(deep.SMOLLM, TASK, "token", note, 1 / TARGET),
+        memory_factor=MEMORY_FACTOR,
+        memory_beside=chunk_bytes(n_layers),
+        whole=True,
+    )
     others = {
         PLAIN: ("bare forward pass", ""),
         SAELENS: (
