@@ -225,7 +225,7 @@ def _numbers(lines: list[Mapping[str, Any]], runs: Mapping[str, Mapping[str, Any
         "n_targets": number_text(len(timed) + len(held)),
         "n_met": number_text(len(timed) + len(held) - len(missed)),
         "missed": f"Missed: {'; '.join(missed)}." if missed else "None is missed.",
-        "reached": f"Reached are {min(shares):.0%} to {max(shares):.0%}." if shares else "",
+        "reached": f"The rows below reach {min(shares):.0%} to {max(shares):.0%} of it." if shares else "",
         "gpu": f"Measured on a GPU as well: {', '.join(devices)}.{_age(runs)}" if devices else "No GPU was available.",
     }
 
