@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,14 +120,13 @@ def test_a_kernel_whose_server_ends_ends(workplace: Path) -> None:
 
 def test_a_forked_process_is_asked_signalled_and_awaited() -> None:
     ours, theirs = os.pipe()
-    if not (child := os.fork()):
-        signal.pause()
+    child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], pass_fds=[theirs])
     os.close(theirs)
     os.set_blocking(ours, False)
-    process = ForkedKernel(child, ours)
+    process = ForkedKernel(child.pid, ours)
     assert process.poll() is None
     process.terminate()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+    assert child.wait(60) == -signal.SIGTERM
     assert process.wait() == process.poll() == 1
     process.kill()  # does nothing
     with pytest.raises(OSError):
