@@ -122,7 +122,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[Planned]:
     """Record the notebooks instead of executing them."""
     executions: list[Planned] = []
 
-    def execute(planned: Planned, target: Path, *, on_cell: object) -> Path:
+    def execute(planned: Planned, target: Path, *, on_cell: object, environment: object) -> Path:
         executions.append(planned)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps({"cells": [], "metadata": {"emomech": {"key": planned.key}}}))
