@@ -38,7 +38,7 @@ class Entry(BaseModel):
     needs: list[str] = []
     """Notebooks whose runs it reads, which are therefore executed before it."""
     seconds: float = 60.0
-    """About how long it takes in the paper, on one core: long ones begin first, and the time left is told from it."""
+    """About how long it takes in the paper, on one core: long ones begin first, and the time left follows from it."""
     about: Literal["the study", "the embedded models", "the machine", "the book"] = "the study"
     """The subject of the page. The parameters of an edition apply to pages about the study; pages about the embedded
     models or the machine do not change; a page about the book gets them as its parameters `models` and `settings`."""

@@ -35,7 +35,7 @@ def recorded(questions: Questions, head: OutputHead, where: Where) -> Iterator[t
         runs += [run] * keep
         yield run, mask
     if keep and questions.recordings is not None:
-        questions.recordings.extend(runs)
+        questions.recordings[:] = runs
 
 
 def n_bytes(questions: Questions) -> int:

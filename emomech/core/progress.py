@@ -90,10 +90,17 @@ class Bar:
         if self._drawn is not None:
             self._drawn.set_postfix({name: _short(value) for name, value in self.figures.items()}, refresh=False)
 
+    @property
+    def units(self) -> str:
+        """Name of several items, such as texts, families and batches."""
+        if self.unit.endswith("y"):
+            return f"{self.unit.removesuffix('y')}ies"
+        return f"{self.unit}es" if self.unit.endswith(("ch", "sh", "s", "x")) else f"{self.unit}s"
+
     def __str__(self) -> str:
         """Write what is done, and the figures."""
         of_total = f"{self.done:,}" if self.total is None else f"{self.done:,}/{self.total:,}"
-        parts = [f"{of_total} {self.unit}s", *(f"{name} {_short(value)}" for name, value in self.figures.items())]
+        parts = [f"{of_total} {self.units}", *(f"{name} {_short(value)}" for name, value in self.figures.items())]
         return f"{self.what}: {', '.join(parts)}"
 
     def timed(self) -> str:
@@ -102,7 +109,7 @@ class Bar:
         if not self.done or not elapsed:
             return str(self)
         rate = self.done / elapsed
-        text = f"{self}, {_short(rate)} {self.unit}s/s" if rate >= 1 else f"{self}, {_short(1 / rate)} s/{self.unit}"
+        text = f"{self}, {_short(rate)} {self.units}/s" if rate >= 1 else f"{self}, {_short(1 / rate)} s/{self.unit}"
         left = None if self.total is None else max(0, self.total - self.done) / rate
         return text if left is None else f"{text}, {tqdm.format_interval(left)} left"
 

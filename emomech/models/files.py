@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 
@@ -41,26 +42,21 @@ def check_files(name: str, folder: Path) -> None:
 
 def n_weights(folder: Path) -> int:
     """Count the weights in a folder's safetensors files from their headers; tied weights are stored once."""
-    from safetensors import safe_open
-
-    total = 0
-    for file in folder.glob("*.safetensors"):
-        with safe_open(file, "np") as weights:
-            total += sum(prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
-    return total
+    return sum(prod(shape) for _, shape in _shapes(folder))
 
 
 def n_block_weights(folder: Path) -> int:
     """Count the weights of all blocks in a folder's safetensors files that a token is multiplied with: the matrices."""
+    return sum(prod(shape) for name, shape in _shapes(folder) if len(shape) > 1 and re.search(r"\.\d+\.", name))
+
+
+def _shapes(folder: Path) -> Iterator[tuple[str, list[int]]]:
+    """Read name and shape of every weight from the headers of a folder's safetensors files."""
     from safetensors import safe_open
 
-    total = 0
     for file in folder.glob("*.safetensors"):
         with safe_open(file, "np") as weights:
-            for name in weights.keys():  # noqa: SIM118
-                shape = weights.get_slice(name).get_shape()
-                total += prod(shape) if len(shape) > 1 and re.search(r"\.\d+\.", name) else 0
-    return total
+            yield from ((name, weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
 
 
 def _way_out(file: Path) -> str:

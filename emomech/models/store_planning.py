@@ -7,20 +7,25 @@ Example:
     >>> [[point.layer for point in group] for group in plan.groups]
     [[0, 1], [2, 3], [4]]
     >>> print(plan.described(n=10))
-    activations of 10 tokens at 5 hook points need 5.0 kB; 2.5 kB are free for them, so the texts are read 3 times
+    activations of 10 tokens at 5 hook points need 5.00kB; 2.50kB are free for them, so the texts are read 3 times
 """
 
 import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from tqdm import tqdm
 
 from emomech.core.errors import UsageError
 from emomech.core.hook_points import HookPoint
 
 SPARE = 500 * 10**6
 """Bytes of a disk that are left free."""
+_size = partial(tqdm.format_sizeof, suffix="B")
+"""Write a number of bytes with its unit."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +56,10 @@ class Plan:
     def described(self, n: int) -> str:
         """Say what the store of n tokens takes, and how often the texts are read."""
         need = len(self.points) * self.bytes_each
-        text = f"activations of {n:,} tokens at {len(self.points)} hook points need {shown(need)}"
-        passes = len(self.groups)
-        return (
-            text
-            if passes < 2
-            else f"{text}; {shown(self.room)} are free for them, so the texts are read {passes} times"
-        )
+        text = f"activations of {n:,} tokens at {len(self.points)} hook points need {_size(need)}"
+        if (passes := len(self.groups)) < 2:
+            return text
+        return f"{text}; {_size(self.room)} are free for them, so the texts are read {passes} times"
 
 
 def planned(points: Sequence[HookPoint], bytes_each: int, budget: int | None, folder: Path) -> Plan:
@@ -69,18 +71,11 @@ def planned(points: Sequence[HookPoint], bytes_each: int, budget: int | None, fo
     free = max(0, shutil.disk_usage(folder).free - SPARE) + held
     plan = Plan(tuple(points), bytes_each, free if budget is None else min(free, budget))
     if points and not plan.fits(1):
-        limit = f"the disk of {folder.parent} has {shown(free)} free for them, besides {shown(SPARE)} that stay free"
+        limit = f"the disk of {folder.parent} has {_size(free)} free for them, besides {_size(SPARE)} that stay free"
         if budget is not None and budget < free:
-            limit = f"the budget of disk space is {shown(budget)}"
+            limit = f"the budget of disk space is {_size(budget)}"
         raise UsageError(
-            f"activations at one hook point need {shown(bytes_each)}, but {limit}. Take fewer tokens, a larger budget, "
+            f"activations at one hook point need {_size(bytes_each)}, but {limit}. Take fewer tokens, a larger budget, "
             "or a folder on another disk."
         )
     return plan
-
-
-def shown(n_bytes: int) -> str:
-    """Write a number of bytes with a unit."""
-    power = min(3, max(0, int(math.log10(max(1, n_bytes))) // 3))
-    unit = ("bytes", "kB", "MB", "GB")[power]
-    return f"{n_bytes} bytes" if not power else f"{n_bytes / 1000**power:.1f} {unit}"

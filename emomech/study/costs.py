@@ -109,7 +109,7 @@ def seconds(calls: Calls, scale: Scale, costs: Costs) -> Seconds:
     """Seconds of one core that the calls take."""
     logit = 2 * scale.width / (costs.rate * costs.efficiency) + costs.logit
     model = (
-        passes_of_blocks(calls) * _token(scale, costs)
+        passes_of_blocks(calls, costs) * _token(scale, costs)
         + _overhead(calls, costs)
         + calls.logits * scale.vocabulary * logit
         + calls.models * (scale.layers * scale.block + scale.width * scale.vocabulary) * costs.copied
@@ -129,14 +129,14 @@ def seconds_on(calls: Calls, scale: Scale, machine: Machine) -> Seconds:
     if machine.device == "cpu":
         model = together * (alone.model - _overhead(calls, costs)) + _overhead(calls, costs)
     else:
-        products = 2 * scale.block * passes_of_blocks(calls) + 2 * scale.width * scale.vocabulary * calls.logits
+        products = 2 * scale.block * passes_of_blocks(calls, costs) + 2 * scale.width * scale.vocabulary * calls.logits
         model = max(products / (machine.rate * ON_GPU), _overhead(calls, costs))
     return Seconds(model, together * alone.saes, alone.rest)
 
 
-def passes_of_blocks(calls: Calls) -> float:
+def passes_of_blocks(calls: Calls, costs: Costs) -> float:
     """Tokens through a block, with backward passes and keys in units of a pass forward."""
-    return calls.forward + Costs.kept().backward * calls.backward + KEYS_SHARE * calls.keys
+    return calls.forward + costs.backward * calls.backward + KEYS_SHARE * calls.keys
 
 
 def _token(scale: Scale, costs: Costs) -> float:

@@ -189,8 +189,7 @@ def audit(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if isinstance(path, str | bytes | os.PathLike) and not (event == "open" and os.path.isdir(path)):
         where = os.path.realpath(os.fsdecode(path))
-        scratch = os.path.join(os.path.realpath(tempfile.gettempdir()), "emomech-")  # removed again by its command
-        if not where.startswith((*WATCHED, "/dev/", scratch)):
+        if not where.startswith((*WATCHED, "/dev/")):
             OUTSIDE.append(f"{event} {where}")
 
 
@@ -229,11 +228,15 @@ def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(work)
     (tmp_path / "a file.csv").write_text("text,label\nIt broke.,sadness\n")
     (tmp_path / "a folder").mkdir()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     (tmp_path / "binary.csv").write_bytes(bytes(range(256)) * 4)
     OUTSIDE.clear()
     WATCHED[:] = [str(tmp_path)]
     yield
     WATCHED.clear()
+    assert not list(scratch.iterdir()), "temporary files stay behind"
 
 
 def placed(word: str, tmp_path: Path) -> str:

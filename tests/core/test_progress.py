@@ -51,6 +51,11 @@ def test_elsewhere_a_line_is_printed_when_it_is_due(
     assert line.endswith("left")
 
 
+def test_units_have_their_plural() -> None:
+    plurals = {"text": "texts", "family": "families", "batch": "batches", "hook point": "hook points", "SAE": "SAEs"}
+    assert {unit: progress.Bar("reading", 2, unit).units for unit in plurals} == plurals
+
+
 def test_short_loops_print_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """However long the process has been running before."""
     monkeypatch.setattr(progress._clock, "last", progress._clock.last - 1000)

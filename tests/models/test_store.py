@@ -9,6 +9,7 @@ from shutil import disk_usage
 import pytest
 import tiny
 import torch
+from tqdm import tqdm
 
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.hook_points import HookPoint
@@ -36,6 +37,10 @@ def content(lm: LanguageModel, points=POINTS) -> dict[HookPoint, torch.Tensor]:
 def stored(place: Place, lm=LM, points=POINTS, say: Callable[[str], None] = lambda _: None):
     with ActivationStore.capture(lm, TokenPool.read(lm, TEXTS, 10_000), points, place, say) as store:
         return {point: x.clone() for point, x in store}
+
+
+def size(n_bytes: int) -> str:
+    return tqdm.format_sizeof(n_bytes, "B")
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -129,13 +134,13 @@ def test_hook_points_that_do_not_fit_at_once_are_read_in_groups(tmp_path: Path, 
     assert sum(n for _, n in passes) == 2 * len(TEXTS)
     assert {tuple(points) for points, _ in passes} == {tuple(map(str, POINTS[:2])), tuple(map(str, POINTS[2:]))}
     assert said == [
-        f"activations of {POOL.n} tokens at 4 hook points need {4 * EACH / 1000:.1f} kB; {2 * EACH / 1000:.1f} kB are "
+        f"activations of {POOL.n} tokens at 4 hook points need {size(4 * EACH)}; {size(2 * EACH)} are "
         "free for them, so the texts are read 2 times"
     ]
 
 
 def test_a_budget_below_one_hook_point_is_refused_with_what_is_needed(tmp_path: Path) -> None:
-    message = rf"one hook point need {EACH / 1000:.1f} kB, but the budget of disk space is 1.0 kB. Take fewer tokens"
+    message = rf"one hook point need {size(EACH)}, but the budget of disk space is {size(1000)}. Take fewer tokens"
     with pytest.raises(UsageError, match=message):
         stored(Place(tmp_path, disk=1000))
     assert list(tmp_path.iterdir()) == []
@@ -144,7 +149,7 @@ def test_a_budget_below_one_hook_point_is_refused_with_what_is_needed(tmp_path: 
 def test_a_disk_that_is_too_full_is_refused_before_the_model_runs(tmp_path: Path, passes, monkeypatch) -> None:
     free = store_planning.SPARE + EACH - 1
     monkeypatch.setattr(store_planning.shutil, "disk_usage", lambda path: disk_usage(path)._replace(free=free))
-    with pytest.raises(UsageError, match=rf"need 3.9 kB, but the disk of {tmp_path} has 3.9 kB free for them"):
+    with pytest.raises(UsageError, match=rf"need {size(EACH)}, but the disk of {tmp_path} has 3.90kB free for them"):
         stored(Place(tmp_path, disk=10**9))
     assert list(tmp_path.iterdir()) == [] and passes == []
 
