@@ -18,11 +18,12 @@ from emomech.bench.environments import SAELENS
 from emomech.bench.interleaved import OURS, PLAIN, Entry, Processes, Turns
 from emomech.bench.result import Heading, Result, results_of
 from emomech.bench.worker import Prepared
+from emomech.core.devices import tokens_at_once
 from emomech.core.hook_points import HookPoint
 from emomech.models.pool import TokenPool
 from emomech.models.store import ActivationStore, Place
 from emomech.models.store_writing import WIDTH
-from emomech.models.tokens import batches, tokenize, tokens_at_once
+from emomech.models.tokens import batches, tokenize
 
 TASK = "storing activations, all hook points"
 TARGET = 1.15

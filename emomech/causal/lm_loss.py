@@ -14,9 +14,10 @@ from torch import Tensor
 
 from emomech.causal.questions import Edits, masked
 from emomech.core import progress
+from emomech.core.devices import tokens_at_once
 from emomech.models.hooks import intervene
 from emomech.models.language_model import LanguageModel
-from emomech.models.tokens import TokenBatch, batches, tokenize, tokens_at_once
+from emomech.models.tokens import TokenBatch, batches, tokenize
 from emomech.stats.estimates import Floats
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from emomech.core.devices import MAX_BATCH_LOGITS
 from emomech.core.errors import UsageError
 from emomech.models.tokenizers import prefix_of
 
@@ -24,8 +25,6 @@ NO_LIMIT = 2**16
 """Context of a model whose files give none; longer texts are refused rather than left to run out of memory."""
 _SIZES = ("num_hidden_layers", "hidden_size", "vocab_size")
 """Fields that every configuration has to give."""
-MAX_BATCH_LOGITS = 2**28
-"""Most logits of one batch, token times vocabulary entry; 1 GB in float32."""
 
 
 @dataclass(frozen=True)

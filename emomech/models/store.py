@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from emomech.core.devices import tokens_at_once
 from emomech.core.errors import EmomechError, UsageError, unknown
 from emomech.core.hook_points import HookPoint
 from emomech.models.architectures import module_at
@@ -27,7 +28,6 @@ from emomech.models.pool import TokenPool
 from emomech.models.store_folder import Record, StoreFolder, opened
 from emomech.models.store_planning import Plan, planned
 from emomech.models.store_writing import WIDTH, Writer, path_of
-from emomech.models.tokens import tokens_at_once
 
 MEMORY = 2**31
 """Bytes of memory for activations unless a place says otherwise."""

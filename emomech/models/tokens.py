@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from emomech.core.devices import tokens_at_once
 from emomech.core.errors import UsageError
 from emomech.models.language_model import LanguageModel
 from emomech.models.tokenizers import markers
@@ -17,8 +18,6 @@ _SPARE_TOKENS = 8
 """Pieces stay this many tokens below the context, because their ends may be tokenized differently on their own."""
 _WINDOW = 256
 """Texts that are tokenized at once."""
-_CPU_TOKENS, _GPU_TOKENS = 1024, 8192
-"""Tokens of a batch. Small batches stay in a CPU's cache, which makes a forward pass about twice as fast."""
 
 
 @dataclass(frozen=True)
@@ -183,11 +182,6 @@ def batches(
     for run in runs([len(tokenized[i].ids) for i in order], max_tokens or tokens_at_once(device)):
         numbers = order[run.start : run.stop]
         yield _batch([tokenized[i] for i in numbers], numbers, pad_id, padding_side, device)
-
-
-def tokens_at_once(device: str | torch.device) -> int:
-    """Return the number of tokens of a batch at which a device is fast."""
-    return _CPU_TOKENS if torch.device(device).type == "cpu" else _GPU_TOKENS
 
 
 def runs(lengths: Sequence[int], most: int) -> Iterator[range]:

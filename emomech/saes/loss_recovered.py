@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 
 from emomech.core import progress
+from emomech.core.devices import tokens_at_once
 from emomech.core.hook_points import HookPoint
 from emomech.models.architectures import output_head
 from emomech.models.hooks import intervene
 from emomech.models.language_model import LanguageModel
 from emomech.models.replay import Replay, is_residual
-from emomech.models.tokens import TokenBatch, TokenizedText, batches, tokens_at_once
+from emomech.models.tokens import TokenBatch, TokenizedText, batches
 from emomech.saes.collection import portions
 from emomech.saes.edits import Reconstruct, Replace
 from emomech.saes.sae import Sae

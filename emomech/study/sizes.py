@@ -16,8 +16,6 @@ from emomech.core import devices
 from emomech.core.devices import NumberFormat
 from emomech.core.errors import UsageError
 from emomech.core.settings import Settings
-from emomech.models.language_model import MAX_BATCH_LOGITS
-from emomech.models.tokens import tokens_at_once
 from emomech.presets import lookup
 from emomech.presets.kinds import ModelPreset, SaePreset
 from emomech.study import corpora
@@ -76,8 +74,8 @@ class Sizes:
 
     def batch(self, device: str) -> int:
         """Bytes of one batch: three copies of its logits, or the activations of all hook points and of 12 more."""
-        n_tokens = tokens_at_once(device)
-        logits = 3 * 4 * min(MAX_BATCH_LOGITS, n_tokens * self.model.vocabulary)
+        n_tokens = devices.tokens_at_once(device)
+        logits = 3 * 4 * min(devices.MAX_BATCH_LOGITS, n_tokens * self.model.vocabulary)
         return max(logits, n_tokens * self.model.d_model * devices.WIDTH[self.dtype] * (self.points + 12))
 
 

@@ -2,6 +2,8 @@
 
 import importlib
 import inspect
+import subprocess
+import sys
 import time
 from functools import cache
 from typing import NamedTuple
@@ -113,3 +115,9 @@ def test_a_chapter_makes_the_calls_that_it_declares(chapter: str) -> None:
 def test_a_chapter_takes_the_time_that_is_planned(chapter: str) -> None:
     _, taken, _, planned = measured(chapter)
     assert taken / 1.5 < planned < 1.5 * taken
+
+
+def test_estimates_load_no_model_library() -> None:
+    """A book that is up to date would otherwise wait for it."""
+    program = "import sys, emomech.book.build; sys.exit(bool({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
