@@ -20,6 +20,7 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from emomech.cli import publish
+from emomech.cli.data import data
 from emomech.cli.doctor import doctor
 from emomech.cli.lists import card, list_
 from emomech.cli.options import (
@@ -62,6 +63,7 @@ for command in (card, doctor, publish.diff, publish.export, publish.pdf, publish
 app.add_typer(organism, name="organism")
 app.add_typer(sae, name="sae")
 app.add_typer(rules, name="rules")
+app.add_typer(data, name="data")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

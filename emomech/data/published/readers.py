@@ -46,6 +46,8 @@ class PublishedRow:
     item_type: str = ""
     cluster: str = ""
     """Shared by texts that are not independent: author, dialogue, or matched pair."""
+    identifier: str = ""
+    """The data set's own name of the text, such as the id of a comment; empty if it has none."""
 
 
 def rows(file: Path, kind: PublishedFormat) -> Iterator[PublishedRow]:
@@ -69,9 +71,8 @@ def _goemotions(file: Path) -> Iterator[PublishedRow]:
         cells = content.rstrip("\r").split("\t")
         if len(cells) != 3:
             raise UsageError(f"{where}: has {len(cells)} columns, expected text, label ids and comment id.")
-        yield PublishedRow(
-            cells[0].strip(), tuple(_label_name(number, names, where) for number in cells[1].split(",")), where
-        )
+        labels = tuple(_label_name(number, names, where) for number in cells[1].split(","))
+        yield PublishedRow(cells[0].strip(), labels, where, identifier=cells[2].strip())
 
 
 def _isear(file: Path) -> Iterator[PublishedRow]:
@@ -190,13 +191,15 @@ def _numbered(file: Path, kind: PublishedFormat, column: str) -> Iterator[Publis
     frame = _frame(file)
     _require(file.name, frame.columns, ("text", column))
     names = class_names(file).get(column) or NUMBERED[kind]
-    for row, (text, cell) in enumerate(zip(frame["text"], frame[column], strict=True), 1):
+    identifiers = frame["id"] if "id" in frame else [""] * len(frame)
+    for row, (text, cell, identifier) in enumerate(zip(frame["text"], frame[column], identifiers, strict=True), 1):
         where = f"{file.name}, row {row}"
         numbers: Iterable[object] = cell if column == "labels" else [cell]
         yield PublishedRow(
             "" if text is None else str(text).strip(),
             tuple(_label_name(str(number), names, where) for number in numbers),
             where,
+            identifier=str(identifier),
         )
 
 
