@@ -21,6 +21,7 @@ from typing import Literal
 from emomech.core import devices
 from emomech.core.devices import DEVICE, DTYPE, NumberFormat
 
+LEADING = "EMOMECH_LEADING"
 FORCE = "EMOMECH_FORCE"
 """If this variable is 1, SAEs that do not fit the model are used anyway, and pages that use them show a warning."""
 
@@ -33,6 +34,8 @@ class Settings:
     """`auto`, `cpu` or `cuda`; auto: a GPU if there is one. Read from `EMOMECH_DEVICE`."""
     dtype: str = ""
     """The number format that models compute in; empty: that of each model's preset. Read from `EMOMECH_DTYPE`."""
+    leading: str = ""
+    """A token that starts every text in place of a BOS; empty: that of each model's preset. From `EMOMECH_LEADING`."""
     force: bool = False
     """Use SAEs that fail the compatibility check, with a warning. Read from `EMOMECH_FORCE`."""
 
@@ -41,15 +44,19 @@ class Settings:
         """Read the variables of this process, or of another environment; an empty one counts as not set."""
         variables = os.environ if environment is None else environment
         device, dtype = variables.get(DEVICE) or "auto", variables.get(DTYPE) or ""
-        return cls(device, dtype, force=variables.get(FORCE) == "1")
+        return cls(device, dtype, variables.get(LEADING) or "", force=variables.get(FORCE) == "1")
 
     def to_environment(self) -> dict[str, str]:
         """Return the environment variables from which a child process reads these settings."""
-        return {DEVICE: self.device, DTYPE: self.dtype, FORCE: "1" if self.force else "0"}
+        return {DEVICE: self.device, DTYPE: self.dtype, LEADING: self.leading, FORCE: "1" if self.force else "0"}
 
     def compute_device(self) -> Literal["cpu", "cuda"]:
         """Choose the device. Raises UsageError for an unknown device, and for `cuda` without a GPU."""
         return devices.chosen(self.device)
+
+    def leading_token(self, preset: str) -> str:
+        """Choose the token that starts every text: `leading`, or the preset's if that is empty."""
+        return self.leading or preset
 
     def number_format(self, preset: NumberFormat) -> NumberFormat:
         """Choose the number format: `dtype`, or the preset's if that is empty. Raises UsageError for an unknown one."""

@@ -107,13 +107,18 @@ class LanguageModel:
 
 
 def wrap(
-    name: str, module: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast", prepend_bos: bool | None
+    name: str,
+    module: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerFast",
+    prepend_bos: bool | None,
+    leading: str = "",
 ) -> LanguageModel:
     """Make a LanguageModel of a module in memory; it is put into evaluation mode, and its gradients are switched off.
 
-    `prepend_bos` None: texts start as the tokenizer itself lets them start, see `tokenizers.prefix_of`. Raises
-    UsageError for a slow tokenizer, for a BOS that the tokenizer does not have, for a tokenizer that ends every text,
-    and for a module without a list of decoder blocks.
+    `prepend_bos` None: texts start as the tokenizer itself lets them start; `leading`: a token that starts them in
+    place of a BOS, see `tokenizers.prefix_of`. Raises UsageError for a slow tokenizer, for a BOS or a leading token
+    that the tokenizer does not have, for a tokenizer that ends every text, and for a module without a list of
+    decoder blocks.
     """
     if not tokenizer.is_fast:
         raise UsageError(
@@ -123,7 +128,9 @@ def wrap(
     if not isinstance(longest, int | float):
         raise UsageError(f"model {name!r}: model_max_length of its tokenizer is {longest!r}, expected a number.")
     module.eval().requires_grad_(False)
-    return LanguageModel(name, module, tokenizer, prefix_of(name, tokenizer, prepend_bos), _blocks(name, module))
+    return LanguageModel(
+        name, module, tokenizer, prefix_of(name, tokenizer, prepend_bos, leading), _blocks(name, module)
+    )
 
 
 def randomised(lm: LanguageModel, seed: int) -> LanguageModel:

@@ -32,6 +32,7 @@ def load_model(
     revision: str | None = None,
     dtype: str = "float32",
     prepend_bos: bool | None = None,
+    leading: str = "",
     device: str | None = None,
 ) -> LanguageModel:
     """Load a model from a folder, without the network, or from a repository of the hub, which is downloaded once.
@@ -43,6 +44,7 @@ def load_model(
         dtype: Number format of the computation, whatever the files hold. In bfloat16 a change of less than 0.4 % of an
             activation is lost, so the default is float32, and other formats log a warning.
         prepend_bos: Whether every text starts with a BOS token; None: what the tokenizer does by itself.
+        leading: A token of the vocabulary that starts every text in place of a BOS; empty: none.
         device: `cpu`, `cuda` or `auto`; None: that of `EMOMECH_DEVICE`. A model too large for one GPU is spread over
             all GPUs.
 
@@ -72,7 +74,7 @@ def load_model(
         raise UsageError(f"model {name!r}: {type(module).__name__} reads later tokens; expected a causal model.")
     if dtype != "float32":
         log.warning("model %r: computes in %s; effects below 0.4 %% of an activation are lost in it", name, dtype)
-    lm = wrap(name, module, tokenizer, prepend_bos)
+    lm = wrap(name, module, tokenizer, prepend_bos, leading)
     check_reading(lm)
     return lm
 

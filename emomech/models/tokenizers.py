@@ -44,12 +44,17 @@ def own_prefix(name: str, tokenizer: "PreTrainedTokenizerFast") -> tuple[int, ..
     return tuple(whole[:start])
 
 
-def prefix_of(name: str, tokenizer: "PreTrainedTokenizerFast", prepend_bos: bool | None) -> tuple[int, ...]:
+def prefix_of(
+    name: str, tokenizer: "PreTrainedTokenizerFast", prepend_bos: bool | None, leading: str = ""
+) -> tuple[int, ...]:
     """Give the tokens that every text starts with; `prepend_bos` None: those that the tokenizer puts first itself.
 
-    True adds a BOS where the tokenizer puts none; False leaves all of them out. Raises UsageError for a BOS that the
-    tokenizer does not have, and as `own_prefix` does.
+    True adds a BOS where the tokenizer puts none; False leaves all of them out. `leading` names a token that takes
+    their place, whatever `prepend_bos` says. Raises UsageError for a BOS or a leading token that the tokenizer does not
+    have, and as `own_prefix` does.
     """
+    if leading:
+        return (_numbered(name, tokenizer, leading),)
     own, bos = own_prefix(name, tokenizer), cast(int | None, tokenizer.bos_token_id)
     if prepend_bos is None or (prepend_bos and bos is not None and bos in own):
         return own
@@ -60,6 +65,16 @@ def prefix_of(name: str, tokenizer: "PreTrainedTokenizerFast", prepend_bos: bool
             f"model {name!r}: prepend_bos is set, but its tokenizer has no BOS token. Set prepend_bos to false."
         )
     return (bos,)
+
+
+def _numbered(name: str, tokenizer: "PreTrainedTokenizerFast", token: str) -> int:
+    """Give the number of a token. Raises UsageError for one that the vocabulary does not have."""
+    if (number := tokenizer.get_vocab().get(token)) is None:
+        known = ", ".join(sorted(map(str, tokenizer.all_special_tokens))) or "none"
+        raise UsageError(
+            f"model {name!r}: its tokenizer has no token {token!r} to start texts with; special tokens are: {known}."
+        )
+    return number
 
 
 def markers(tokenizer: "PreTrainedTokenizerFast") -> set[int]:

@@ -36,6 +36,12 @@ class ModelPreset(Preset):
     """Number format of the files."""
     prepend_bos: bool | None = None
     """Whether to prepend a beginning-of-sequence token; None: as the tokenizer does."""
+    leading: str = ""
+    """A token that starts every text in place of a BOS, such as <|endoftext|>; `EMOMECH_LEADING` replaces it.
+
+    A model without a BOS makes the first token of each text an attention sink (see `models.sinks`). This token takes
+    the place, so that the text's own first token is an ordinary one.
+    """
     chat: bool = False
     """Whether to ask a question as a user's turn, in the model's chat template."""
     sae: str = ""

@@ -68,16 +68,19 @@ def train_topk(
     device: torch.device | str = "cpu",
     metadata: Mapping[str, Any] | None = None,
     title: str = "training an SAE",
+    rows: Tensor | None = None,
     checkpoint: Path | None = None,
 ) -> TopKTrainingSAE:
     """Train one SAE on activations (n, d_in) in any number format; they may be mapped from a file.
 
     The normalisation of the activations is folded into the weights, and the recipe is recorded in the metadata.
-    `metadata` holds further fields of SAELens's `SAEMetadata`. `title` is shown beside the progress. `checkpoint` names
-    a folder for the state of the training, which is written every ten minutes and removed at the end. If it is there,
-    the training goes on from it, and gives the SAE of an uninterrupted one; recipe and activations have to be the same.
+    `metadata` holds further fields of SAELens's `SAEMetadata`. `title` is shown beside the progress. `rows` numbers the
+    activations to train on; None: all of them. `checkpoint` names a folder for the state of the training, which is
+    written every ten minutes and removed at the end. If it is there, the training goes on from it, and gives the SAE of
+    an uninterrupted one; recipe and activations have to be the same.
     """
     device = torch.device(device)
+    rows = torch.arange(len(activations)) if rows is None else rows
     torch.manual_seed(recipe.seed)
     with progress.track(title, total=_n_steps(recipe) * recipe.batch, unit="token") as bar, _quiet():
         cfg = Config(
@@ -90,7 +93,7 @@ def train_topk(
             metadata=SAEMetadata(**(metadata or {}), **{RECIPE: asdict(recipe)}),
         )
         sae = TopKTrainingSAE(cfg)
-        sae.b_dec.data = _centre(activations).to(device)
+        sae.b_dec.data = _centre(activations, rows).to(device)
         sae.W_dec.requires_grad_(recipe.control != "frozen")
         start, continued = sae.W_dec.detach().clone(), checkpoint is not None and checkpoint.is_dir()
         if checkpoint is not None and continued:
@@ -100,7 +103,7 @@ def train_topk(
             trainer.load_trainer_state(checkpoint)
             bar.advance(trainer.n_training_samples)
         n_used = trainer.n_training_steps + _NORM_BATCHES if continued else 0
-        trainer.data_provider = _shuffled(_near(activations, device), recipe, n_used)
+        trainer.data_provider = _shuffled(_near(activations, device), rows, recipe, n_used)
         if recipe.control == "soft-frozen":
             keep_near_start(trainer, start)
         trained = trainer.fit()
@@ -262,14 +265,15 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _centre(activations: Tensor) -> Tensor:
-    """Return the mean activation (d_in), scaled as SAELens trains: an activation has length √d_in on average."""
+def _centre(activations: Tensor, rows: Tensor) -> Tensor:
+    """Return the mean activation (d_in) of some rows, scaled as SAELens trains: to a mean length of √d_in."""
     total, length = torch.zeros(activations.shape[1], dtype=torch.float64), 0.0
-    for chunk in activations.split(_CHUNK):
+    for numbers in rows.split(_CHUNK):
+        chunk = activations[numbers]
         total += chunk.double().sum(0).cpu()
         length += float(chunk.float().norm(dim=-1).double().sum())
-    scale = activations.shape[1] ** 0.5 / max(length / len(activations), 1e-8)
-    return (total / len(activations) * scale).float()
+    scale = activations.shape[1] ** 0.5 / max(length / len(rows), 1e-8)
+    return (total / len(rows) * scale).float()
 
 
 def _near(activations: Tensor, device: torch.device) -> Tensor:
@@ -280,14 +284,14 @@ def _near(activations: Tensor, device: torch.device) -> Tensor:
     return activations.to(device) if activations.nbytes <= _DEVICE_SHARE * free else activations
 
 
-def _shuffled(activations: Tensor, recipe: SaeRecipe, n_used: int = 0) -> Iterator[Tensor]:
+def _shuffled(activations: Tensor, used: Tensor, recipe: SaeRecipe, n_used: int = 0) -> Iterator[Tensor]:
     """Yield float32 batches without end; each pass has every activation at most once, and drops an incomplete batch.
 
-    The first `n_used` batches are left out.
+    `used` numbers the activations to train on. The first `n_used` batches are left out.
     """
     generator = torch.Generator().manual_seed(recipe.seed)
     while True:
-        order = torch.randperm(len(activations), generator=generator)
+        order = used[torch.randperm(len(used), generator=generator)]
         batches = [rows for rows in order.split(recipe.batch) if len(rows) == recipe.batch]
         for rows in batches[n_used:]:
             yield activations[rows.to(activations.device)].float()

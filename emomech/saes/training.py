@@ -2,8 +2,9 @@
 
 They are TopK SAEs (Gao et al., 2024, arXiv:2406.04093): only the k features with the largest pre-activations fire, so
 even a short training gives the requested sparsity. The model reads the texts once for all hook points, and their
-activations lie on the disk while the SAEs are trained (`models.store`). BOS tokens and padding are left out. Too short
-a training leaves dead features and a large unexplained variance: look at both with `quality.qualities`.
+activations lie on the disk while the SAEs are trained (`models.store`). BOS tokens, padding and massive activations
+(`models.sinks`) are left out. Too short a training leaves dead features and a large unexplained variance: look at both
+with `quality.qualities`.
 """
 
 import warnings
@@ -24,9 +25,10 @@ from emomech.core.hook_points import HookPoint
 from emomech.core.outputs import writable_folder
 from emomech.models.language_model import LanguageModel
 from emomech.models.pool import TokenPool
+from emomech.models.sinks import ordinary_rows
 from emomech.models.store import ActivationStore, Place
 from emomech.saes.compatibility import measure_fit
-from emomech.saes.config_fields import INPUTS, LIBRARIES
+from emomech.saes.config_fields import INPUTS, LEFT_OUT, LIBRARIES
 from emomech.saes.points import default_points
 from emomech.saes.recipe import SaeRecipe
 from emomech.saes.resume import missing
@@ -118,11 +120,13 @@ def fit(
     """
     from emomech.saes.topk_training import train_topk
 
+    rows = ordinary_rows(activations)
     metadata: dict[str, Any] = {"model_name": lm.name, "hook_name": str(point), "prepend_bos": lm.prepend_bos}
-    title = f"training {point}"
-    trained = train_topk(activations, recipe, device=lm.device, metadata=metadata, title=title, checkpoint=checkpoint)
+    metadata[LEFT_OUT] = 1 - len(rows) / len(activations)
+    about: dict[str, Any] = {"metadata": metadata, "title": f"training {point}", "checkpoint": checkpoint}
+    trained = train_topk(activations, recipe, rows=rows, device=lm.device, **about)
     if recipe.control:
-        explained = 1 - measure_fit(from_saelens(trained), activations[:_N_MEASURED].float()).fvu
+        explained = 1 - measure_fit(from_saelens(trained), activations[rows[:_N_MEASURED]].float()).fvu
         trained.cfg.metadata.variance_explained = round(explained, 3)
     return trained
 

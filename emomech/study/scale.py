@@ -152,6 +152,8 @@ def _lengths(spec: StudySpec, some: Sequence[str]) -> tuple[float, ...]:
 def _n_before(spec: StudySpec) -> int:
     """Number of special tokens before every text; as the preset says if the tokenizer is not on this machine."""
     prepend_bos, tokenizer = spec.resolved.model.prepend_bos, _tokenizer(spec)
+    if Settings.from_environment().leading_token(spec.resolved.model.leading):
+        return 1
     if prepend_bos is not None or tokenizer is None:
         return int(prepend_bos or 0)
     return len(tokenizer.encode("a").ids) - len(tokenizer.encode("a", add_special_tokens=False).ids)

@@ -120,6 +120,7 @@ class StudySpec:
         """
         settings, presets = settings or Settings.from_environment(), self._checked()
         model = _content(presets.model) | {"dtype": settings.number_format(presets.model.dtype)}
+        model["leading"] = settings.leading_token(presets.model.leading)
         parts = {"model": model, "corpus": _content_of_corpus(presets.corpus), "prompt": _content(presets.prompt)}
         parts |= {"sae": _content_of_saes(presets.sae)} if presets.sae else {}
         parts |= {"emotions": _content(presets.emotions)} if presets.emotions else {}

@@ -122,6 +122,7 @@ class Study:
             revision=revision,
             dtype=self.settings.number_format(preset.dtype),
             prepend_bos=preset.prepend_bos,
+            leading=self.settings.leading_token(preset.leading),
             device=self.settings.device,
         )
 

@@ -37,11 +37,11 @@ def dense_sae(x: torch.Tensor, recipe: SaeRecipe) -> TopKTrainingSAE:
     torch.manual_seed(recipe.seed)
     normalised = {"normalize_activations": "expected_average_only_in", "apply_b_dec_to_input": True}
     sae = TopKTrainingSAE(Config(d_in=D_IN, d_sae=recipe.d_sae, k=recipe.k, **normalised))
-    sae.b_dec.data = topk_training._centre(x)
+    sae.b_dec.data = topk_training._centre(x, torch.arange(len(x)))
     sae.W_dec.requires_grad_(recipe.control != "frozen")
     config = topk_training._trainer_config(recipe, torch.device("cpu"))
     with topk_training._quiet():
-        return SAETrainer(cfg=config, sae=sae, data_provider=topk_training._shuffled(x, recipe)).fit()
+        return SAETrainer(cfg=config, sae=sae, data_provider=topk_training._shuffled(x, torch.arange(len(x)), recipe)).fit()
 
 
 @pytest.mark.filterwarnings("ignore:Sparse CSR")
