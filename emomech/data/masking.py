@@ -11,6 +11,8 @@ from pathlib import Path
 
 MASK = "..."
 """Replacement of a hidden word, as chosen by the authors of crowd-enVENT."""
+NAMED, UNNAMED = "names an emotion", "names none"
+"""Item types of texts with and without an emotion word, see `item_type`."""
 _LEXICON = Path(__file__).with_name("emotion_words.toml")
 
 
@@ -30,6 +32,17 @@ def masked(text: str) -> str:
         'I felt ... when it broke.'
     """
     return _pattern().sub(MASK, text)
+
+
+def item_type(text: str) -> str:
+    """Say whether a text names an emotion, its own or another one, by the words that `masked` hides.
+
+    Example:
+        >>> from emomech.data.masking import item_type
+        >>> item_type("I felt anger when it broke."), item_type("It broke.")
+        ('names an emotion', 'names none')
+    """
+    return NAMED if _pattern().search(text) else UNNAMED
 
 
 @cache

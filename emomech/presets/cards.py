@@ -32,13 +32,27 @@ wrong with them.
 
 `-p corpus=NAME` reads a set from the hub once, and from the cache afterwards. `-p corpus=PATH` reads a file or a folder
 in the format in which the authors publish it. If the environment variable `EMOMECH_DATA` names a folder, a set is read
-from the subfolder with its name, if there is one. Several names with commas between them make one corpus, in which the
-style of a text is the name of its set.
+from the subfolder with its name, if there is one; `crowd_envent` will do for `crowd-envent`. Several names with commas
+between them make one corpus, in which the style of a text is the name of its set.
+
+The corpus `goemotions-sample` ships with the project and needs no hub. For a model preset that names it, such as
+`smollm2-135m-instruct`, it is the corpus that a study uses unless it names another one.
 
 Labels are mapped to the six emotions of this book, and to *neutral* if a set has it. **A text is left out** if its
 labels map to several emotions or to none, if an earlier text says the same, if it occurs with several labels, or if it
 is longer than the model can read. Two texts say the same if they have the same words, whatever their case and
 punctuation. The foot of each page says how many texts were left out, and why.
+
+**Emotion words.** A text that names an emotion may be answered without an inference. So the texts of a set that brings
+no item types of its own get two: *names an emotion* and *names none*, by the words of `data/emotion_words.toml`, which
+are the labels of crowd-enVENT with their inflections and derivations. The page on the premise shows both types side by
+side. A set with masked emotion words has no text that names one; the masked variants `goemotions-sample-masked` and
+`isear-masked` are the same texts as the sets without `-masked`. Words that only suggest an emotion, such as *tears*,
+stay, and so do synonyms of the labels, such as *happy*.
+
+**What may be shown.** ISEAR and crowd-enVENT may be studied, and results on them may be kept. Their texts are neither
+shipped with the project nor shown: where a table or a figure would have a text, it has the text's number instead, and a
+result that contains a text is not kept.
 
 An emotion that a set lacks is missing from its pages. Do not compare emotions between sets that have them in different
 numbers. The labels of the sets also differ in meaning: a word that the writer chose is not the same as a reader's
@@ -69,6 +83,7 @@ def card(name: str) -> str:
         "emotions": ", ".join(_emotions(preset)),
         "missing": ", ".join(_missing(preset)) or "none of the six",
         "left out": ", ".join(_unmapped(preset)) or "no label",
+        "may be shown": "yes" if preset.shown else "no: tables and pages have a number in place of each text",
         "emotion words": "hidden, for all labels alike" if preset.masked else "as in the set",
         "known noise": data_card.noise,
     }
@@ -103,7 +118,7 @@ def table() -> "pd.DataFrame":
             "missing": ", ".join(_missing(preset)),
             "style": data_card.style,
             "noise": data_card.noise,
-            "pinned": hub.pinned(preset.revision),
+            "pinned": bool(preset.path) or hub.pinned(preset.revision),
         }
         for name, (preset, data_card) in _published().items()
     ]
@@ -131,6 +146,8 @@ def _state(preset: CorpusPreset) -> str:
 
 
 def _origin(preset: CorpusPreset, data_card: DataCard) -> str:
+    if preset.path:
+        return f"a file of the package: `{preset.path}`"
     if not preset.repository:
         return f"your own copy of the file. {data_card.revision_note}".strip()
     fixed = f"commit `{preset.revision}`" if hub.pinned(preset.revision) else f"revision `{preset.revision}`"

@@ -55,6 +55,8 @@ class ModelPreset(Preset):
     """Maximum number of tokens of a text."""
     made_by: str = ""
     """The command that makes the files at `path` if they are missing."""
+    corpus: str = ""
+    """The corpus preset that a study uses unless it names another one; empty: the embedded corpus."""
 
 
 class SaePreset(Preset):
@@ -110,7 +112,10 @@ class DataCard(BaseModel):
 class CorpusPreset(Preset):
     """Labelled texts from the embedded grammar, a file, or a published data set."""
 
+    variant_of: str = ""
+    """Another preset; what this one does not say is as in that one."""
     path: str = ""
+    """A file below the package, or an absolute path."""
     grammar: Literal["", "vignettes", "kinds", "worth"] = ""
     """Part of the embedded grammar that the texts come from; see `data.grammar.tasks` for the last two."""
     texts: int = 0
@@ -136,6 +141,10 @@ class CorpusPreset(Preset):
     """Original label to emotion of the book; texts with other labels are left out."""
     masked: bool = False
     """Whether emotion words in the texts are masked."""
+    gold: str = ""
+    """CoNLL-U file with the labels of the words of these texts, below the package; empty: only the grammar has any."""
+    shown: bool = True
+    """Whether results and pages may hold the texts; if not, each text has a number there (see `study.unshown`)."""
     card: DataCard | None = None
 
 

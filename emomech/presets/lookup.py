@@ -34,7 +34,7 @@ from emomech.presets.kinds import (
 
 Kind = Literal["models", "saes", "corpora", "emotions", "prompts", "organisms"]
 DATA = "EMOMECH_DATA"
-"""Variable that names a folder with a subfolder for each local data set, by preset name."""
+"""Variable that names a folder with a subfolder for each local data set, by preset name; `_` may stand for `-`."""
 _NO_HUB = {"repository": "", "revision": "", "files": []}
 P = TypeVar("P", bound=Preset)
 _CLASSES: Mapping[Kind, type[Preset]] = {
@@ -111,11 +111,23 @@ def corpus(name: str, *, plain: bool = False) -> CorpusPreset:
         return CorpusPreset(summary=" and ".join(names), prompt=first.prompt, emotions=first.emotions, joins=names)
     if _is_path("corpora", name):
         return _corpus_at(name, plain)
-    preset = _find("corpora", name, CorpusPreset, "Or give the path of a CSV, JSONL or Parquet file.")
-    local = Path(os.environ.get(DATA, "")).expanduser() / name
-    if preset.format and os.environ.get(DATA) and local.is_dir():
-        return preset.model_copy(update={"path": str(local.absolute()), **_NO_HUB})
+    own = preset = _find("corpora", name, CorpusPreset, "Or give the path of a CSV, JSONL or Parquet file.")
+    if preset.variant_of:
+        changes = {field: getattr(preset, field) for field in preset.model_fields_set}
+        preset = corpus(preset.variant_of).model_copy(update=changes)
+    if preset.path:
+        return preset.model_copy(update={"path": str(shipped(preset.path))})
+    if preset.format and (folder := _local(name, own.variant_of)):
+        return preset.model_copy(update={"path": folder, **_NO_HUB})
     return preset
+
+
+def _local(*names: str) -> str:
+    """Find the folder of a data set by one of its names below the folder for local data; empty if there is none."""
+    if not (data := os.environ.get(DATA)):
+        return ""
+    folders = (Path(data).expanduser() / spelt for name in names if name for spelt in (name, name.replace("-", "_")))
+    return next((str(folder.absolute()) for folder in folders if folder.is_dir()), "")
 
 
 def _corpus_at(name: str, plain: bool) -> CorpusPreset:

@@ -1,8 +1,9 @@
 """Read a corpus from files: a user's table, a published data set, or several of them joined.
 
 Labels of a data set become emotions of the study, emotion words are masked if the preset says so, and every text is
-kept once. Dropped texts are counted by reason: a label outside the emotion set, several emotions, no answer, a text
-that occurs twice or in another data set as well.
+kept once. Texts without an item type get one that says whether they name an emotion, so that keyworded and keyword-free
+texts are compared side by side. Dropped texts are counted by reason: a label outside the emotion set, several emotions,
+no answer, a text that occurs twice or in another data set as well.
 """
 
 from collections import Counter
@@ -32,11 +33,21 @@ def read(corpus: ResolvedCorpus, labels: Collection[str]) -> CorpusRead:
 
     `labels` are those of the study. A data set's label that is one of them is kept, another is mapped as the preset
     says, and a text with several labels is kept if they map to one. If data sets are joined, a text that is in two of
-    them stays in the first, and the name of a data set is the style of its texts. Raises UsageError for files that are
-    missing or not in their format, EmomechError if the hub cannot be reached.
+    them stays in the first, and the name of a data set is the style of its texts. If no text has an item type, and some
+    name an emotion, the item types are those of `masking.item_type`.
+
+    Raises UsageError for files that are missing or not in their format, EmomechError if the hub cannot be reached.
     """
-    if corpus.joined:
-        return _joined(corpus.joined, labels)
+    read_texts = _joined(corpus.joined, labels) if corpus.joined else _single(corpus, labels)
+    types = [masking.item_type(example.text) for example in read_texts.examples]
+    if any(example.item_type for example in read_texts.examples) or len(set(types)) < 2:
+        return read_texts
+    typed = (replace(example, item_type=kind) for example, kind in zip(read_texts.examples, types, strict=True))
+    return replace(read_texts, examples=tuple(typed))
+
+
+def _single(corpus: ResolvedCorpus, labels: Collection[str]) -> CorpusRead:
+    """Read a corpus that joins no others, with the item types that its source gives."""
     preset = corpus.preset
     if corpus.is_table:
         return texts.read(Path(preset.path), corpus.text, corpus.label)
@@ -137,7 +148,7 @@ def _joined(members: Collection[ResolvedCorpus], labels: Collection[str]) -> Cor
             raise UsageError(
                 f"corpus {member.name!r}: comes from the grammar and cannot be joined with others; use it alone."
             )
-        rows = read(member, labels)
+        rows = _single(member, labels)
         prints = [texts.fingerprint(example) for example in rows.examples]
         new = [example for example, mark in zip(rows.examples, prints, strict=True) if mark not in seen]
         examples += [replace(example, style=Path(member.name).stem) for example in new]

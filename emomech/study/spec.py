@@ -22,10 +22,11 @@ from emomech.study.identity import content_hash
 from emomech.study.resolved import ResolvedCorpus, ResolvedSpec
 
 AUTO, NONE = "auto", "none"
-_DESCRIPTION = {"summary", "card", "path", "joins"}
-"""Fields of a preset that do not change a result. Files count by content; joined corpora are listed separately."""
-_MODEL_SIZES = {"stored", "parameters", "layers", "d_model", "vocabulary", "context"}
-"""Fields that only plans use; they follow from the model's revision."""
+_DESCRIPTION = {"summary", "card", "path", "joins", "variant_of", "gold"}
+"""Fields of a preset that do not change a result. Files count by content; joined corpora and labels of words are listed
+separately."""
+_MODEL_SIZES = {"stored", "parameters", "layers", "d_model", "vocabulary", "context", "corpus"}
+"""Fields that only plans use, which follow from the model's revision, and the corpus, which a study resolves itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

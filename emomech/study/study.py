@@ -219,7 +219,8 @@ class Study:
         resolved, read = self.spec.resolved, self._read()
         path, name = resolved.corpus.preset.path, resolved.corpus.name
         self._record.read = read
-        return corpus.make(Path(path).name if path else name, read.examples, resolved.words, read.dropped)
+        named = name if name in lookup.table("corpora") else Path(path).name or name
+        return corpus.make(named, read.examples, resolved.words, read.dropped)
 
     @cached_property
     @_part

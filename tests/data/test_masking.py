@@ -41,3 +41,8 @@ def test_words_are_those_of_the_labels_and_each_belongs_to_one() -> None:
 def test_a_longer_form_is_not_cut_by_a_shorter_one() -> None:
     for form in (form for forms in masking.emotion_words().values() for form in forms):
         assert masking.masked(f"({form})") == "(...)"
+
+
+@pytest.mark.parametrize(("text", "named"), [("So SAD!", True), ("enjoyment of it", False), ("...", False)])
+def test_a_text_names_an_emotion_if_a_word_of_it_is_hidden(text: str, named: bool) -> None:
+    assert (masking.item_type(text) == masking.NAMED) == named == (masking.masked(text) != text)

@@ -22,6 +22,7 @@ def test_the_appendix_is_made_of_the_cards() -> None:
 def test_a_card_says_what_is_read_and_what_is_missing(name: str) -> None:
     preset, card = lookup.corpus(name), cards.card(name)
     assert preset.card
+    assert ("a number in place of each text" in card) == (name in ("isear", "crowd-envent")) == (not preset.shown)
     for fact in (preset.card.source, preset.card.licence, preset.card.size, preset.repository, *preset.files):
         assert fact in card
     for emotion in cards.SIX:

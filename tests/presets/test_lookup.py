@@ -165,6 +165,31 @@ def test_a_published_set_brings_its_mapping_wherever_it_lies(tmp_path: Path) -> 
         assert preset.summary == f"GoEmotions, from {path}"
 
 
+def test_a_set_whose_texts_may_not_be_shown_is_so_wherever_it_lies(tmp_path: Path) -> None:
+    isear = made.isear(tmp_path, [("1", 1, "It rained.")])
+    envent = made.crowd_envent(tmp_path, [("joy", "w", "It rained.")])
+    assert not any(lookup.corpus(name).shown for name in ("isear", "isear-masked", "crowd-envent"))
+    assert not any(lookup.corpus(str(path)).shown for path in (isear, envent))
+    assert lookup.corpus("goemotions-sample").shown
+
+
+def test_a_variant_is_as_the_set_but_for_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, masked = lookup.corpus("isear"), lookup.corpus("isear-masked")
+    changed = {field for field, value in plain if getattr(masked, field) != value}
+    assert changed == {"summary", "variant_of", "masked"}
+    monkeypatch.setenv(lookup.DATA, str(tmp_path))
+    (tmp_path / "isear").mkdir()
+    assert lookup.corpus("isear-masked").path == lookup.corpus("isear").path == str(tmp_path / "isear")
+
+
+def test_a_folder_of_local_data_may_be_spelt_with_underscores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(lookup.DATA, str(tmp_path))
+    (tmp_path / "crowd_envent").mkdir()
+    (tmp_path / "goemotions_sample").mkdir()
+    assert lookup.corpus("crowd-envent").path == str(tmp_path / "crowd_envent")
+    assert Path(lookup.corpus("goemotions-sample").path).name == "goemotions_sample.csv"
+
+
 def test_several_corpora_are_joined_as_the_first_is_asked(tmp_path: Path) -> None:
     preset = lookup.corpus("meld, tweeteval")
     assert preset.joins == ["meld", "tweeteval"]

@@ -12,6 +12,7 @@ from emomech.chapters.behaviour.analysis import behaviour
 from emomech.core import hub
 from emomech.core.errors import EmomechError, UsageError
 from emomech.data.corpus import DUPLICATE, LABEL_CONFLICT, TOO_LONG, Example
+from emomech.data.masking import NAMED, UNNAMED, masked
 from emomech.presets import lookup
 from emomech.study import corpora
 from emomech.study.corpora import ELSEWHERE, NO_ANSWER, OUTSIDE, SEVERAL
@@ -65,6 +66,37 @@ def test_a_word_that_is_no_label_of_the_set_is_named_with_its_line(tmp_path: Pat
         read(file)
 
 
+def test_texts_that_name_an_emotion_and_texts_that_name_none_are_item_types(tmp_path: Path) -> None:
+    lines = ["I was sad then\t5\ta", "They left\t5\tb", "What a joy!\t3\tc"]
+    kinds = {example.text: example.item_type for example in read(made.goemotions(tmp_path, lines)).examples}
+    assert kinds == {"I was sad then": NAMED, "They left": UNNAMED, "What a joy!": NAMED}
+    result = read(made.goemotions(tmp_path, ["They left\t5\tb", "We won\t3\tc"]))
+    assert {example.item_type for example in result.examples} == {""}
+    file = tmp_path / "own.csv"
+    file.write_text("text,label,item_type\nI was sad,sadness,easy\nWe won,joy,\n")
+    assert [example.item_type for example in read(file).examples] == ["easy", ""]
+
+
+def test_the_masked_sample_has_the_texts_of_the_sample_and_names_no_emotion() -> None:
+    plain, hidden = (
+        corpora.read(ResolvedCorpus.of(f"goemotions-sample{end}"), SIX).examples for end in ("", "-masked")
+    )
+    assert Counter(example.item_type for example in plain)[NAMED] > 100
+    assert {example.item_type for example in hidden} == {""}
+    by_text = {masked(example.text): example.label for example in plain}
+    assert len(hidden) >= 2700
+    assert all(by_text[example.text] == example.label for example in hidden)
+
+
+def test_the_sample_is_asked_for_six_emotions_and_for_neutral_on_demand() -> None:
+    sample = ResolvedCorpus.of("goemotions-sample")
+    assert sample.preset.emotions == "six"
+    six = corpora.read(sample, lookup.emotions("six").labels)
+    assert Counter(example.label for example in six.examples) == dict.fromkeys(lookup.emotions("six").labels, 400)
+    assert six.dropped == {OUTSIDE: 400}
+    assert len(corpora.read(sample, SIX).examples) == 2800
+
+
 def test_emotion_words_are_hidden_where_the_set_says_so(tmp_path: Path) -> None:
     lines = [("joy", "w", "I felt joy, no fear"), ("no-emotion", "w", "I walked"), ("trust", "v", "He lent it")]
     result = read(made.crowd_envent(tmp_path, lines))
@@ -108,12 +140,12 @@ def test_pairs_keep_together_and_the_split_is_the_item_type(tmp_path: Path) -> N
 
 
 def test_every_mapping_speaks_of_labels_that_there_are() -> None:
-    assert len(PUBLISHED) == 8
+    assert len(PUBLISHED) == 11
     for name in PUBLISHED:
         preset = lookup.corpus(name)
         known = lookup.emotions(preset.vocabulary).labels if preset.vocabulary else preset.mapping
         assert set(preset.mapping) <= set(known)
-        assert set(preset.mapping.values()) <= set(lookup.emotions(preset.emotions).labels)
+        assert set(preset.mapping.values()) <= set(lookup.emotions("six-and-neutral").labels)
 
 
 def test_ekmans_mapping_is_that_of_the_authors() -> None:
@@ -123,7 +155,7 @@ def test_ekmans_mapping_is_that_of_the_authors() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [name for name in PUBLISHED if not lookup.corpus(name).path])
 def test_without_files_the_way_out_is_told(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 

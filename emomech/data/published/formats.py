@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 PublishedFormat: TypeAlias = Literal[
-    "goemotions", "isear", "crowd-envent", "emotion", "meld", "tweeteval", "express", "aipsy"
+    "goemotions", "isear", "crowd-envent", "emotion", "meld", "tweeteval", "express", "aipsy", "sample"
 ]
 LABEL_FILES = ("labels.txt", "emotions.txt")
 """GoEmotions: files with the names of the label ids, one per line; the second is the one in Google's repository."""

@@ -174,6 +174,12 @@ def _aipsy(file: Path) -> Iterator[PublishedRow]:
         yield PublishedRow(row["text"].strip(), (label,), f"{file.name}, row {number}", file.stem, pair)
 
 
+def _sample(file: Path) -> Iterator[PublishedRow]:
+    """Read a sample that ships with the package, see `sampling`."""
+    for where, row in _table(file, ",", "text", "label", "id"):
+        yield PublishedRow(row["text"], (row["label"],), where, identifier=row["id"])
+
+
 _READERS: Mapping[PublishedFormat, Callable[[Path], Iterator[PublishedRow]]] = {
     "goemotions": _goemotions,
     "isear": _isear,
@@ -183,6 +189,7 @@ _READERS: Mapping[PublishedFormat, Callable[[Path], Iterator[PublishedRow]]] = {
     "tweeteval": _tweeteval,
     "express": _express,
     "aipsy": _aipsy,
+    "sample": _sample,
 }
 
 
