@@ -100,7 +100,7 @@ class Questions:
 
     def positions(self, where: Where) -> list[list[int]]:
         """Positions of the tokens to read in each text."""
-        content = [[i for i, special in enumerate(text.special[:-1]) if not special] for text in self.texts]
+        content = [[i for i, is_content in enumerate(text.content[:-1]) if is_content] for text in self.texts]
         content = [[*tokens, len(text.ids) - 1] for tokens, text in zip(content, self.texts, strict=True)]
         part = {"everywhere": slice(None), "text": slice(-1), "answer": slice(-1, None)}[where]
         return [tokens[part] for tokens in content]

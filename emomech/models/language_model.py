@@ -4,9 +4,10 @@
 """
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
@@ -25,6 +26,14 @@ NO_LIMIT = 2**16
 """Context of a model whose files give none; longer texts are refused rather than left to run out of memory."""
 _SIZES = ("num_hidden_layers", "hidden_size", "vocab_size")
 """Fields that every configuration has to give."""
+
+
+class Marking(Protocol):
+    """Marks tokens of texts as massive: `models.sinks.Sinks`, which a model gets when it is loaded."""
+
+    def mark(self, texts: Sequence[Any]) -> list[Any]:
+        """Return the tokenized texts with their massive tokens marked."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class LanguageModel:
     """Special tokens that every text starts with, such as a BOS; empty for a model that takes none."""
     blocks: nn.ModuleList
     """Decoder blocks of the text model, from the first to the last."""
+    sinks: "Marking | None" = None
+    """Massive activations at tokens of the texts themselves; None if the model has none (see `models.sinks`)."""
 
     @property
     def prepend_bos(self) -> bool:
@@ -101,6 +112,11 @@ class LanguageModel:
         """Number of tokens that the model has embeddings for; some tokenizers have more tokens."""
         return int(self.module.config.get_text_config().vocab_size)
 
+    @property
+    def unmarked(self) -> "LanguageModel":
+        """The same model, whose massive activations count as content."""
+        return replace(self, sinks=None)
+
     def around(self, module: "PreTrainedModel", name: str = "") -> "LanguageModel":
         """Give the same model with another module of the same kind, such as an edited copy of its own."""
         return replace(self, name=name or self.name, module=module, blocks=_blocks(self.name, module))
@@ -145,7 +161,7 @@ def randomised(lm: LanguageModel, seed: int) -> LanguageModel:
         if weight.ndim >= 2:
             drawn = torch.randn(weight.shape, generator=generator) * weight.float().std().cpu()
             weight.copy_(drawn + weight.float().mean().cpu())
-    return lm.around(module, f"{lm.name} with random weights")
+    return lm.around(module, f"{lm.name} with random weights").unmarked
 
 
 def _blocks(name: str, module: "PreTrainedModel") -> nn.ModuleList:

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,11 @@ import torch
 
 from emomech.core import devices, hub
 from emomech.core.errors import EmomechError, UsageError
-from emomech.core.settings import Settings
+from emomech.core.settings import LEADING, Settings
 from emomech.models.files import check_files, n_weights
 from emomech.models.language_model import LanguageModel, wrap
 from emomech.models.reading_check import check_reading
+from emomech.models.sinks import MULTIPLE, Sinks, find_sinks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -76,7 +78,19 @@ def load_model(
         log.warning("model %r: computes in %s; effects below 0.4 %% of an activation are lost in it", name, dtype)
     lm = wrap(name, module, tokenizer, prepend_bos, leading)
     check_reading(lm)
-    return lm
+    return replace(lm, sinks=_sinks(lm))
+
+
+def _sinks(lm: LanguageModel) -> Sinks | None:
+    """Find massive activations at tokens of the texts; say so, and name the way out."""
+    sinks = find_sinks(lm)
+    if sinks and not lm.prefix:
+        log.warning(
+            "model %r: has no BOS, and its activations at some tokens are more than %g times as long as at others; "
+            "these tokens are left out. A leading token can take their place: %s=TOKEN.",
+            *(lm.name, MULTIPLE, LEADING),
+        )
+    return sinks
 
 
 def _read(folder: Path, dtype: str, placement: dict[str, Any]) -> tuple[Any, dict[str, Any], Any]:

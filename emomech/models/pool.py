@@ -52,7 +52,7 @@ class TokenPool:
         ids, special, starts, read = array("i"), bytearray(), array("q", [0]), TextsHash()
         n = 0
         with progress.track("reading texts", most, "token") as bar:
-            for text, tokens in tokenize_each(lm, texts):
+            for text, tokens in tokenize_each(lm.unmarked, texts):
                 content = len(tokens.special) - sum(tokens.special)
                 if len(starts) > 1 and n + content > most:
                     break

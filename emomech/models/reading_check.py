@@ -70,7 +70,8 @@ def check_reading(lm: LanguageModel) -> None:
 def _next_token(lm: LanguageModel, text: TokenizedText) -> torch.Tensor:
     """Log-probabilities of the token after a text (token), by the plain forward pass."""
     ids = torch.tensor([text.ids], device=lm.device)
-    return lm.module(input_ids=ids, use_cache=False).logits[0, -1].float().log_softmax(-1)
+    mask = torch.ones_like(ids)  # without it, transformers warns of a leading token that is also the padding
+    return lm.module(input_ids=ids, attention_mask=mask, use_cache=False).logits[0, -1].float().log_softmax(-1)
 
 
 def _in_batches(lm: LanguageModel, texts: Sequence[TokenizedText], side: PaddingSide) -> list[tuple[int, torch.Tensor]]:

@@ -30,6 +30,13 @@ class TokenizedText:
     """Start and end of each token in the text, in characters; (0, 0) for a special token."""
     special: tuple[bool, ...]
     """Whether each token is a special token, such as a BOS."""
+    sinks: frozenset[int] = frozenset()
+    """Numbers of the tokens with massive activations, which are no content (see `models.sinks`)."""
+
+    @property
+    def content(self) -> tuple[bool, ...]:
+        """Whether each token is content: one of the text itself that is not massive."""
+        return tuple(not special and i not in self.sinks for i, special in enumerate(self.special))
 
     def counted_from(self, start: int) -> "TokenizedText":
         """Count the spans from a place in the text, such as the start of a quoted part."""
@@ -58,7 +65,7 @@ class TokenBatch:
     attention_mask: Tensor
     """1 for a token, 0 for padding (batch, pos)."""
     content_mask: Tensor
-    """True for a token of the text itself; False for padding and special tokens (batch, pos)."""
+    """True for a token of the text itself; False for padding, special and massive tokens (batch, pos)."""
     example: tuple[int, ...]
     """Number of the text in each row (batch)."""
     offset: Tensor
@@ -87,6 +94,7 @@ class TokenBatch:
 def tokenize(lm: LanguageModel, texts: Sequence[str], *, first: int = 1) -> list[TokenizedText]:
     """Tokenize texts, each with the model's prefix exactly once, such as one BOS, and without any if it takes none.
 
+    Tokens with massive activations are marked if the model has some at tokens of the texts (see `models.sinks`).
     `first` is the number of the first text in messages.
 
     Raises UsageError for a text without tokens, for a text longer than the model's context, and for a token that the
@@ -114,7 +122,7 @@ def tokenize(lm: LanguageModel, texts: Sequence[str], *, first: int = 1) -> list
         kept = [(0, 0) if hidden else tuple(span) for span, hidden in zip(spans[start:], special, strict=True)]
         n = len(lm.prefix)
         tokenized.append(TokenizedText((*lm.prefix, *ids[start:]), ((0, 0),) * n + tuple(kept), (True,) * n + special))
-    return tokenized
+    return lm.sinks.mark(tokenized) if lm.sinks else tokenized
 
 
 def tokenize_each(lm: LanguageModel, texts: Iterable[str]) -> Iterator[tuple[str, TokenizedText]]:
@@ -210,6 +218,6 @@ def _batch(
         offset[row] = first
         input_ids[row, first : first + n] = torch.tensor(text.ids)
         attention[row, first : first + n] = 1
-        content[row, first : first + n] = ~torch.tensor(text.special)
+        content[row, first : first + n] = torch.tensor(text.content)
     input_ids, attention, content, offset = (t.to(device) for t in (input_ids, attention, content, offset))
     return TokenBatch(input_ids, attention, content, tuple(numbers), offset)

@@ -13,7 +13,7 @@ import pandas as pd
 from emomech.core.files import write_atomic
 from emomech.core.hook_points import HookPoint
 from emomech.models.language_model import LanguageModel
-from emomech.saes.config_fields import INPUTS, LIBRARIES, RECIPE
+from emomech.saes.config_fields import DEAD, INPUTS, LIBRARIES, RECIPE
 from emomech.saes.files import CONFIG
 from emomech.saes.quality import Quality, qualities
 from emomech.saes.sae import Sae
@@ -56,7 +56,7 @@ def write_card(
 
 
 def _row(quality: Quality, made: Mapping[str, Any], d_sae: int) -> dict[str, object]:
-    n_dead = made.get("num_dead_features")
+    n_dead = made.get(DEAD)
     return {
         "hook_point": str(quality.point),
         "fvu": quality.fvu,

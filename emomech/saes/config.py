@@ -26,7 +26,7 @@ from emomech.core import strict_json
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.hook_points import HookPoint
 from emomech.saes.beside import CONTROLS
-from emomech.saes.config_fields import DTYPES, INPUTS, OLD_NAMES, READ, RECIPE, SAME_ACTIVATIONS, TRAINING, UNSET
+from emomech.saes.config_fields import DEAD, DTYPES, INPUTS, OLD_NAMES, READ, RECIPE, SAME_ACTIVATIONS, TRAINING, UNSET
 from emomech.saes.sae import InputTransform
 
 Architecture = Literal["standard", "jumprelu", "topk", "gated"]
@@ -53,6 +53,8 @@ class SaeConfig:
     neuronpedia_id: str = ""
     expected_l0: float | None = None
     expected_explained: float | None = None
+    dead: int | None = None
+    """Features that were dead at the end of the training; None if it is not recorded."""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """As recorded under `RECIPE`; empty if nothing is."""
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -103,9 +105,20 @@ def parse(raw: object, where: str) -> SaeConfig:
         neuronpedia_id=fields.text("neuronpedia_id"),
         expected_l0=fields.number("l0") or None,
         expected_explained=fields.number("variance_explained") or None,
+        dead=_dead(fields, d_sae),
         recipe=_recipe(fields),
         inputs=fields.mapping(INPUTS),
     )
+
+
+def _dead(fields: "_Fields", d_sae: int) -> int | None:
+    """Read the number of dead features; it says nothing of an SAE that was not trained to the end."""
+    number = fields.number(DEAD)
+    if number is None:
+        return None
+    if not 0 <= number <= d_sae:
+        raise fields.refused(DEAD, number, f"0 to {d_sae}, the number of features")
+    return int(number)
 
 
 def _merged(raw: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -10,6 +10,8 @@ LIBRARIES = "emomech_libraries"
 """Key of `metadata` with the versions of the libraries of such a training."""
 LEFT_OUT = "emomech_left_out"
 """Key of `metadata` with the share of massive activations, which such a training leaves out (see `models.sinks`)."""
+DEAD = "num_dead_features"
+"""Key of `metadata` under which SAELens records how many features were dead at the end of a training."""
 OLD_NAMES: Mapping[str, str] = {
     "hook_point": "hook_name",
     "hook_point_layer": "hook_layer",
@@ -30,7 +32,7 @@ READ = frozenset(
         *("architecture", "activation_fn", "activation_fn_kwargs", "d_in", "d_sae", "k", "dtype"),
         *("apply_b_dec_to_input", "normalize_activations", "reshape_activations", "rescale_acts_by_decoder_norm"),
         *("hook_name", "hook_layer", "model_name", "model_from_pretrained_kwargs", "neuronpedia_id", "l0"),
-        *("variance_explained", RECIPE, INPUTS, LIBRARIES, LEFT_OUT),
+        *("variance_explained", RECIPE, INPUTS, LIBRARIES, LEFT_OUT, DEAD),
         *UNSET,
     }
 )

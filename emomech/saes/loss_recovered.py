@@ -67,10 +67,10 @@ def _predicted_alike(lm: LanguageModel, points: Iterable[HookPoint], texts: Sequ
     """Select the hook points at which one vector for all content tokens leaves nothing of a text but its length.
 
     They are those on the residual stream, if no later layer reads the tokens again, as in the families with a known
-    output head, and if the texts have the same special tokens at their beginning, and no others.
+    output head, and if the texts have the same special tokens at their beginning, and content alone after them.
     """
     beginnings = {text.ids[: sum(text.special)] for text in texts}
-    others = any(any(text.special[sum(text.special) :]) for text in texts)
+    others = any(not all(text.content[sum(text.special) :]) for text in texts)
     if len(beginnings) != 1 or others or output_head(lm) is None:
         return []
     return [point for point in points if is_residual(point)]

@@ -6,7 +6,6 @@ is written to the cache as SAELens holds it in memory, normalisation folded in, 
 """
 
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from functools import cache, partial
@@ -14,6 +13,7 @@ from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emomech.core import paths
 from emomech.core.errors import EmomechError, UsageError, unknown
 from emomech.core.files import atomic_folder
 from emomech.core.hook_points import HookPoint
@@ -32,7 +32,7 @@ ENTRY = "entry.json"
 
 def cache_folder() -> Path:
     """Return the folder of cached SAEs: `saes` in `EMOMECH_CACHE`, or in `~/.cache/emomech`."""
-    return Path(os.environ.get("EMOMECH_CACHE") or Path.home() / ".cache" / "emomech") / "saes"
+    return paths.cache_folder("saes")
 
 
 def released(preset: SaePreset) -> list[SaeFile]:

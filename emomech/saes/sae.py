@@ -67,6 +67,8 @@ class Sae:
     """Published number of active features per token; None if unknown."""
     expected_explained: float | None = None
     """Published fraction of variance explained; None if unknown."""
+    dead: int | None = None
+    """Features that were dead at the end of the training, as recorded with the SAE; None if unknown."""
 
     def __post_init__(self) -> None:
         """Raise EmomechError for weights whose shapes do not match or that are not finite, and for a wrong k."""

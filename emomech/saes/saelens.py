@@ -61,6 +61,7 @@ def sae_of(config: SaeConfig, weights: Mapping[str, Tensor], *, name: str = "") 
         neuronpedia_id=config.neuronpedia_id,
         expected_l0=config.expected_l0,
         expected_explained=config.expected_explained,
+        dead=config.dead,
     )
 
 

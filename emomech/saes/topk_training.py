@@ -36,7 +36,8 @@ from torch import Tensor
 
 from emomech.core import progress
 from emomech.core.files import atomic_folder
-from emomech.saes.config_fields import RECIPE
+from emomech.models.sinks import ordinary_rows
+from emomech.saes.config_fields import LEFT_OUT, RECIPE
 from emomech.saes.recipe import SaeRecipe
 from emomech.saes.soft_frozen import keep_near_start
 
@@ -68,19 +69,19 @@ def train_topk(
     device: torch.device | str = "cpu",
     metadata: Mapping[str, Any] | None = None,
     title: str = "training an SAE",
-    rows: Tensor | None = None,
     checkpoint: Path | None = None,
 ) -> TopKTrainingSAE:
     """Train one SAE on activations (n, d_in) in any number format; they may be mapped from a file.
 
     The normalisation of the activations is folded into the weights, and the recipe is recorded in the metadata.
-    `metadata` holds further fields of SAELens's `SAEMetadata`. `title` is shown beside the progress. `rows` numbers the
-    activations to train on; None: all of them. `checkpoint` names a folder for the state of the training, which is
-    written every ten minutes and removed at the end. If it is there, the training goes on from it, and gives the SAE of
-    an uninterrupted one; recipe and activations have to be the same.
+    Massive activations are left out (`models.sinks`), and their share is recorded. `metadata` holds further fields of
+    SAELens's `SAEMetadata`. `title` is shown beside the progress. `checkpoint` names a folder for the state of the
+    training, which is written every ten minutes and removed at the end. If it is there, the training goes on from it,
+    and gives the SAE of an uninterrupted one; recipe and activations have to be the same.
     """
     device = torch.device(device)
-    rows = torch.arange(len(activations)) if rows is None else rows
+    rows = ordinary_rows(activations)
+    known = {**(metadata or {}), RECIPE: asdict(recipe), LEFT_OUT: 1 - len(rows) / len(activations)}
     torch.manual_seed(recipe.seed)
     with progress.track(title, total=_n_steps(recipe) * recipe.batch, unit="token") as bar, _quiet():
         cfg = Config(
@@ -90,7 +91,7 @@ def train_topk(
             apply_b_dec_to_input=True,
             normalize_activations="expected_average_only_in",
             device=str(device),
-            metadata=SAEMetadata(**(metadata or {}), **{RECIPE: asdict(recipe)}),
+            metadata=SAEMetadata(**known),
         )
         sae = TopKTrainingSAE(cfg)
         sae.b_dec.data = _centre(activations, rows).to(device)

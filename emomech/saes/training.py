@@ -28,7 +28,7 @@ from emomech.models.pool import TokenPool
 from emomech.models.sinks import ordinary_rows
 from emomech.models.store import ActivationStore, Place
 from emomech.saes.compatibility import measure_fit
-from emomech.saes.config_fields import INPUTS, LEFT_OUT, LIBRARIES
+from emomech.saes.config_fields import INPUTS, LIBRARIES
 from emomech.saes.points import default_points
 from emomech.saes.recipe import SaeRecipe
 from emomech.saes.resume import missing
@@ -120,13 +120,13 @@ def fit(
     """
     from emomech.saes.topk_training import train_topk
 
-    rows = ordinary_rows(activations)
     metadata: dict[str, Any] = {"model_name": lm.name, "hook_name": str(point), "prepend_bos": lm.prepend_bos}
-    metadata[LEFT_OUT] = 1 - len(rows) / len(activations)
-    about: dict[str, Any] = {"metadata": metadata, "title": f"training {point}", "checkpoint": checkpoint}
-    trained = train_topk(activations, recipe, rows=rows, device=lm.device, **about)
+    title = f"training {point}"
+    trained = train_topk(activations, recipe, device=lm.device, metadata=metadata, title=title, checkpoint=checkpoint)
     if recipe.control:
-        explained = 1 - measure_fit(from_saelens(trained), activations[rows[:_N_MEASURED]].float()).fvu
+        explained = (
+            1 - measure_fit(from_saelens(trained), activations[ordinary_rows(activations)[:_N_MEASURED]].float()).fvu
+        )
         trained.cfg.metadata.variance_explained = round(explained, 3)
     return trained
 
