@@ -106,7 +106,7 @@ def _model(study: Study, questions: "Questions") -> dict[str, Any]:
         "bos": tokenizer.bos_token_id,
         "vocabulary": tokenizer.convert_ids_to_tokens(list(range(lm.vocab_size))),
         "seen": sorted({token for ids in seen for token in ids}),
-        "template": lookup.prompt(lookup.corpus(_SPEC.corpus).prompt).template,
+        "template": lookup.prompt(lookup.corpus(_SPEC.corpus_name).prompt).template,
         "labels": dict(zip(questions.labels, questions.label_ids[0].tolist(), strict=True)),
         "colours": EMOTION_COLOURS,
         "persons": persons(),

@@ -22,6 +22,8 @@ from emomech.study.identity import content_hash
 from emomech.study.resolved import ResolvedCorpus, ResolvedSpec
 
 AUTO, NONE = "auto", "none"
+EMBEDDED = "organism"
+"""The corpus of the embedded grammar."""
 _DESCRIPTION = {"summary", "card", "path", "joins", "variant_of", "gold"}
 """Fields of a preset that do not change a result. Files count by content; joined corpora and labels of words are listed
 separately."""
@@ -45,7 +47,8 @@ class StudySpec:
     model: str = "organism"
     sae: str | None = AUTO
     """SAEs; auto: those that the model's preset names; None: the analysis reads no SAEs."""
-    corpus: str = "organism"
+    corpus: str = AUTO
+    """The texts; auto: those that the model's preset names, or else those of the embedded grammar."""
     emotions: str = AUTO
     """An emotion set; auto: the one that suits the corpus, or else the labels of the corpus."""
     prompt: str = AUTO
@@ -80,7 +83,7 @@ class StudySpec:
     @cached_property
     def resolved(self) -> ResolvedSpec:
         """The presets that the names refer to, looked up once. Raises UsageError for a name that does not exist."""
-        corpus, model = ResolvedCorpus.of(self.corpus, self.text, self.label), lookup.model(self.model)
+        corpus, model = ResolvedCorpus.of(self.corpus_name, self.text, self.label), lookup.model(self.model)
         sae = model.sae if self.sae == AUTO else self.sae
         emotions = corpus.preset.emotions if self.emotions == AUTO else self.emotions
         return ResolvedSpec(
@@ -130,6 +133,11 @@ class StudySpec:
         return {**parts, **numbers, "controls": controls, "gold": gold.identity(self.gold)}
 
     @property
+    def corpus_name(self) -> str:
+        """The corpus's preset or path. Raises UsageError for a model that does not exist."""
+        return self.corpus if self.corpus != AUTO else lookup.model(self.model).corpus or EMBEDDED
+
+    @property
     def control_specs(self) -> "list[StudySpec]":
         """Specs of the control tasks, for the same model. Raises UsageError for a corpus that does not exist."""
         preset, spec = self.resolved.corpus.preset, cast("StudySpec", self)
@@ -167,7 +175,7 @@ class StudySpec:
             return ""
         if made_by := self.sae_preset.made_by:
             return f"{made_by} --controls"
-        options = {"--model": self.model, "--corpus": self.corpus, "--out": str(folder), "--control": "soft-frozen"}
+        options = {"--model": self.model, "--corpus": self.corpus_name, "--out": str(folder), "--control": "soft-frozen"}
         return f"emomech sae train {' '.join(f'{name} {shlex.quote(value)}' for name, value in options.items())}"
 
     def _check_folders(self, presets: ResolvedSpec) -> None:

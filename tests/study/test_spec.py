@@ -7,6 +7,7 @@ import pytest
 
 from emomech.core.errors import UsageError
 from emomech.core.paths import PACKAGE
+from emomech.presets import lookup
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
 
@@ -79,3 +80,14 @@ def test_labels_of_words_are_part_of_the_identity_and_go_to_no_control(tmp_path:
         named.validate()  # one part of speech
     with pytest.raises(UsageError, match="nothing at"):
         StudySpec(gold="no/treebank").validate()
+
+
+def test_the_texts_are_those_of_the_model_unless_a_study_names_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert StudySpec().corpus_name == StudySpec(model="gpt2-small", sae=None).corpus_name == "organism"
+    named = lookup.model("gpt2-small").model_copy(update={"corpus": "goemotions-sample"})
+    monkeypatch.setattr(lookup, "model", lambda name: named)
+    spec = StudySpec(model="mine", sae=None)
+    assert spec.corpus_name == spec.resolved.corpus.name == "goemotions-sample"
+    assert spec.resolved.prompt == lookup.prompt("expressed")
+    assert StudySpec(model="mine", sae=None, corpus="organism").resolved.corpus.name == "organism"
+    assert spec.identity() == StudySpec(model="mine", sae=None, corpus="goemotions-sample").identity()
