@@ -122,7 +122,7 @@ def test_nothing_half_written_remains(
         monkeypatch.context() as patch,
         pytest.raises(EmomechError, match=r"cannot be kept in .*disk full.*EMOMECH_CACHE"),
     ):
-        patch.setattr(releases.os, "replace", fail)
+        patch.setattr("os.replace", fail)
         released(TOY)
     assert list((kept / TOY.release).iterdir()) == []
     (kept / TOY.release / TOY.ids[HookPoint(0, "resid_pre")]).mkdir()  # a folder without an entry is no SAE
