@@ -91,6 +91,7 @@ STEERED_COLOURS: Mapping[str, str] = {
     "difference of means": "#d55e00",
     "few-shot prompt": "#7b5ea7",
     "random weights": "#8c8c8c",
+    "linear probe": "#9a6a00",
 }
 TRACED_COLOURS: Mapping[str, str] = {
     "SAE features": "#0072b2",

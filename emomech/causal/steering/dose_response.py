@@ -13,12 +13,12 @@ import numpy as np
 from emomech.causal.effects import logits_of_each
 from emomech.causal.questions import log_odds
 from emomech.causal.steering.experiment import Experiment
-from emomech.causal.steering.operations import DOSES
+from emomech.causal.steering.operations import DOSES, FITTED
 from emomech.stats.estimates import Bools, Estimate, Floats, Ints, mean_estimate
 from emomech.stats.paired_answers import share_beyond_half
 
 DOWN, UP = "turned down", "turned up"
-SIGNED = ("scale", "add to the weak", "one factor per emotion")
+SIGNED = ("scale", "add to the weak", "one factor per emotion", *FITTED)
 """Operations that can turn features down as well as up."""
 SHARES = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """Doses, as shares of the chosen one."""
@@ -51,8 +51,9 @@ class DoseResponse:
         move = chosen if chosen.operation in SIGNED else replace(experiment.scale, doses=chosen.doses)
         largest = move.dose or DOSES[1]
         doses = tuple(max(-_MOST_DOWN, share * largest) for share in SHARES)
-        edits = [experiment.units.edits(move.at(dose)) for dose in doses if dose]
-        logits = list(logits_of_each(report.questions, edits))
+        units = experiment.units_of(move)
+        edits = [units.edits(move.at(dose)) for dose in doses if dose]
+        logits = list(logits_of_each(report.questions, edits, move.where))
         logits.insert(SHARES.index(0.0), report.logits)
         gold = report.gold
         values = np.stack([log_odds(of_dose, gold) for of_dose in logits])

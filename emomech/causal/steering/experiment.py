@@ -2,7 +2,8 @@
 
 Operation and dose of the causal features are the best that were tried on `tune`. The other units are moved by the same
 operation and in the same proportions, each with its own best dose, so that none is at a disadvantage because the
-dose was tuned for another. Every method gets the same labelled texts.
+dose was tuned for another. If the doses of single features are fitted, so are those of the other units. Every method
+gets the same labelled texts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +15,14 @@ import numpy as np
 from emomech.causal.dictionary import Dictionary
 from emomech.causal.effects import logits_of_each
 from emomech.causal.feature_selection import LabelSupport
+from emomech.causal.questions import Where
 from emomech.causal.steering.baselines import class_means, few_shot, selective
+from emomech.causal.steering.fits import Fits, narrow
+from emomech.causal.steering.fitted_doses import WIDER, Setting, grid
 from emomech.causal.steering.label_draws import LabelledPool, Labels
 from emomech.causal.steering.operations import (
     DOSES,
+    FITTED,
     OPERATIONS,
     Move,
     Operation,
@@ -32,6 +37,7 @@ from emomech.causal.steering.operations import (
     tried,
     uniform,
 )
+from emomech.causal.steering.probe import PROBE, probed
 from emomech.causal.steering.recognition import Change, Texts
 from emomech.core.errors import UsageError
 from emomech.models.language_model import randomised
@@ -47,7 +53,15 @@ SIZES = (2, 5, 20)
 COARSE = DOSES[1::2]
 """Every second dose, for comparisons of many features or texts."""
 JOINT: Operation = "one factor per emotion"
-_EVERYWHERE, _ANSWER = "all tokens", "the answer"
+TRIED_SHARES = (0.5, 1.0)
+"""Shares of fitted doses that are tried with what the causal features are compared with."""
+PLACES: Mapping[Where, str] = {
+    "everywhere": "all tokens",
+    "text": "all tokens but the last",
+    "answer": "the last token",
+}
+"""Tokens at which features are moved -> their name in tables."""
+_EVERYWHERE, _ANSWER = PLACES["everywhere"], "the answer"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +91,8 @@ class Experiment:
     """Labelled texts of each label that select features."""
     n_features: int
     """Features that are selected for each label."""
+    n_draws: int = 1
+    """Draws of the labelled texts for which doses are fitted, the page's own included."""
 
     @cached_property
     def labelled(self) -> Ints:
@@ -112,7 +128,17 @@ class Experiment:
     @cached_property
     def units(self) -> Units:
         """The causal features."""
-        return strongest(self.dictionary, self.own_support, self.n_features)
+        return narrow(self.fits.draws[0].units, self.n_features)
+
+    @cached_property
+    def fits(self) -> Fits:
+        """Slopes of the doses that may be fitted, and the draws of the labelled texts."""
+        sizes = self.n_labelled, self.n_features, self.n_draws
+        return Fits(self.study, self.pool, *sizes, others=(self._idle, self._raw))
+
+    def units_of(self, move: Move) -> Units:
+        """The causal features that a move is for: more of them if their doses are fitted."""
+        return self.fits.draws[0].units if move.operation in FITTED else self.units
 
     @cached_property
     def trials(self) -> Mapping[Operation, list[Trial]]:
@@ -124,7 +150,17 @@ class Experiment:
             if operation != JOINT
         }
         trials[JOINT] = ascent(self.units, tune.questions, best(trials["scale"]))
+        own = self.fits.draws[0]
+        for operation, setting in self.settings.items():
+            trials[operation] = self.fits.fitting(own.units, own.labels).trials(setting)
         return trials
+
+    @cached_property
+    def settings(self) -> Mapping[Operation, Setting]:
+        """What the grid chooses for the doses that are fitted, by operation."""
+        own = self.fits.draws[0]
+        fitting = self.fits.fitting(own.units, own.labels)
+        return {operation: fitting.choose(list(grid(self.n_features, [operation]))) for operation in FITTED}
 
     @staticmethod
     def _doses(operation: Operation) -> Sequence[float]:
@@ -139,38 +175,49 @@ class Experiment:
     @cached_property
     def matched(self) -> Units:
         """Random features, matched to the causal ones."""
+        if self.chosen.operation in FITTED:
+            return self.fits.draws[0].matched
         return matched_units(self.units, self.texts.seed)
 
     def change(self, units: Units, move: Move) -> Change:
         """Recognition of the reported texts with units moved."""
         edits = units.edits(move)
         report = self.texts.report
-        return self.texts.change(logits_of_each(report.questions, [edits])[0] if edits else report.logits)
+        after = logits_of_each(report.questions, [edits], move.where)[0] if edits else report.logits
+        return self.texts.change(after)
 
     def by_operation(self, operation: Operation) -> Change:
         """Recognition with the causal features moved by the best dose of one operation."""
-        return self.change(self.units, best(self.trials[operation]).move)
+        move = best(self.trials[operation]).move
+        return self.change(self.units_of(move), move)
 
     def methods(self) -> list[MethodResult]:
         """Results of all methods, the causal features first; all get the same labelled texts."""
-        labelled = self.texts.labelled.take(self.labelled)
-        causal = self._result(FEATURES, self.units, self.chosen)
-        idle = selective(self.units, self.own_support, labelled, self.n_features)
+        causal = self._result(FEATURES, self.units_of(self.chosen), self.chosen)
         results = [causal, self._moved(MATCHED, self.matched, self.chosen)]
-        results.append(self._moved(SELECTIVE, idle, self.chosen))
-        results.append(self._moved(RAW, self._raw(self.texts), self.chosen))
+        results.append(self._moved(SELECTIVE, self._sized(self._idle), self.chosen))
+        results.append(self._moved(RAW, self._sized(self._raw), self.chosen))
         projected = self._moved(MEANS, self.means(self.labels), self.scale)
         results.append(replace(projected, operation="scale the projection"))
         dose, change = self.bias(self.labels)
         how = "added to the logits, fitted on all the labelled texts"
-        return [*results, MethodResult(BIAS, how, change, dose, 0.0, _ANSWER), self._few_shot(), self._random_weights()]
+        results.append(MethodResult(BIAS, how, change, dose, 0.0, _ANSWER))
+        return [*results, self._probe(), self._few_shot(), self._random_weights()]
 
     def _result(self, name: str, units: Units, move: Move) -> MethodResult:
-        return MethodResult(name, move.operation, self.change(units, move), move.dose, units.displacement(move))
+        change, moved = self.change(units, move), units.displacement(move)
+        return MethodResult(name, move.operation, change, move.dose, moved, PLACES[move.where])
 
     def _moved(self, name: str, units: Units, move: Move) -> MethodResult:
-        """Move units in the proportions of a move, at their own best dose."""
-        return self._result(name, units, climbed(units, self.texts.tune, move, COARSE))
+        """Move units in the proportions of a move at their own best dose, or by doses that are fitted to them."""
+        if move.operation not in FITTED:
+            return self._result(name, units, climbed(units, self.texts.tune, move, COARSE))
+        trials = self.fits.fitting(units, self.labels).trials(self.settings[move.operation], TRIED_SHARES)
+        return self._result(name, units, best(trials).move)
+
+    def _sized(self, units: Units) -> Units:
+        """Keep as many units as there are causal features."""
+        return units if self.chosen.operation in FITTED else narrow(units, self.n_features)
 
     @property
     def scale(self) -> Move:
@@ -187,12 +234,28 @@ class Experiment:
         dose, bias = labels.bias()
         return dose, self.texts.change(self.texts.report.logits + bias)
 
-    def _raw(self, texts: Texts) -> Units:
+    @cached_property
+    def _raw(self) -> Units:
         """Dimensions of the residual stream, selected as the features are."""
+        return self._dimensions(self.texts)
+
+    def _dimensions(self, texts: Texts) -> Units:
         saes = dimensions(self.study.saes, self.study.lm.d_model)
         every = Dictionary.of(texts.tune.questions, saes)
-        few = texts.labelled.take(self.labelled)
-        return strongest(every, label_support(few, every, [len(few)], texts.seed)[len(few)], self.n_features)
+        few, most = texts.labelled.take(self.labelled), max(WIDER) * self.n_features
+        return strongest(every, label_support(few, every, [len(few)], texts.seed)[len(few)], most)
+
+    @cached_property
+    def _idle(self) -> Units:
+        """Features that tell the labels apart without supporting them."""
+        labelled, most = self.texts.labelled.take(self.labelled), max(WIDER) * self.n_features
+        units = strongest(self.dictionary, self.own_support, most)
+        return selective(units, self.own_support, labelled, most)
+
+    def _probe(self) -> MethodResult:
+        """Answer by a linear probe of the residual stream at the answer, in place of the model."""
+        how, change = probed(self.pool, self.labels, self.texts)
+        return MethodResult(PROBE, how, change, positions=PLACES["answer"])
 
     def _few_shot(self) -> MethodResult:
         name, how = FEW_SHOT, "two worked examples before the text"
@@ -206,7 +269,9 @@ class Experiment:
     def _random_weights(self) -> MethodResult:
         """Steer a network with random weights by its own raw dimensions; compared with itself unsteered."""
         texts = self.texts.on(randomised(self.study.lm, self.texts.seed))
-        result = replace(self, texts=texts)._moved(RANDOM_WEIGHTS, self._raw(texts), self.scale)
+        result = replace(self, texts=texts)._moved(
+            RANDOM_WEIGHTS, narrow(self._dimensions(texts), self.n_features), self.scale
+        )
         return replace(result, operation="scale its raw dimensions")
 
     def efficiency(self) -> list[tuple[str, int, float, Change]]:

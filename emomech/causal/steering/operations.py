@@ -19,16 +19,25 @@ from emomech.causal.dictionary import Dictionary
 from emomech.causal.effects import logits_of_each
 from emomech.causal.feature_selection import LabelSupport
 from emomech.causal.feature_stats import matched
-from emomech.causal.questions import Edits, Questions
+from emomech.causal.questions import Edits, Questions, Where
 from emomech.causal.sample import Sample
 from emomech.causal.steering.recognition import accuracy, rank_within_label
 from emomech.core.hook_points import FeatureId, by_point
 from emomech.stats.classification import Confusion
 from emomech.stats.estimates import Floats, Ints
 
-Operation = Literal["scale", "add to the weak", "clamp where it fires", "clamp everywhere", "one factor per emotion"]
+Operation = Literal[
+    "scale",
+    "add to the weak",
+    "clamp where it fires",
+    "clamp everywhere",
+    "one factor per emotion",
+    "fitted factors",
+    "fitted vector",
+]
 """Multiply features where they fire; add to the features of the weak labels at every token; set features to a share of
-their peaks where they fire, or at every token; multiply the features of each label by a factor for that label."""
+their peaks where they fire, or at every token; multiply the features of each label by a factor for that label; multiply
+each feature by a factor of its own that is fitted; add to each feature an amount of its own that is fitted."""
 OPERATIONS: tuple[Operation, ...] = (
     "scale",
     "add to the weak",
@@ -36,6 +45,9 @@ OPERATIONS: tuple[Operation, ...] = (
     "clamp everywhere",
     "one factor per emotion",
 )
+"""Operations whose doses are tried."""
+FITTED: tuple[Operation, ...] = ("fitted factors", "fitted vector")
+"""Operations whose doses are fitted, see `fitted_doses`."""
 DOSES = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 """In peaks: how far a feature at its peak is moved, or what it is set to; 0 leaves the model as it is."""
 
@@ -54,21 +66,22 @@ class Units:
         features = {feature for of_label in self.by_label for feature in of_label}
         return sorted(features, key=lambda feature: (feature.point.resid_index(), feature.index))
 
-    def doses(self, doses: Sequence[float]) -> dict[FeatureId, float]:
+    def doses(self, move: "Move") -> dict[FeatureId, float]:
         """Dose of each feature that is moved: the mean over the labels that it supports."""
         given: dict[FeatureId, list[float]] = {}
-        for features, dose in zip(self.by_label, doses, strict=True):
-            for feature in features:
-                given.setdefault(feature, []).append(dose)
+        for label, (features, dose) in enumerate(zip(self.by_label, move.doses, strict=True)):
+            shares = move.shares[label] if move.shares else (1.0,) * len(features)
+            for feature, share in zip(features, shares, strict=False):
+                given.setdefault(feature, []).append(dose * share)
         return {feature: mean for feature in self.all if (mean := float(np.mean(given[feature])))}
 
     def edits(self, move: "Move") -> Edits:
         """Edits at the hook points where features are moved; empty for a dose of 0."""
-        doses = self.doses(move.doses)
+        doses = self.doses(move)
         features, peaks = list(doses), torch.tensor(list(doses.values()))
-        if move.operation in ("scale", "one factor per emotion"):
+        if move.operation in ("scale", "one factor per emotion", "fitted factors"):
             return self.dictionary.scale(features, 1 + peaks)
-        if move.operation == "add to the weak":
+        if move.operation in ("add to the weak", "fitted vector"):
             return self.dictionary.add(features, peaks)
         return self.dictionary.clamp(features, peaks, firing=move.operation == "clamp where it fires")
 
@@ -87,6 +100,10 @@ class Move:
 
     operation: Operation
     doses: tuple[float, ...]
+    shares: tuple[tuple[float, ...], ...] = ()
+    """Share of its label's dose that each feature gets (label, rank), -1 to 1; empty: all of it."""
+    where: Where = "everywhere"
+    """Tokens at which features are moved."""
 
     @property
     def dose(self) -> float:
@@ -173,24 +190,26 @@ def tried(units: Units, tune: Sample, move: Move, doses: Sequence[float] = DOSES
     """Try the unsteered model, and a move at every dose, on the texts that choose doses."""
     none = Trial(move.at(0), accuracy(tune.logits, tune.gold))
     moves = [move.at(dose) for dose in doses]
-    after = logits_of_each(tune.questions, [units.edits(moved) for moved in moves])
+    after = logits_of_each(tune.questions, [units.edits(moved) for moved in moves], move.where)
     return [none, *(Trial(moved, accuracy(logits, tune.gold)) for moved, logits in zip(moves, after, strict=True))]
 
 
 def climbed(units: Units, tune: Sample, move: Move, doses: Sequence[float] = DOSES[1:]) -> Move:
-    """Raise the dose until accuracy on the texts that choose doses falls below the best so far; return the best dose.
+    """Return the move of `climb`."""
+    return climb(units, tune, move, doses).move
+
+
+def climb(units: Units, tune: Sample, move: Move, doses: Sequence[float] = DOSES[1:]) -> Trial:
+    """Raise the dose until accuracy on the texts that choose doses falls below the best so far; return the best trial.
 
     This needs fewer passes than `tried`, and gives the same dose where accuracy has one peak.
     """
-    chosen, top = move.at(0), round(accuracy(tune.logits, tune.gold), 9)
+    chosen = Trial(move.at(0), accuracy(tune.logits, tune.gold))
     for dose in doses:
-        moved = move.at(dose)
-        (logits,) = logits_of_each(tune.questions, [units.edits(moved)])
-        score = round(accuracy(logits, tune.gold), 9)
-        if score < top:
+        tried = _trial(units, tune.questions, move.at(dose))
+        if round(tried.accuracy, 9) < round(chosen.accuracy, 9):
             break
-        if score > top:
-            chosen, top = moved, score
+        chosen = best([chosen, tried])
     return chosen
 
 
@@ -220,5 +239,5 @@ def best(trials: Sequence[Trial]) -> Trial:
 
 
 def _trial(units: Units, questions: Questions, move: Move) -> Trial:
-    (logits,) = logits_of_each(questions, [units.edits(move)])
+    (logits,) = logits_of_each(questions, [units.edits(move)], move.where)
     return Trial(move, accuracy(logits, questions.gold))

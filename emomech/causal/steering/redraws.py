@@ -4,9 +4,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from emomech.causal.steering.experiment import BIAS, COARSE, FEATURES, MATCHED, MEANS, Experiment, MethodResult
-from emomech.causal.steering.label_draws import Labels
-from emomech.causal.steering.operations import Move, Units, climbed, matched_units, strongest
+from emomech.causal.steering.experiment import (
+    BIAS,
+    COARSE,
+    FEATURES,
+    MATCHED,
+    MEANS,
+    TRIED_SHARES,
+    Experiment,
+    MethodResult,
+)
+from emomech.causal.steering.fits import Draw, narrow
+from emomech.causal.steering.fitted_doses import grid
+from emomech.causal.steering.operations import Move, Units, best, climb, climbed, matched_units
 from emomech.core import progress
 from emomech.stats.estimates import Bools
 from emomech.stats.paired_answers import Answers
@@ -30,32 +40,45 @@ def right_once(results: Sequence[MethodResult]) -> Mapping[str, Answers]:
     return others
 
 
-def right_over_draws(experiment: Experiment, results: Sequence[MethodResult], n_draws: int) -> Mapping[str, Bools]:
+def right_over_draws(experiment: Experiment, results: Sequence[MethodResult]) -> Mapping[str, Bools]:
     """Say which reported texts each method gets right on each draw of the labelled texts (draw, text).
 
-    The first draw is the page's own, as in `results`. Random features are moved by the dose of the causal ones, and
-    count as unmoved where that would lose accuracy, so that they are at no disadvantage.
+    The first draw is the page's own, as in `results`. Random features are moved by the dose of the causal ones, or by
+    doses that are fitted to them, and count as unmoved where that would lose accuracy, so that they are at no
+    disadvantage.
     """
     own = {result.name: result.change.right[1] for result in results if result.change is not None}
     draws = [{name: own[name] for name in REDRAWN}]
-    redrawn = list(experiment.pool.redrawn(experiment.n_labelled, n_draws - 1))
-    draws += [_right(experiment, labels) for labels in progress.counted(redrawn, "drawing labelled texts", "draw")]
+    redrawn = experiment.fits.draws[1:]
+    draws += [_right(experiment, draw) for draw in progress.counted(redrawn, "drawing labelled texts", "draw")]
     return {name: np.stack([draw[name] for draw in draws]) for name in REDRAWN}
 
 
-def _right(experiment: Experiment, labels: Labels) -> dict[str, Bools]:
+def _right(experiment: Experiment, draw: Draw) -> dict[str, Bools]:
     """Choose everything on one draw of the labelled texts; say which reported texts are right (text)."""
-    before = experiment.texts.report.right
-    units = strongest(experiment.dictionary, labels.support(), experiment.n_features)
-    move = climbed(units, labels.tune, experiment.scale, COARSE)
-    matched = _after(experiment, matched_units(units, experiment.texts.seed), move)
+    before, labels = experiment.texts.report.right, draw.labels
+    units, matched, move = _chosen(experiment, draw)
+    of_matched = _after(experiment, matched[0], matched[1])
     means = experiment.means(labels)
     return {
         FEATURES: _after(experiment, units, move),
-        MATCHED: matched if matched.sum() >= before.sum() else before,
+        MATCHED: of_matched if of_matched.sum() >= before.sum() else before,
         BIAS: experiment.bias(labels)[1].right[1],
         MEANS: _after(experiment, means, climbed(means, labels.tune, experiment.scale, COARSE[1:])),
     }
+
+
+def _chosen(experiment: Experiment, draw: Draw) -> tuple[Units, tuple[Units, Move], Move]:
+    """Choose between scaling and fitted doses; return the features, matched ones with their move, and the move."""
+    units = narrow(draw.units, experiment.n_features)
+    scaled = climb(units, draw.labels.tune, experiment.scale, COARSE)
+    fitting = experiment.fits.fitting(draw.units, draw.labels)
+    setting = fitting.choose(list(grid(experiment.n_features)))
+    fitted = best(fitting.trials(setting, TRIED_SHARES))
+    if best([scaled, fitted]) is scaled:
+        return units, (matched_units(units, experiment.texts.seed), scaled.move), scaled.move
+    of_matched = experiment.fits.fitting(draw.matched, draw.labels).move(setting, draw.labels.every)
+    return draw.units, (draw.matched, of_matched), fitted.move
 
 
 def _after(experiment: Experiment, units: Units, move: Move) -> Bools:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from emomech.causal.lm_loss import LanguageShift, language_shifts
 from emomech.causal.questions import Questions, balanced
 from emomech.causal.sample import Sample
-from emomech.causal.steering.experiment import FEATURES, MATCHED, Experiment, doses_shown
-from emomech.causal.steering.operations import Move, Units
+from emomech.causal.steering.experiment import FEATURES, MATCHED, PLACES, Experiment, doses_shown
+from emomech.causal.steering.fits import neutral_texts
+from emomech.causal.steering.operations import Move, Units, best
 from emomech.chapters.tasks import EMOTION, tasks_of
 from emomech.core.errors import UsageError
 from emomech.stats.estimates import Bools, Estimate, Floats, Ints, bootstrap_weights, interval
@@ -22,13 +23,10 @@ N_TASK = 200
 
 def language(study: Study, experiment: Experiment) -> tuple[str, list[dict[str, object]]]:
     """Measure what the chosen move costs and gains at every dose; the name of the texts, and the rows."""
-    other = study.controls[0] if study.controls else study
-    corpus, seed = other.corpus, study.spec.seed
-    prompts = [q for q, e in zip(other.prompts, corpus.examples, strict=True) if corpus.split(e, seed) == "report"]
-    texts = prompts[:N_LANGUAGE]
-    weights = bootstrap_weights([str(i) for i in range(len(texts))], len(experiment.texts.report.resamples), seed)
+    corpus = (study.controls[0] if study.controls else study).corpus
+    texts, weights = _neutral(study, experiment)
     rows = []
-    for name, units in ((FEATURES, experiment.units), (MATCHED, experiment.matched)):
+    for name, units in ((FEATURES, experiment.units_of(experiment.chosen)), (MATCHED, experiment.matched)):
         doses = doses_shown(experiment.chosen)
         moves = [experiment.chosen.at(dose) for dose in doses]
         shifts = language_shifts(study.lm, texts, [units.edits(move) for move in moves])
@@ -36,6 +34,29 @@ def language(study: Study, experiment: Experiment) -> tuple[str, list[dict[str, 
             row = {"units": name, "dose": dose, "chosen": bool(dose == experiment.chosen.dose), "n": len(texts)}
             rows.append(row | _cost_and_gain(experiment, units, move, shift, weights))
     return f"{corpus.name}, the question included" if study.controls else f"{corpus.name}, the reported texts", rows
+
+
+def _neutral(study: Study, experiment: Experiment) -> tuple[list[str], Floats]:
+    """Neutral texts, and how often each is drawn (resample, text)."""
+    texts, n_resamples = neutral_texts(study, "report", N_LANGUAGE), len(experiment.texts.report.resamples)
+    return texts, bootstrap_weights([str(i) for i in range(len(texts))], n_resamples, study.spec.seed)
+
+
+def fits(study: Study, experiment: Experiment) -> list[Row]:
+    """What the grid chooses for each operation whose doses are fitted, and what its best trial gains and costs."""
+    texts, weights = _neutral(study, experiment)
+    own = experiment.fits.draws[0]
+    fitting = experiment.fits.fitting(own.units, own.labels)
+    trials = [best(experiment.trials[operation]) for operation in experiment.settings]
+    shifts = language_shifts(study.lm, texts, [own.units.edits(trial.move) for trial in trials])
+    rows = []
+    for (operation, setting), trial, shift in zip(experiment.settings.items(), trials, shifts, strict=True):
+        move = trial.move
+        known = {"operation": operation, "chosen": move == experiment.chosen, "positions": PLACES[move.where]}
+        chosen = {"first": setting.first, "n_features": setting.n_features, "penalty": setting.penalty}
+        reached = {"dose": move.dose, "tune_accuracy": trial.accuracy, "expected_kl": fitting.divergence(setting, move)}
+        rows.append(known | chosen | reached | _cost_and_gain(experiment, own.units, move, shift, weights))
+    return rows
 
 
 def _cost_and_gain(
@@ -62,8 +83,9 @@ def control_tasks(study: Study, experiment: Experiment) -> Iterator[Row]:
         if task == EMOTION or (sample := _sample(control, experiment)) is None:
             continue
         for dose in doses_shown(experiment.chosen):
-            edits = experiment.units.edits(experiment.chosen.at(dose))
-            right = sample.questions.logits(edits).argmax(1) == sample.gold
+            move = experiment.chosen.at(dose)
+            edits = experiment.units_of(move).edits(move)
+            right = sample.questions.logits(edits, move.where).argmax(1) == sample.gold
             keys = {"task": task, "dose": dose, "chosen": bool(dose == experiment.chosen.dose)}
             yield keys | accuracy_lost(sample.gold, sample.right, right, sample.resamples)
 

@@ -1,11 +1,13 @@
 """Rows of the tables of steering: what each method gains and costs, and for which texts."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from emomech.causal.steering.experiment import BIAS, FEATURES, MATCHED, Experiment, MethodResult
 from emomech.causal.steering.operations import best
+from emomech.causal.steering.probe import PROBE
 from emomech.causal.steering.recognition import ACCURACY, F1, Change, Texts
 from emomech.chapters.steering.evidence import NONE
 from emomech.data.corpus import Example, breakdowns
@@ -92,11 +94,39 @@ def trials(experiment: Experiment) -> Iterator[Row]:
                 "operation": operation,
                 "trial": number,
                 "dose": trial.move.dose,
-                "displacement": experiment.units.displacement(trial.move),
+                "displacement": experiment.units_of(trial.move).displacement(trial.move),
                 "tune_accuracy": trial.accuracy,
                 "chosen": trial is chosen,
             }
             yield {**row, "gain": experiment.by_operation(operation).gain()} if trial is chosen else row
+
+
+def fitted(experiment: Experiment) -> Iterator[Row]:
+    """Doses of the single features in the best trial of each operation that fits them."""
+    n_layers, labels = experiment.study.lm.n_layers, experiment.texts.report.labels
+    for operation in experiment.settings:
+        move = best(experiment.trials[operation]).move
+        units = experiment.units_of(move)
+        doses = units.doses(move)
+        for emotion, features in zip(labels, units.by_label, strict=True):
+            for rank, feature in enumerate(features, 1):
+                where = {"hook_point": str(feature.point), "depth": feature.point.depth(n_layers)}
+                keys = {"operation": operation, "emotion": emotion, "rank": rank}
+                yield {**keys, **where, "feature": feature.index, "dose": doses.get(feature, 0.0)}
+
+
+def turned(results: Sequence[MethodResult], labels: Sequence[str]) -> Iterator[Row]:
+    """Count the texts whose answer changes, by emotion and by answer before and after."""
+    for result in results:
+        if result.name not in (FEATURES, BIAS, PROBE) or result.change is None:
+            continue
+        change = result.change
+        answers = zip(change.gold, change.before.argmax(1), change.after.argmax(1), strict=True)
+        counted = Counter((int(gold), int(old), int(new)) for gold, old, new in answers if old != new)
+        for (gold, old, new), n in sorted(counted.items()):
+            keys = {"method": result.name, "emotion": labels[gold], "before": labels[old], "after": labels[new]}
+            turn = "becomes right" if new == gold else "becomes wrong" if old == gold else "stays wrong"
+            yield {**keys, "turn": turn, "n": n}
 
 
 def efficiency(experiment: Experiment) -> Iterator[Row]:

@@ -23,6 +23,7 @@ from emomech.causal.steering.experiment import (
     RAW,
     SELECTIVE,
 )
+from emomech.causal.steering.probe import PROBE
 from emomech.chapters.criteria import Criterion, Family, judge
 from emomech.chapters.rules import Reading, Rule
 from emomech.chapters.steering.analysis import LANGUAGE_MODELLING, RECOGNITION, Steering
@@ -132,6 +133,9 @@ steering: Rule[Steering] = Rule(
     read=_read_steering,
     columns=("method", "versus"),
     own=frozenset({FEATURES, NONE}),
+    described={
+        PROBE: "It answers in place of the model and steers nothing; it shows what the labelled texts can find at most."
+    },
 )
 
 

@@ -6,7 +6,7 @@ import planted
 import pytest
 
 from emomech.causal.steering.experiment import FEATURES, JOINT, Experiment, doses_shown
-from emomech.causal.steering.operations import OPERATIONS, Move
+from emomech.causal.steering.operations import FITTED, OPERATIONS, Move
 from emomech.causal.steering.recognition import Texts
 
 
@@ -28,10 +28,10 @@ def test_sizes_end_at_the_texts_that_there_are(experiment: Experiment) -> None:
 
 
 def test_the_best_of_all_trials_is_chosen(experiment: Experiment) -> None:
-    assert tuple(experiment.trials) == OPERATIONS and OPERATIONS[-1] == JOINT
+    assert tuple(experiment.trials) == (*OPERATIONS, *FITTED) and OPERATIONS[-1] == JOINT
     every = [trial for trials in experiment.trials.values() for trial in trials]
     assert any(trial.move == experiment.chosen for trial in every)
-    chosen = experiment.change(experiment.units, experiment.chosen)
+    chosen = experiment.change(experiment.units_of(experiment.chosen), experiment.chosen)
     assert chosen.gain().value > 0
 
 
@@ -43,7 +43,7 @@ def test_no_dose_is_no_change(experiment: Experiment) -> None:
 def test_causal_features_come_first_and_each_method_has_a_name(experiment: Experiment) -> None:
     results = experiment.methods()
     assert results[0].name == FEATURES
-    assert len({result.name for result in results}) == len(results) == 8
+    assert len({result.name for result in results}) == len(results) == 9
 
 
 def test_the_chosen_dose_is_among_those_that_are_shown() -> None:

@@ -15,7 +15,7 @@ from emomech.causal.steering.redraws import REDRAWN, right_once, right_over_draw
 @pytest.fixture(scope="module")
 def experiment() -> Experiment:
     study = noisy.study(480)
-    return Experiment(study, Texts.of(study, 6, 6, 10, 20), n_labelled=3, n_features=2)
+    return Experiment(study, Texts.of(study, 6, 6, 10, 20), n_labelled=3, n_features=2, n_draws=3)
 
 
 def test_draws_keep_their_sizes_and_share_no_text(experiment: Experiment) -> None:
@@ -47,7 +47,7 @@ def test_the_bias_is_fitted_on_all_the_labelled_texts(experiment: Experiment) ->
 
 def test_every_draw_has_every_method_and_the_first_is_the_own(experiment: Experiment) -> None:
     results = experiment.methods()
-    right = right_over_draws(experiment, results, 3)
+    right = right_over_draws(experiment, results)
     assert set(right) == set(REDRAWN) and all(answers.shape == (3, 40) for answers in right.values())
     own = results[0].change
     assert own is not None and (right[FEATURES][0] == own.right[1]).all()

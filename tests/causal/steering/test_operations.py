@@ -96,7 +96,7 @@ def test_a_move_is_in_peaks(dictionary: Dictionary, operation, expected: tuple[f
 
 def test_a_feature_of_two_emotions_has_the_mean_of_their_doses(dictionary: Dictionary) -> None:
     one = FeatureId(LAST, 3)
-    assert Units(dictionary, ((one,), (one,), (), ())).doses((1.0, 0.0, 2.0, 2.0)) == {one: 0.5}
+    assert Units(dictionary, ((one,), (one,), (), ())).doses(Move("scale", (1.0, 0.0, 2.0, 2.0))) == {one: 0.5}
 
 
 def test_no_dose_edits_nothing_and_moves_nothing(chosen: Units) -> None:
