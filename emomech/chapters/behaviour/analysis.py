@@ -14,6 +14,7 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 
+from emomech.chapters.behaviour.lengths import LENGTHS, length_rows
 from emomech.chapters.behaviour.scores import (
     ABOVE,
     ADVANTAGE,
@@ -29,8 +30,10 @@ from emomech.core.errors import UsageError
 from emomech.data.corpus import Corpus, Example
 from emomech.models.language_model import randomised
 from emomech.models.scoring import label_log_probs, label_probabilities
+from emomech.stats.auroc import aurocs, members
 from emomech.stats.classification import calibration_error, reliability
 from emomech.stats.estimates import (
+    Bools,
     Estimate,
     Floats,
     Ints,
@@ -63,6 +66,7 @@ EMOTIONS = Schema(
         "recall": "share of the emotion's texts that are recognised",
         **INTERVAL,
         "precision": "share of the predictions of this emotion that are right",
+        "auroc": "probability that a text of the emotion gets it with a higher log-probability than another text",
         "n": "number of texts",
     },
 )
@@ -97,6 +101,39 @@ class Behaviour:
     confusion: Annotated[pd.DataFrame, CONFUSION]
     calibration: Annotated[pd.DataFrame, CALIBRATION]
     measures: Annotated[pd.DataFrame, MEASURES]
+    lengths: Annotated[pd.DataFrame, LENGTHS]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The model's answers with its log-probabilities of all labels (text, label)."""
+
+    predictions: Predictions
+    log_probs: Floats
+
+    @property
+    def confidence(self) -> Floats:
+        """Probability of the chosen label, relative to all labels (text)."""
+        return label_probabilities(self.log_probs).max(1)
+
+    @property
+    def correct(self) -> Bools:
+        """Whether each answer is right (text)."""
+        return self.predictions.predicted[MODEL] == self.predictions.gold
+
+    def without_label_means(self) -> Estimate:
+        """Balanced accuracy once each label's mean log-probability is taken off; the labels of the texts are not used.
+
+        A model that prefers some words whatever it reads knows more than its answers say. The means are those of the
+        scored texts, so this is a description and no result of a method.
+        """
+        chosen = (self.log_probs - self.log_probs.mean(0)).argmax(1)
+        right, gold = chosen == self.predictions.gold, self.predictions.gold
+        recall = [right[gold == label].mean() for label in np.unique(gold)]
+        weights = self.predictions.weights
+        weighed = [(weights * (gold == label)) for label in np.unique(gold)]
+        shares = np.stack([(of_label @ right) / np.maximum(of_label.sum(1), 1) for of_label in weighed], 1)
+        return interval(float(np.mean(recall)), shares.mean(1), len(gold))
 
 
 def behaviour(study: Study, *, n_resamples: int = 1000, n_draws: int = 5) -> Behaviour:
@@ -126,16 +163,17 @@ def behaviour(study: Study, *, n_resamples: int = 1000, n_draws: int = 5) -> Beh
     }
     weights = bootstrap_weights([example.cluster for example in examples], n_resamples, seed)
     predictions = Predictions(examples, corpus.labels, label[reported], predicted, weights, seed)
-    confidence = label_probabilities(log_probs).max(1)
+    measured = Scored(predictions, log_probs)
     return Behaviour(
         accuracy=_accuracy(predictions),
         above=frame(ABOVE, above_rows(predictions, predictions.groups())),
         advantage=frame(ADVANTAGE, advantage_rows(predictions)),
         stability=frame(STABILITY, stability_rows(on_draws(predictions, n_draws))),
-        emotions=_emotions(predictions),
+        emotions=_emotions(measured),
         confusion=_confusion(predictions),
-        calibration=_calibration(predictions, confidence),
-        measures=_measures(predictions, confidence),
+        calibration=_calibration(measured),
+        measures=_measures(measured),
+        lengths=frame(LENGTHS, length_rows(study.lm, questions)),
     )
 
 
@@ -188,8 +226,9 @@ def _accuracy(predictions: Predictions) -> pd.DataFrame:
     return frame(ACCURACY, rows)
 
 
-def _emotions(predictions: Predictions) -> pd.DataFrame:
-    rows = []
+def _emotions(scored: Scored) -> pd.DataFrame:
+    rows, predictions = [], scored.predictions
+    separated = aurocs(scored.log_probs, members(predictions.gold, len(predictions.labels))).diagonal()
     for predictor in (MODEL, "bag of words"):
         confusion, draws = predictions.recall(predictor, np.arange(len(predictions.gold)))
         recall, precision = confusion.recall()[0], confusion.precision()[0]
@@ -201,6 +240,7 @@ def _emotions(predictions: Predictions) -> pd.DataFrame:
                     "emotion": emotion,
                     "recall": posterior_interval(recall[i], draws[:, i], n),
                     "precision": precision[i],
+                    "auroc": separated[i] if predictor == MODEL else np.nan,
                     "n": n,
                 }
             )
@@ -222,20 +262,20 @@ def _confusion(predictions: Predictions) -> pd.DataFrame:
     return frame(CONFUSION, rows)
 
 
-def _calibration(predictions: Predictions, confidence: Floats) -> pd.DataFrame:
-    correct = predictions.predicted[MODEL] == predictions.gold
+def _calibration(scored: Scored) -> pd.DataFrame:
     rows = []
-    for number, tenth in enumerate(reliability(confidence, correct), 1):
+    for number, tenth in enumerate(reliability(scored.confidence, scored.correct), 1):
         wilson = wilson_interval(round(tenth.accuracy * tenth.n), tenth.n)
         ends = {"low": wilson.low, "high": wilson.high}
         rows.append({"bin": number, "confidence": tenth.confidence, "accuracy": tenth.accuracy, **ends, "n": tenth.n})
     return frame(CALIBRATION, rows)
 
 
-def _measures(predictions: Predictions, confidence: Floats) -> pd.DataFrame:
-    correct = predictions.predicted[MODEL] == predictions.gold
-    error = calibration_error(reliability(confidence, correct))
+def _measures(scored: Scored) -> pd.DataFrame:
+    predictions, correct = scored.predictions, scored.correct
+    error = calibration_error(reliability(scored.confidence, correct))
     estimates = {"expected calibration error": Estimate(error, np.nan, np.nan, len(correct))}  # resampling biases it up
+    estimates["balanced accuracy without label means"] = scored.without_label_means()
     pairs = [np.array(texts) for texts in _minimal_pairs(predictions.examples)]
     if pairs:
         both = np.array([correct[texts].all() for texts in pairs])

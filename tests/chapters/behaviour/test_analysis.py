@@ -7,7 +7,8 @@ import planted
 import pytest
 
 from emomech.chapters.behaviour import rule
-from emomech.chapters.behaviour.analysis import Behaviour, behaviour
+from emomech.chapters.behaviour.analysis import Behaviour, Scored, behaviour
+from emomech.chapters.behaviour.scores import MODEL, Predictions
 from emomech.core.errors import UsageError
 from emomech.data import corpus
 from emomech.stats.tables import checked, number
@@ -75,6 +76,24 @@ def test_confusion_is_of_the_reported_texts(right: Behaviour) -> None:
 def test_emotions_average_to_balanced_accuracy(null: Behaviour) -> None:
     recall = null.emotions.query("predictor == 'model'").recall
     assert recall.mean() == pytest.approx(score(null, "model"))
+
+
+def test_a_preference_for_some_words_hides_what_the_model_knows_and_label_means_and_auroc_show_it() -> None:
+    rng = np.random.default_rng(0)
+    gold = np.repeat(np.arange(4), 50)
+    log_probs = np.eye(4)[gold] * 2 + rng.normal(size=(200, 4)) * 0.1 + np.array([9.0, 0, 0, 0])
+    examples = [corpus.Example(str(i), "joy", item_type="", cluster=str(i)) for i in range(200)]
+    chosen = {MODEL: log_probs.argmax(1)}
+    scored = Scored(Predictions(examples, ("a", "b", "c", "d"), gold, chosen, np.ones((20, 200)), 0), log_probs)
+    assert scored.correct.mean() == 0.25
+    assert scored.without_label_means().value == 1
+
+
+def test_auroc_is_that_of_the_own_label(right: Behaviour, null: Behaviour) -> None:
+    own = right.emotions.query("predictor == 'model'").auroc
+    assert (own > 0.99).all()
+    assert null.emotions.query("predictor == 'model'").auroc.between(0.3, 0.7).all()
+    assert right.emotions.query("predictor == 'bag of words'").auroc.isna().all()
 
 
 def test_calibration_bins_hold_all_reported_texts(right: Behaviour) -> None:
