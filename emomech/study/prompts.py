@@ -27,8 +27,8 @@ def ask(prompt: PromptPreset, example: Example) -> str:
         raise UsageError(f"prompt {prompt.template!r}: has {sorted(strange)}, expected only {{text}} and {{person}}.")
     if "person" in fields and not example.person:
         raise UsageError(
-            f"prompt {prompt.template!r}: asks for a person, but the corpus names none in {example.text[:60]!r}. "
-            "Add a `person` column, or take a prompt without {person}: plain, question."
+            f"prompt {prompt.template!r}: asks for a person, but a text of the corpus names none. Add a "
+            "`person` column, or take a prompt without {person}: plain, question."
         )
     return prompt.template.format(text=example.text, person=example.person)
 

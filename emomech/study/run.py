@@ -27,6 +27,7 @@ from emomech.stats.tables import checked, schemas
 from emomech.study.identity import commit, declared_states, hash_of_sources, versions
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
+from emomech.study.unshown import check_result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,6 +115,7 @@ class Run(Generic[R]):
         started = time.monotonic()
         study = Study(self.spec, self.settings)
         result = checked(self.analysis(study, **self._bound()))
+        check_result(result, study)
         seconds = time.monotonic() - started
         with atomic_folder(self.folder) as folder:
             tables = {f.name: _write(getattr(result, f.name), folder / f"{f.name}.csv") for f in fields(result)}  # pyright: ignore[reportArgumentType]

@@ -63,7 +63,7 @@ class StudySpec:
     label: str = ""
     """Column of the emotions, if the corpus is a table of yours; empty: the column named label."""
     gold: str = ""
-    """Source of word labels. Empty: the corpus; else a CoNLL-U file or a folder of them, `spacy` or `spacy:MODEL`."""
+    """Source of word labels: a CoNLL-U file or a folder of them, `spacy` or `spacy:MODEL`; empty: as `gold_source`."""
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Self:
@@ -105,8 +105,8 @@ class StudySpec:
             corpora.check(presets.corpus, presets.words)
         else:
             corpora.check_texts(presets.corpus)
-        gold.identity(self.gold)
-        gold.check(self.gold)
+        gold.identity(self.gold_source)
+        gold.check(self.gold)  # the file of a preset ships with the package
         for control in self.control_specs:
             control.validate()
         if not 0 <= self.seed <= LARGEST:
@@ -130,12 +130,18 @@ class StudySpec:
         parts |= {"emotions": _content(presets.emotions)} if presets.emotions else {}
         numbers = {"seed": self.seed, "limit": self.limit}
         controls = [control.identity(settings) for control in self.control_specs]
-        return {**parts, **numbers, "controls": controls, "gold": gold.identity(self.gold)}
+        return {**parts, **numbers, "controls": controls, "gold": gold.identity(self.gold_source)}
 
     @property
     def corpus_name(self) -> str:
         """The corpus's preset or path. Raises UsageError for a model that does not exist."""
         return self.corpus if self.corpus != AUTO else lookup.model(self.model).corpus or EMBEDDED
+
+    @property
+    def gold_source(self) -> str:
+        """The source of word labels: `gold`, or the file that the corpus's preset names; empty: the corpus itself."""
+        named = self.resolved.corpus.preset.gold
+        return self.gold or (str(lookup.shipped(named)) if named else "")
 
     @property
     def control_specs(self) -> "list[StudySpec]":
@@ -175,7 +181,8 @@ class StudySpec:
             return ""
         if made_by := self.sae_preset.made_by:
             return f"{made_by} --controls"
-        options = {"--model": self.model, "--corpus": self.corpus_name, "--out": str(folder), "--control": "soft-frozen"}
+        options = {"--model": self.model, "--corpus": self.corpus_name, "--out": str(folder)}
+        options["--control"] = "soft-frozen"
         return f"emomech sae train {' '.join(f'{name} {shlex.quote(value)}' for name, value in options.items())}"
 
     def _check_folders(self, presets: ResolvedSpec) -> None:

@@ -226,7 +226,7 @@ class Study:
     @_part
     def gold(self) -> Gold:
         """Texts whose words have labels: the corpus, or other texts. Raises UsageError as `annotation.gold` does."""
-        return gold.gold(self.spec.gold, self.corpus, self.spec.limit, self.spec.seed)
+        return gold.gold(self.spec.gold_source, self.corpus, self.spec.limit, self.spec.seed)
 
     def _read(self) -> CorpusRead:
         """Draw the texts from the grammar, or read them from files."""

@@ -23,7 +23,7 @@ def test_braces_in_a_text_are_left_alone() -> None:
 
 
 def test_a_missing_person_is_named() -> None:
-    with pytest.raises(UsageError, match="asks for a person, but the corpus names none in 'Anna fell.'"):
+    with pytest.raises(UsageError, match="asks for a person, but a text of the corpus names none"):
         ask(preset("{text} {person} felt"), Example("Anna fell.", "sad"))
 
 

@@ -28,6 +28,7 @@ from emomech.stats.estimates import Floats, Ints, from_draws
 from emomech.stats.tables import DEPTH, INTERVAL, Row, Schema, filled, frame
 from emomech.stats.testing import false_discovery_rates
 from emomech.study.study import Study
+from emomech.study.unshown import may_be_shown, stand_in
 
 CAUSAL, MATCHED = "causal features", "matched features"
 N_WORDS = 6
@@ -78,7 +79,7 @@ TEXTS = Schema(
     values={
         "emotion": "emotion of the text",
         "highest": "highest activation on it",
-        "prompt": "the text with its question",
+        "prompt": "the text with its question, or the number of a text that may not be shown",
         "heat": "start:end:activation of each token at which it fires, as a share of the highest on any text",
     },
 )
@@ -224,7 +225,11 @@ def _place(study: Study, feature: FeatureId) -> Row:
 
 def _texts(study: Study, fired: Fired, n_shown: int) -> Iterator[Row]:
     questions = fired.sample.questions
-    prompts = {(e.text, e.person): prompt for e, prompt in zip(study.corpus.examples, study.prompts, strict=True)}
+    shown = may_be_shown(study.spec)
+    prompts = {
+        (example.text, example.person): prompt if shown else stand_in(number)
+        for number, (example, prompt) in enumerate(zip(study.corpus.examples, study.prompts, strict=True), 1)
+    }
     for i, feature in enumerate(fired.features):
         highest = fired.highest[:, i]
         strongest = np.argsort(-highest, kind="stable")[:n_shown]
@@ -237,5 +242,5 @@ def _texts(study: Study, fired: Fired, n_shown: int) -> Iterator[Row]:
                 "emotion": example.label,
                 "highest": float(highest[text]),
                 "prompt": prompts[example.text, example.person],
-                "heat": fired.heat(text, i),
+                "heat": fired.heat(text, i) if shown else "",
             }

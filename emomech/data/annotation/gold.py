@@ -1,8 +1,8 @@
-"""Labels of words: from the corpus itself, from a treebank of other texts, or from spaCy.
+"""Labels of words: from the corpus itself, from a treebank of other texts, or from a parser.
 
 A published emotion corpus has no syntactic annotation, and a treebank has no emotions. A treebank therefore brings its
 own sentences, on which its label families are read. spaCy labels the corpus's own texts instead, with the errors of a
-parser. Tags get the family names of the embedded grammar, whatever the source calls them.
+parser (`parsing`). Tags get the family names of the embedded grammar, whatever the source calls them.
 
 Two kinds of labels are left out, since no finding could rest on them: classes of few words, and words whose form nearly
 always has one class, because there the form alone predicts the class.
@@ -13,16 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from emomech.core.errors import UsageError
-from emomech.data.annotation import conllu, coreference, propbank
+from emomech.data.annotation import conllu, coreference, parsing, propbank
 from emomech.data.annotation.conllu import Sentence, Token
 from emomech.data.corpus import Corpus, Example, Word, draw
 
-SPACY, SPACY_MODEL = "spacy", "en_core_web_sm"
 RARE_CLASS = 20
 """Classes of fewer words are left out."""
 TELLING_SHARE = 0.9
@@ -73,23 +70,28 @@ def identity(source: str) -> object:
     """
     if not source:
         return ""
-    if model := _spacy_model(source):
-        return [f"{name} {_version(name, source)}" for name in (SPACY, model)]
+    if model := parsing.spacy_model(source):
+        return parsing.versions(source, model)
     return [blake2b(file.read_bytes(), digest_size=16).hexdigest() for file in conllu.files(_path(source))]
 
 
 def gold(source: str, corpus: Corpus, limit: int = 0, seed: int = 0) -> Gold:
     """Label the corpus, or read a treebank: `source` is "", `spacy`, `spacy:MODEL`, or a CoNLL-U file or folder.
 
-    `limit` is the number of sentences of the treebank that the seed draws; 0 reads all. Raises UsageError as `identity`
-    and `conllu.read` do, and for a treebank without any label.
+    A file that `parsing` wrote labels the texts of the corpus, of which it has to be a parse. `limit` is the number of
+    sentences of the treebank that the seed draws; 0 reads all. Raises UsageError as `identity`, `conllu.read` and
+    `parsing.of_texts` do, and for a treebank without any label.
     """
     if not source:
         return Gold("corpus", corpus.examples, True)
-    if model := _spacy_model(source):
-        return Gold(f"spaCy's {model}", _parsed(source, model, corpus.examples), True)
+    if model := parsing.spacy_model(source):
+        sentences = parsing.parsed(source, model, [example.text for example in corpus.examples])
+        return Gold(f"spaCy's {model}", _labelled(corpus.examples, sentences), True)
     path = _path(source)
     sentences = conllu.read(path)
+    if parsing.is_parse(path) and corpus.examples:
+        sentences = parsing.of_texts(path.name, sentences, (example.text for example in corpus.examples))
+        return Gold(path.name, _labelled(corpus.examples, sentences), True)
     examples = annotated(sentences)
     missing = _missing(path.name, sentences, examples)
     if len(missing) == len(_WHERE):
@@ -102,7 +104,7 @@ def check(source: str) -> None:
 
     Raises UsageError as `gold` does.
     """
-    if source and not _spacy_model(source):
+    if source and not parsing.spacy_model(source):
         files = conllu.files(_path(source))
         _check(source, tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files))
 
@@ -148,10 +150,21 @@ def annotated(sentences: Sequence[Sentence]) -> list[Example]:
     return _with_tags([Example(text, "", cluster=text) for text in tags_of], list(tags_of.values()))
 
 
+def _labelled(examples: Sequence[Example], sentences: Sequence[Sentence]) -> tuple[Example, ...]:
+    """Label texts by the parse of each."""
+    return tuple(_with_tags(examples, [word_tags(sentence) for sentence in sentences]))
+
+
+def word_tags(sentence: Sentence) -> Tags:
+    """Return the tags of a parsed text's words, by span; also of a sentence of a treebank, but for its entities."""
+    entities = {i: word.misc[parsing.ENTITY] for i, word in enumerate(sentence.words) if parsing.ENTITY in word.misc}
+    return _tags(sentence, propbank.roles(sentence), entities)
+
+
 def _path(source: str) -> Path:
     path = Path(source).expanduser()
     if not path.exists():
-        expected = f"a CoNLL-U file, a folder of them, {SPACY} or {SPACY}:MODEL"
+        expected = f"a CoNLL-U file, a folder of them, {parsing.SPACY} or {parsing.SPACY}:MODEL"
         raise UsageError(f"gold {source!r}: there is nothing at {path.absolute()}; expected {expected}.")
     return path
 
@@ -214,52 +227,3 @@ def _with_tags(examples: Sequence[Example], tags: Sequence[Tags]) -> list[Exampl
         return replace(example, words=tuple(words))
 
     return [with_words(example, tags_at) for example, tags_at in zip(examples, tags, strict=True)]
-
-
-def _spacy_model(source: str) -> str:
-    """Return the name of spaCy's model; empty if the source is not spaCy."""
-    name, _, model = source.partition(":")
-    return (model or SPACY_MODEL) if name == SPACY else ""
-
-
-def _version(name: str, source: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError as error:
-        command = "pip install spacy" if name == SPACY else f"python -m spacy download {name}"
-        missing = "spaCy" if name == SPACY else f"spaCy's model {name}"
-        way_out = f"Install it: {command}; or name a CoNLL-U file or a folder of them."
-        raise UsageError(f"gold {source!r}: {missing} is not installed. {way_out}") from error
-
-
-def _parsed(source: str, model: str, examples: Sequence[Example]) -> tuple[Example, ...]:
-    """Label texts with spaCy."""
-    identity(source)
-    import spacy  # pyright: ignore[reportMissingImports]
-
-    try:
-        nlp = spacy.load(model)
-    except OSError as error:
-        raise UsageError(f"gold {source!r}: spaCy cannot load its model {model}: {error}") from error
-    tags = []
-    for example, doc in zip(examples, nlp.pipe([example.text for example in examples]), strict=True):
-        entities = {entity.root.i: entity.label_ for entity in doc.ents}
-        tags.append(_tags(_sentence(example.text, doc), {}, entities))
-    return tuple(_with_tags(examples, tags))
-
-
-def _sentence(text: str, doc: Any) -> Sentence:
-    """Convert spaCy's parse of a text to one sentence; the root of each of its sentences has head -1."""
-    words = tuple(
-        Token(
-            *(token.text, token.lemma_, token.pos_, token.tag_),
-            token.morph.to_dict(),
-            token.head.i if token.head.i != token.i else -1,
-            token.dep_,
-            {},
-            token.idx,
-            token.idx + len(token.text),
-        )
-        for token in doc
-    )
-    return Sentence(text, words, "spaCy")
