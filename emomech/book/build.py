@@ -4,27 +4,23 @@ A notebook is executed again only if its key changed, and the pages are rendered
 the text of the book or one of its tools changed.
 """
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from emomech.book import executed_notebook, kernels, ledger, pages, runner, warm_kernels
+from emomech.book import executed_notebook, ledger, order, pages, runner, warm_kernels
 from emomech.book.checks import html as html_checks
 from emomech.book.checks import prose
 from emomech.book.edition import Edition, Entry
 from emomech.book.executed_notebook import ExecutedNotebook
 from emomech.book.expected import seconds_of_pages
+from emomech.book.kept import state as kept_state
 from emomech.book.progress_board import Board
 from emomech.core import files, outputs
 from emomech.core.errors import EmomechError, UsageError, unknown
 from emomech.core.machine import MOST_AT_ONCE
 from emomech.core.paths import CHECKOUT
 
-_AGAIN = 0.5
-"""Seconds until a notebook that still runs is interrupted again; a kernel without a running cell ignores it."""
 State: TypeAlias = Literal["fresh", "stale", "missing", "broken"]
 
 
@@ -54,7 +50,7 @@ def _bring_up_to_date(edition: Edition, say: Callable[[str], None]) -> int:
     planned = edition.planned
     edition.keep()
     needs = {entry.notebook: entry.needs for entry in edition.entries if _state(entry, edition) != "fresh"}
-    n_workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2, MOST_AT_ONCE)
+    n_workers = order.workers(MOST_AT_ONCE)
 
     seconds = {entry.notebook: entry.seconds for entry in edition.entries if entry.notebook in needs}
     if len(needs) > n_workers:  # otherwise all of them begin at once
@@ -71,52 +67,8 @@ def _bring_up_to_date(edition: Edition, say: Callable[[str], None]) -> int:
             )
 
     with Board(seconds, n_workers, say) as board, warm_kernels.server_for(len(needs), threads) as server:
-        _in_order(needs, seconds, execute, n_workers)
+        order.in_order(needs, seconds, execute, n_workers)
     return len(needs)
-
-
-def _in_order(
-    needs: Mapping[str, Sequence[str]], seconds: Mapping[str, float], execute: Callable[[str], None], n_workers: int
-) -> None:
-    """Execute every notebook after those that it needs, `n_workers` in parallel; stop at the first failure.
-
-    Of the notebooks that are ready, the one behind which most work waits runs first, so that no worker is left with a
-    long one at the end. After a failure, notebooks that run are finished; an interrupt ends them.
-    """
-    graph = {name: [other for other in required if other in needs] for name, required in needs.items()}
-    sorter = TopologicalSorter(graph)
-    try:
-        sorter.prepare()
-        ahead = _seconds_ahead(graph, seconds)
-    except CycleError as error:
-        raise EmomechError(f"book/runs.toml: these need one another: {', '.join(error.args[1])}.") from error
-    with ThreadPoolExecutor(n_workers) as pool:
-        running: dict[Future[None], str] = {}
-        ready: list[str] = []
-        try:
-            while sorter.is_active():
-                ready = sorted([*ready, *sorter.get_ready()], key=ahead.__getitem__, reverse=True)
-                started, ready = ready[: n_workers - len(running)], ready[n_workers - len(running) :]
-                running |= {pool.submit(execute, name): name for name in started}
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    name = running.pop(future)
-                    future.result()
-                    sorter.done(name)
-        except BaseException as error:
-            pool.shutdown(wait=False, cancel_futures=True)
-            while not isinstance(error, Exception) and wait(running, timeout=_AGAIN).not_done:
-                kernels.interrupt()
-            raise
-
-
-def _seconds_ahead(graph: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> dict[str, float]:
-    """Seconds from the beginning of each notebook to the end of the longest chain of notebooks that need it."""
-    ahead = {name: 0.0 for name in graph}
-    for name in reversed(list(TopologicalSorter(graph).static_order())):
-        ahead[name] += seconds[name]
-        for other in graph[name]:
-            ahead[other] = max(ahead[other], ahead[name])
-    return ahead
 
 
 def status(edition: Edition) -> dict[str, State]:
@@ -157,6 +109,7 @@ def check(edition: Edition) -> list[str]:
         problems += ledger.problems(edition.results, edition.html, names)
     problems += prose.problems(edition.results, names, edition.root)
     problems += _rule_problems() if edition.root == CHECKOUT else []
+    problems += kept_state.problems(edition.root)
     return problems + html_checks.html_problems(edition.html)
 
 

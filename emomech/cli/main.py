@@ -15,13 +15,15 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
 from emomech.cli import publish
 from emomech.cli.data import data
 from emomech.cli.doctor import doctor
+from emomech.cli.edition import edition as kept_edition
+from emomech.cli.fetch import fetch
 from emomech.cli.lists import card, list_
 from emomech.cli.options import (
     FormatOption,
@@ -33,6 +35,7 @@ from emomech.cli.options import (
     say,
 )
 from emomech.cli.rules import rules
+from emomech.cli.state import check, status
 from emomech.cli.train import organism, sae
 from emomech.core.devices import Device
 from emomech.core.errors import EmomechError, UsageError
@@ -58,12 +61,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("list")(list_)
-for command in (card, doctor, publish.diff, publish.export, publish.pdf, publish.picture):
+for command in (card, doctor, fetch, status, check, publish.diff, publish.export, publish.pdf, publish.picture):
     app.command()(command)
-app.add_typer(organism, name="organism")
-app.add_typer(sae, name="sae")
-app.add_typer(rules, name="rules")
-app.add_typer(data, name="data")
+groups = {"organism": organism, "sae": sae, "rules": rules, "edition": kept_edition, "data": data}
+for name, group in groups.items():
+    app.add_typer(group, name=name)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -195,34 +197,6 @@ def book_(
     if assignments and output is None:
         raise UsageError("a book with other parameters needs its own folder: name one with --output.")
     typer.echo(build.build(edition.Edition(profile, assignments, output and output.absolute()), say=say))
-
-
-@app.command()
-def status(profile: ProfileOption = "full", output: OutputOption = None) -> None:
-    """Show the state of each part of the book: fresh, stale, missing or broken."""
-    from emomech.book import build, edition
-
-    selected = edition.select(profile, output)
-    echo_rows(f"profile {selected.profile}", list(build.status(selected).items()))
-
-
-@app.command()
-def check(
-    what: Annotated[Literal["book"], typer.Argument(help="What to check.")] = "book",
-    profile: ProfileOption = "full",
-    output: OutputOption = None,
-) -> None:
-    """List the problems of the book, without changing it. Exits with 1 if there are any.
-
-    Problems are missing or stale parts, failed cells, figures without description, numbers typed into prose, quoted
-    numbers that no cell defines, broken links, files from other hosts, heavy pages, and rules that have changed since
-    they were fixed or measured.
-    """
-    from emomech.book import build, edition
-
-    if problems := build.check(edition.select(profile, output)):
-        raise EmomechError("\n".join(["the book has problems:", *problems]))
-    typer.echo("the book has no problems")
 
 
 @app.command("plan")

@@ -70,12 +70,12 @@ def _git(*arguments: str) -> str:
 def hash_of_sources(module: str) -> str:
     """Hash the source of a module, of every module of this package that it imports, and of the data files they name."""
     digest = blake2b(digest_size=16)
-    for file in sorted(_sources(module)):
+    for file in sorted(sources_of(module)):
         digest.update(str(file.relative_to(PACKAGE)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 
-def _sources(module: str) -> set[Path]:
+def sources_of(module: str) -> set[Path]:
     """Follow the package's imports, at the top of a file or inside a function, and add the data files they name."""
     sources: set[Path] = set()
     waiting = [module]

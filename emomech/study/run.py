@@ -24,6 +24,7 @@ from emomech.core.settings import Settings
 from emomech.data.corpus import CorpusRead
 from emomech.saes.override import OVERRIDDEN, refusal
 from emomech.stats.tables import checked, schemas
+from emomech.study import kept
 from emomech.study.identity import commit, declared_states, hash_of_sources, versions
 from emomech.study.spec import StudySpec
 from emomech.study.study import Study
@@ -65,21 +66,29 @@ class Run(Generic[R]):
 
     @property
     def folder(self) -> Path:
-        """The folder of the run's tables, which exists once they are computed."""
-        return runs_folder() / self.analysis.__name__ / f"{Path(self.spec.model).name}-{self.key}"
+        """The folder of the run's tables, which exists once they are computed; of a kept edition, if one is shown."""
+        return (
+            kept.folder(self.analysis)
+            or runs_folder() / self.analysis.__name__ / f"{Path(self.spec.model).name}-{self.key}"
+        )
 
     def result(self) -> R:
         """Read the kept result, or compute and keep it; a kept result that has changed or is damaged is computed again.
 
-        Raises UsageError if the result used SAEs that do not fit and `settings.force` does not override that, and if
-        runs cannot be kept in their folder; and any error of the analysis, of which nothing is then kept.
+        If a kept edition is shown (see `study.kept`), its tables are read, whatever has changed since. Raises
+        UsageError if the result used SAEs that do not fit and `settings.force` does not override that, and if runs
+        cannot be kept in their folder; and any error of the analysis, of which nothing is then kept.
         """
+        if kept.folder(self.analysis):
+            kept.check(self.provenance, asdict(self.spec), self._bound())
+            return read(self.analysis, self.folder)
         result = self._kept()
         if result is None:
             self._compute()
             result = self._read()
         if (problems := self.provenance.get(OVERRIDDEN)) and not self.settings.force:
             raise UsageError(refusal(problems))
+        kept.collect(self.folder, self.analysis)
         return result
 
     @property
@@ -141,17 +150,27 @@ class Run(Generic[R]):
             return None
 
     def _read(self) -> R:
-        result_type = get_type_hints(self.analysis)["return"]
-        expected, kept = set(schemas(result_type)), set(self.provenance["tables"])
-        if kept != expected or self.provenance["key"] != self.key:
-            raise EmomechError(f"{self.folder}: holds {sorted(kept)}, expected {sorted(expected)} of run {self.key}.")
-        return checked(result_type(**tables(self.folder)))
+        if (key := self.provenance["key"]) != self.key:
+            raise EmomechError(f"{self.folder}: holds the run {key}, expected {self.key}.")
+        return read(self.analysis, self.folder)
 
 
-def _counts(read: CorpusRead) -> dict[str, object]:
+def _counts(corpus: CorpusRead) -> dict[str, object]:
     """Count the texts of a corpus: rows of the source, kept, not drawn, and left out by reason."""
-    counts = {"rows": read.n_rows, "kept": len(read.examples), "not drawn": read.not_drawn}
-    return {**counts, "left out": dict(read.dropped)}
+    counts = {"rows": corpus.n_rows, "kept": len(corpus.examples), "not drawn": corpus.not_drawn}
+    return {**counts, "left out": dict(corpus.dropped)}
+
+
+def read(analysis: Callable[..., R], folder: Path) -> R:
+    """Read the result of an analysis from a folder.
+
+    Raises EmomechError if its tables are not those of the analysis, or not what was written.
+    """
+    result_type = get_type_hints(analysis)["return"]
+    found = tables(folder)
+    if set(found) != (expected := set(schemas(result_type))):
+        raise EmomechError(f"{folder}: holds {sorted(found)}, expected {sorted(expected)}.")
+    return checked(result_type(**found))
 
 
 def tables(folder: Path) -> "dict[str, pd.DataFrame]":

@@ -5,12 +5,12 @@ from threading import Barrier, Event
 
 import pytest
 
-from emomech.book import build
+from emomech.book import order
 from emomech.core.errors import EmomechError
 
 
 def in_order(needs: dict[str, list[str]], execute: Callable[[str], None], n_workers: int) -> None:
-    build._in_order(needs, dict.fromkeys(needs, 1.0), execute, n_workers)
+    order.in_order(needs, dict.fromkeys(needs, 1.0), execute, n_workers)
 
 
 def test_what_needs_another_waits_for_it_and_the_others_do_not() -> None:
@@ -41,8 +41,8 @@ def test_a_failure_stops_what_has_not_begun() -> None:
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_an_interrupt_ends_what_runs(error: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted, both = Event(), Barrier(2, timeout=20)
-    monkeypatch.setattr(build, "_AGAIN", 0.01)
-    monkeypatch.setattr(build.kernels, "interrupt", interrupted.set)
+    monkeypatch.setattr(order, "_AGAIN", 0.01)
+    monkeypatch.setattr(order.kernels, "interrupt", interrupted.set)
     ended: list[bool] = []
 
     def execute(name: str) -> None:
@@ -65,5 +65,5 @@ def test_what_most_work_waits_for_comes_first() -> None:
     begun: list[str] = []
     needs = {"short": [], "long": [], "flow": [], "tracing": ["flow", "done before"], "verdicts": ["tracing", "long"]}
     seconds = {"short": 2.0, "long": 30.0, "flow": 10.0, "tracing": 25.0, "verdicts": 1.0}
-    build._in_order(needs, seconds, begun.append, 1)
+    order.in_order(needs, seconds, begun.append, 1)
     assert begun == ["flow", "long", "tracing", "short", "verdicts"]

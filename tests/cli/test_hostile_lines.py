@@ -204,7 +204,7 @@ def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise Accepted(0)
 
     computing = (
-        *("book.runner.execute", "book.build._in_order", "book.build.render_single", "study.run.Run.result"),
+        *("book.runner.execute", "book.order.in_order", "book.build.render_single", "study.run.Run.result"),
         *(
             "book.operating.measure",
             "book.frozen_rules.freeze",

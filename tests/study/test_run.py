@@ -89,7 +89,7 @@ def test_what_decides_the_values_is_in_the_key() -> None:
 
 
 def test_the_source_of_what_an_analysis_imports_is_in_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    sources = {str(file.relative_to(PACKAGE)) for file in identity._sources("emomech.chapters.flow.analysis")}
+    sources = {str(file.relative_to(PACKAGE)) for file in identity.sources_of("emomech.chapters.flow.analysis")}
     imported = {"chapters/flow/analysis.py", "stats/selectivity.py", "models/hooks.py", "study/study.py"}
     assert imported | {"data/grammar/vignettes.py", "data/grammar/lexicon.toml"} <= sources
     assert not any(name.startswith(("figures/", "notebook/", "cli/")) for name in sources)
