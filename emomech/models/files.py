@@ -7,15 +7,20 @@ from math import prod
 from pathlib import Path
 
 from emomech.core.errors import EmomechError, UsageError
+from emomech.models.gguf.header import check_gguf, is_gguf, read_header
 
 
 def check_files(name: str, folder: Path) -> None:
     """Check that a folder has configuration, weights and tokenizer, and that they can be read.
 
-    Raises UsageError that names what is missing, EmomechError that names a damaged file.
+    In place of a folder, a GGUF file may be given. Raises UsageError that names what is missing, EmomechError that
+    names a damaged file.
     """
     from safetensors import SafetensorError, safe_open
 
+    if is_gguf(folder):
+        check_gguf(name, folder)
+        return
     if not (folder / "config.json").is_file():
         raise UsageError(f"model {name!r}: {folder} has no config.json; expected a Hugging Face model folder.")
     if (folder / "adapter_config.json").exists():
@@ -51,9 +56,11 @@ def n_block_weights(folder: Path) -> int:
 
 
 def _shapes(folder: Path) -> Iterator[tuple[str, list[int]]]:
-    """Read name and shape of every weight from the headers of a folder's safetensors files."""
+    """Read name and shape of every weight from the headers of a folder's safetensors files, or of a GGUF file."""
     from safetensors import safe_open
 
+    if is_gguf(folder):
+        yield from ((tensor.name, list(tensor.shape)) for tensor in read_header(folder.name, folder).tensors)
     for file in folder.glob("*.safetensors"):
         with safe_open(file, "np") as weights:
             yield from ((name, weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118

@@ -14,6 +14,8 @@ from emomech.core import devices, hub
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.settings import LEADING, Settings
 from emomech.models.files import check_files, n_weights
+from emomech.models.gguf.conversion import converted
+from emomech.models.gguf.header import is_gguf
 from emomech.models.language_model import LanguageModel, wrap
 from emomech.models.reading_check import check_reading
 from emomech.models.sinks import MULTIPLE, Sinks, find_sinks
@@ -41,7 +43,7 @@ def load_model(
 
     Args:
         name: Name of the model in messages and results.
-        source: Folder with `config.json`, weights and tokenizer, or the name of a repository on the hub.
+        source: Folder with `config.json`, weights and tokenizer, GGUF file, or the name of a repository on the hub.
         revision: Branch, tag or commit of the repository; None for `main`.
         dtype: Number format of the computation, whatever the files hold. In bfloat16 a change of less than 0.4 % of an
             activation is lost, so the default is float32, and other formats log a warning.
@@ -138,7 +140,9 @@ def _is_causal(name: str, module: "PreTrainedModel") -> bool:
 
 
 def _folder(name: str, source: str | Path, revision: str | None) -> Path:
-    """Return the folder of a model's files, which are downloaded if the source is a repository."""
+    """Return the folder of a model's files; a GGUF file is converted, and a repository downloaded, on first use."""
+    if is_gguf(source):
+        return converted(name, Path(source))
     if Path(source).is_dir():
         return Path(source)
     if isinstance(source, Path) or str(source).startswith(("/", ".", "~")):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from emomech.core.devices import NumberFormat
 from emomech.core.hook_points import HookPoint, Site
+from emomech.core.packages import PackagedFile
 from emomech.data.published.formats import PublishedFormat
 
 
@@ -30,6 +31,8 @@ class ModelPreset(Preset):
     repository: str = ""
     """A repository on the hub, if there is no `path`."""
     revision: str = "main"
+    package: PackagedFile | None = None
+    """A GGUF file in packages of the package index, in place of a repository."""
     dtype: NumberFormat = "float32"
     """Number format of the computation; `EMOMECH_DTYPE` in the environment replaces it."""
     stored: NumberFormat = "float32"

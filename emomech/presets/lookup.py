@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from emomech.core.errors import EmomechError, UsageError, unknown
 from emomech.core.paths import PACKAGE
 from emomech.data.published import formats
+from emomech.models.gguf.header import is_gguf
 from emomech.presets.kinds import (
     CorpusPreset,
     EmotionsPreset,
@@ -85,10 +86,16 @@ def _find(kind: Kind, name: str, preset: type[P], hint: str) -> P:
 
 
 def model(name: str) -> ModelPreset:
-    """Model preset of this name, or for the Hugging Face model folder at this path. Raises UsageError for neither."""
+    """Model preset of this name, or for the model at this path: a Hugging Face folder, or a GGUF file.
+
+    Raises UsageError for neither.
+    """
     if _is_path("models", name):
+        if is_gguf(Path(name).expanduser()):
+            return ModelPreset(summary=f"the file {name}", path=_existing(name, "GGUF file", folder=False))
         return ModelPreset(summary=f"the folder {name}", path=_existing(name, "model folder", folder=True))
-    return _made(name, _find("models", name, ModelPreset, "Or give the path of a Hugging Face model folder."))
+    hint = "Or give the path of a Hugging Face model folder, or of a GGUF file."
+    return _made(name, _find("models", name, ModelPreset, hint))
 
 
 def sae(name: str) -> SaePreset:

@@ -16,7 +16,7 @@ from emomech.core.errors import UsageError, unknown
 from emomech.core.limits import LARGEST, whole_number
 from emomech.core.machine import Machine
 from emomech.core.settings import Settings
-from emomech.presets import lookup
+from emomech.presets import lookup, sources
 from emomech.presets.kinds import ModelPreset
 from emomech.saes import releases
 from emomech.study.costs import Expected
@@ -81,12 +81,12 @@ def plan(
     settings = settings or Settings.from_environment()
     sizes, sae = sizes_of(spec, settings), spec.resolved.sae
     model = sizes.model
-    fetch = {"model": 0 if model.path else model.parameters * devices.WIDTH[model.stored], "sae": 0}
+    fetch = {"model": _to_fetch(model), "sae": 0}
     cached = {"model": 0, "sae": 0}
     if sae is not None and sae.release:
         fetch["sae"] = sizes.sae * sizes.points
     if not machine.name:
-        cached["model"] = hub.cached_bytes(model.repository) if model.repository else 0
+        cached["model"] = hub.cached_bytes(model.repository) if model.repository else _in_cache(model)
         cached["sae"] = _bytes_below(releases.cache_folder() / sae.release) if sae is not None and sae.release else 0
     missing = {kind: max(0, fetch[kind] - cached[kind]) for kind in fetch}
     host, gpu = _memory(sizes, machine.device)
@@ -98,12 +98,32 @@ def plan(
         texts=sizes.texts,
         fetch=fetch,
         cached=cached,
-        disk=missing["model"] + 2 * missing["sae"],
+        disk=missing["model"] + _to_convert(model) + 2 * missing["sae"],
         host=host,
         gpu=gpu,
         expected=expected or {},
     )
     return replace(estimate, problems=tuple(_problems(estimate, sizes, machine, settings)))
+
+
+def _to_fetch(model: ModelPreset) -> int:
+    """Bytes of a model's files on the hub or on the package index; 0 for files of a user."""
+    if model.package:
+        return model.package.size
+    return 0 if model.path else model.parameters * devices.WIDTH[model.stored]
+
+
+def _in_cache(model: ModelPreset) -> int:
+    return model.package.size if model.package and model.package.is_here else 0
+
+
+def _to_convert(model: ModelPreset) -> int:
+    """Bytes of the folder that a GGUF file will be converted into; 0 if it has been."""
+    from emomech.models.gguf.place import is_converted
+
+    gguf = sources.local_file(model)
+    is_gguf = gguf is not None or model.package is not None
+    return 2 * model.parameters if is_gguf and not (gguf and is_converted(gguf)) else 0
 
 
 def spec_of(values: Mapping[str, str]) -> StudySpec:

@@ -23,7 +23,7 @@ from emomech.core.errors import UsageError
 from emomech.core.settings import Settings
 from emomech.data import corpus as texts
 from emomech.data.corpus import SHARES, Corpus, CorpusRead, Example, Split
-from emomech.presets import lookup
+from emomech.presets import lookup, sources
 from emomech.saes import beside
 from emomech.study import corpora
 from emomech.study.calls import Scale, Task
@@ -178,8 +178,14 @@ def _n_long(spec: StudySpec, words: Sequence[str], prompt: str) -> int:
 
 
 def _tokenizer(spec: StudySpec) -> Any:
-    """The tokenizer of a model in a folder, or in the cache of the hub; None if it is not on this machine."""
+    """The tokenizer of a model in a folder or in a cache; None if it is not on this machine, or not converted yet."""
     preset = spec.resolved.model
+    if gguf := sources.local_file(preset):
+        from emomech.models.gguf.place import folder_of, hash_of
+
+        return _read(folder_of(hash_of(gguf)) / "tokenizer.json")
+    if preset.package:
+        return None
     if preset.path:
         return _read(lookup.shipped(preset.path) / "tokenizer.json")
     file = hub.cached_file(preset.repository, "tokenizer.json", preset.revision)

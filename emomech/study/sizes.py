@@ -16,6 +16,7 @@ from emomech.core import devices
 from emomech.core.devices import NumberFormat
 from emomech.core.errors import UsageError
 from emomech.core.settings import Settings
+from emomech.models.gguf.header import Header, is_gguf, read_header
 from emomech.presets import lookup
 from emomech.presets.kinds import ModelPreset, SaePreset
 from emomech.study import corpora
@@ -105,12 +106,14 @@ def texts_of(spec: StudySpec) -> Texts:
 def _complete(name: str, preset: ModelPreset) -> ModelPreset:
     """Add the sizes of the model in a folder to its preset. Raises UsageError for a public model without sizes."""
     if preset.path:
-        from transformers import AutoConfig
-
         from emomech.models.files import check_files, n_weights
 
         folder = lookup.shipped(preset.path)
         check_files(name, folder)
+        if is_gguf(folder):
+            return preset.model_copy(update={"parameters": n_weights(folder), **_of_gguf(read_header(name, folder))})
+        from transformers import AutoConfig
+
         config = AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config()
         shapes = {"layers": config.num_hidden_layers, "d_model": config.hidden_size, "vocabulary": config.vocab_size}
         shapes["context"] = config.max_position_embeddings
@@ -121,6 +124,12 @@ def _complete(name: str, preset: ModelPreset) -> ModelPreset:
             "layers, d_model, vocabulary and context to it."
         )
     return preset
+
+
+def _of_gguf(header: Header) -> dict[str, int]:
+    keys = {"layers": "block_count", "d_model": "embedding_length", "context": "context_length"}
+    sizes = {ours: int(header.of_model(key)) for ours, key in keys.items()}
+    return sizes | {"vocabulary": header.shape("token_embd.weight")[0]}
 
 
 def _features_and_points(name: str, sae: SaePreset) -> tuple[int, int]:

@@ -13,8 +13,7 @@ from emomech.core.errors import UsageError
 from emomech.core.limits import LARGEST
 from emomech.core.settings import Settings
 from emomech.data.annotation import gold
-from emomech.models.files import check_files
-from emomech.presets import lookup
+from emomech.presets import lookup, sources
 from emomech.presets.kinds import ModelPreset, Preset, SaePreset
 from emomech.saes import beside
 from emomech.study import corpora
@@ -187,8 +186,7 @@ class StudySpec:
 
     def _check_folders(self, presets: ResolvedSpec) -> None:
         """Check folders of a user: that of the model has a model, that of the SAEs has SAEs."""
-        if os.path.isabs(presets.model.path):
-            check_files(self.model, Path(presets.model.path))
+        sources.check_model(self.model, presets.model)
         if presets.sae and os.path.isabs(presets.sae.path):
             from emomech.saes.files import scan  # loads torch
 

@@ -17,7 +17,7 @@ from emomech.data import corpus
 from emomech.data.annotation import gold
 from emomech.data.annotation.gold import Gold
 from emomech.data.corpus import Corpus, CorpusRead, Example
-from emomech.presets import lookup
+from emomech.presets import lookup, sources
 from emomech.presets.kinds import PromptPreset
 from emomech.study import corpora
 from emomech.study.prompts import answer, ask, text_start
@@ -111,15 +111,12 @@ class Study:
         """The language model, in evaluation mode, without gradients."""
         from emomech.models.loading import load_model
 
-        preset, name = self.spec.resolved.model, self.spec.model
-        if preset.path:
-            name, source, revision = Path(name).name, lookup.shipped(preset.path), None
-        else:
-            source, revision = preset.repository, preset.revision
+        preset = self.spec.resolved.model
+        name, source = sources.of_model(self.spec.model, preset)
         return load_model(
             name,
             source,
-            revision=revision,
+            revision=preset.revision,
             dtype=self.settings.number_format(preset.dtype),
             prepend_bos=preset.prepend_bos,
             leading=self.settings.leading_token(preset.leading),

@@ -1,14 +1,8 @@
 """Turn a GGUF file into a model folder, once: weights in float16, configuration, and tokenizer.
 
-transformers turns the quantised weights back into numbers. The folder lies in the cache (`EMOMECH_CACHE`, or
-`~/.cache/emomech`), below `gguf`, under a hash of the file. A quantised model is another model than the one it was made
-from; the folder holds exactly what the file holds, up to the rounding of float16.
-
-Example:
-    >>> from pathlib import Path
-    >>> from emomech.models.gguf.conversion import folder_of
-    >>> folder_of("0123abcd").parts[-2:]
-    ('gguf', '0123abcd-1')
+transformers turns the quantised weights back into numbers. The folder lies in the cache (see `place`). A quantised
+model is another model than the one it was made from; the folder holds exactly what the file holds, up to the rounding
+of float16.
 """
 
 import io
@@ -16,7 +10,6 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
-from hashlib import file_digest
 from importlib import metadata
 from pathlib import Path
 from shutil import disk_usage
@@ -29,16 +22,12 @@ from safetensors.torch import save_file
 
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.files import atomic_folder
-from emomech.core.paths import cache_folder
 from emomech.models.gguf.config import config_of
 from emomech.models.gguf.header import Header, check_gguf
+from emomech.models.gguf.place import SOURCE, folder_of, hash_of
 from emomech.models.gguf.tokenizer import compare, make_tokenizer, puts_bos, unknown_split
 
 log = logging.getLogger(__name__)
-SOURCE = "source.json"
-"""File in the folder that says what it was made from, and how the tokens compare."""
-_FORMAT = 1
-"""Raise this when the conversion changes, so that files are converted again."""
 _UNUSED = {"rope_freqs.weight"}
 """Tensors that go into the configuration."""
 
@@ -50,7 +39,7 @@ def converted(name: str, path: Path) -> Path:
     the converted model would not have. Raises EmomechError for a damaged file, and if the cache cannot be written.
     """
     header = check_gguf(name, path)
-    folder = folder_of(_hash(path))
+    folder = folder_of(hash_of(path))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / ".lock"):
@@ -63,26 +52,6 @@ def converted(name: str, path: Path) -> Path:
             f"model {name!r}: {folder} cannot be written ({error}). Make room, or set EMOMECH_CACHE to another folder."
         ) from error
     return folder
-
-
-def is_converted(path: Path) -> bool:
-    """Whether the cache has the folder of a GGUF file."""
-    return (folder_of(_hash(path)) / SOURCE).is_file()
-
-
-def folder_of(content: str) -> Path:
-    """Folder of the file with this hash, whether it exists or not."""
-    return cache_folder("gguf") / f"{content}-{_FORMAT}"
-
-
-def source_of(folder: Path) -> dict[str, Any]:
-    """What a folder was made from: file, hash, sizes, quantisations, versions, BOS, pre-tokenizer, first ids."""
-    return json.loads((folder / SOURCE).read_text(encoding="utf-8"))
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as content:
-        return file_digest(content, "blake2b").hexdigest()[:32]
 
 
 def _check_space(header: Header, folder: Path) -> None:
@@ -114,7 +83,7 @@ def _convert(name: str, header: Header, folder: Path) -> None:
     sizes = {"parameters": sum(w.numel() for w in module.parameters()), "stored": str(width).removeprefix("torch.")}
     source = {
         "file": header.path.name,
-        "blake2b": _hash(header.path),
+        "blake2b": hash_of(header.path),
         "bytes": header.path.stat().st_size,
         "architecture": header.architecture,
         **sizes,

@@ -16,8 +16,9 @@ from gguf import GGMLQuantizationType
 from emomech.core.errors import EmomechError, UsageError
 from emomech.models.gguf import conversion
 from emomech.models.gguf.config import config_of
-from emomech.models.gguf.conversion import SOURCE, converted, folder_of, is_converted, source_of
+from emomech.models.gguf.conversion import converted
 from emomech.models.gguf.header import check_gguf
+from emomech.models.gguf.place import SOURCE, folder_of, is_converted, source_of
 from emomech.models.loading import load_model
 
 IDS = torch.arange(3, 63).reshape(2, 30)
