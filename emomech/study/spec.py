@@ -82,7 +82,9 @@ class StudySpec:
     @cached_property
     def resolved(self) -> ResolvedSpec:
         """The presets that the names refer to, looked up once. Raises UsageError for a name that does not exist."""
-        corpus, model = ResolvedCorpus.of(self.corpus_name, self.text, self.label), lookup.model(self.model)
+        model = lookup.model(self.model)
+        name = self.corpus if self.corpus != AUTO else model.corpus or EMBEDDED
+        corpus = ResolvedCorpus.of(name, self.text, self.label)
         sae = model.sae if self.sae == AUTO else self.sae
         emotions = corpus.preset.emotions if self.emotions == AUTO else self.emotions
         return ResolvedSpec(
@@ -133,8 +135,8 @@ class StudySpec:
 
     @property
     def corpus_name(self) -> str:
-        """The corpus's preset or path. Raises UsageError for a model that does not exist."""
-        return self.corpus if self.corpus != AUTO else lookup.model(self.model).corpus or EMBEDDED
+        """The corpus's preset or path. Raises as `resolved` does."""
+        return self.resolved.corpus.name
 
     @property
     def gold_source(self) -> str:

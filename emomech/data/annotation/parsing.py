@@ -127,10 +127,10 @@ def _relation(token: Any) -> str:
 
 def _lines(sentence: Sentence) -> Iterator[str]:
     """Write a text, unless it has no word."""
-    words = sentence.words
+    if not (words := sentence.words):
+        return
     glued = [after.start == word.end for word, after in pairwise(words)]
-    if words:
-        yield f"# text = {''.join(w.form + ' ' * (not g) for w, g in zip(words, [*glued, True], strict=True))}"
+    yield f"# text = {''.join(w.form + ' ' * (not g) for w, g in zip(words, [*glued, True], strict=True))}"
     for number, (word, no_space) in enumerate(zip(words, [*glued, False], strict=True), 1):
         misc = "|".join([*(f"{k}={v}" for k, v in word.misc.items()), *["SpaceAfter=No"] * no_space])
         features = "|".join(f"{name}={value}" for name, value in sorted(word.features.items()))
