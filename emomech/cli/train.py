@@ -165,7 +165,8 @@ def train_saes_(
     An interrupted training goes on with the same command. A folder of a layer
     that holds an SAE of another size, recipe, model or other texts is
     refused, as is one that holds none. At the end, every tenth text, which
-    was held out, measures the SAEs: the table is also in OUT/README.md.
+    was held out, measures the SAEs: the table is also in OUT/README.md. Exits
+    with 1 if more than half of the features of an SAE are dead.
 
     --control frozen keeps each decoder at its random start, soft-frozen keeps
     each of its rows within a cosine of 0.8 of its start (arXiv:2602.14111).
@@ -190,20 +191,29 @@ def train_saes_(
     at = default_points(texts.lm) if layers is None else chosen_points(texts.lm, layers)
     place = Place(activations, disk, memory or MEMORY, keep=activations is not None)
     train_saes(texts.lm, texts, at, recipe, out=out, place=place, say=say)
-    _measure(texts, at, out)
     typer.echo(out)
+    _measure(texts, at, out)
 
 
 def _measure(texts: "TrainingTexts", at: "list[HookPoint]", out: Path) -> None:
-    """Measure SAEs on the texts that were held out, if there are any; write their card and print its table."""
+    """Measure SAEs on the texts that were held out, if there are any; write their card and print its table.
+
+    Raises EmomechError, once that is done, for SAEs that consist mostly of dead features.
+    """
+    if not texts.held_out:
+        return
+    say(f"measuring {len(at)} SAEs on {len(texts.held_out)} held-out texts")
     from emomech.saes.card import write_card
     from emomech.saes.collection import load_saes
+    from emomech.saes.dead import all_mostly_dead
 
-    if texts.held_out:
-        say(f"measuring {len(at)} SAEs on {len(texts.held_out)} held-out texts")
-        saes = load_saes(out)
-        card = write_card(texts.lm, {point: saes[point] for point in at}, texts.held_out, out, texts.corpora)
-        say(card.to_string(index=False, float_format="{:.3f}".format))
+    saes = load_saes(out)
+    trained = {point: saes[point] for point in at}
+    card = write_card(texts.lm, trained, texts.held_out, out, texts.corpora)
+    say(card.to_string(index=False, float_format="{:.3f}".format))
+    if dead := all_mostly_dead(trained):
+        many = f"{out}: {len(dead)} of {len(at)} SAEs consist mostly of dead features, so no study uses them:"
+        raise EmomechError("\n".join([many, *dead, "Train on more texts, or on fewer features (--d-sae)."]))
 
 
 @sae.command("check")

@@ -23,6 +23,7 @@ from emomech.core.hook_points import HookPoint
 from emomech.models.activations import collect
 from emomech.models.language_model import LanguageModel
 from emomech.models.tokens import TokenizedText, tokenize
+from emomech.saes.dead import mostly_dead
 from emomech.saes.override import refusal
 from emomech.saes.quality import Quality
 from emomech.saes.sae import Sae
@@ -36,8 +37,6 @@ MAX_FVU = 0.9
 """Largest FVU; an SAE above it is hardly better than a constant."""
 MAX_FVU_FROZEN = 1.0
 """Largest FVU of an SAE with a frozen decoder, whose FVU is large by design; that of the mean activation is 1."""
-MAX_DEAD = 0.5
-"""Largest share of features that may be dead at the end of the training; those of a frozen decoder are not counted."""
 MAX_DENSITY = 0.25
 """Largest number of active features per token, as a share of d_in; a TopK SAE may have as many as its k."""
 MAX_RATIO = 2.5
@@ -237,8 +236,8 @@ def _beyond_limits(sae: Sae, fit: Fit, max_fvu: float) -> str:
     fires = f"has {fit.l0:.1f} active features per token"
     if not fit.fvu <= max_fvu:
         return f"leaves {fit.fvu:.2f} of the variance unexplained, expected at most {max_fvu:g}"
-    if sae.dead is not None and sae.dead > MAX_DEAD * sae.d_sae and max_fvu <= MAX_FVU:
-        return f"has {sae.dead:,} of {sae.d_sae:,} features dead since its training, expected at most half of them"
+    if max_fvu <= MAX_FVU and (dead := mostly_dead(sae)):
+        return dead
     if not 0 < fit.l0 <= most:
         return f"{fires}, expected more than 0 and at most {most:.0f}"
     if sae.expected_l0 is not None and not 1 / MAX_RATIO <= fit.l0 / sae.expected_l0 <= MAX_RATIO:
@@ -289,7 +288,7 @@ def _readings(sae: Sae, x: Tensor, near: Mapping[HookPoint, Tensor]) -> Iterator
 
 def _cause(sae: Sae, fit: Fit) -> str:
     """Guess what is wrong if no other reading fits better."""
-    if sae.dead is not None and sae.dead > MAX_DEAD * sae.d_sae:
+    if mostly_dead(sae):
         return "too short a training, or one on massive activations (attention sinks); train it again"
     most = sae.d_in * MAX_DENSITY if sae.expected_l0 is None else sae.expected_l0 * MAX_RATIO
     if fit.l0 > most:

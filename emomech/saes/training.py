@@ -28,7 +28,7 @@ from emomech.models.pool import TokenPool
 from emomech.models.sinks import ordinary_rows
 from emomech.models.store import ActivationStore, Place
 from emomech.saes.compatibility import measure_fit
-from emomech.saes.config_fields import INPUTS, LIBRARIES
+from emomech.saes.config_fields import DEAD, INPUTS, LEFT_OUT, LIBRARIES
 from emomech.saes.points import default_points
 from emomech.saes.recipe import SaeRecipe
 from emomech.saes.resume import missing
@@ -96,7 +96,7 @@ def train_saes(
                 sae = fit(lm, activations, point, recipe, checkpoint.with_name(f"{checkpoint.name}-{point}"))
                 sae.cfg.metadata[INPUTS], sae.cfg.metadata[LIBRARIES] = inputs, libraries()
                 _keep(sae, out / str(point))
-                say(f"{point}: trained")
+                say(f"{point}: trained; {_dead(sae)}")
     finally:
         with suppress(OSError):  # it is not there, or holds activations with which the training goes on
             inside.rmdir()
@@ -129,6 +129,14 @@ def fit(
         )
         trained.cfg.metadata.variance_explained = round(explained, 3)
     return trained
+
+
+def _dead(sae: "TopKTrainingSAE") -> str:
+    """Say how many features are dead at the end of a training, and how many activations it left out."""
+    recorded: Any = sae.cfg.metadata
+    left_out = getattr(recorded, LEFT_OUT)
+    massive = f"; {left_out:.2%} of the activations are massive and were left out" if left_out else ""
+    return f"{getattr(recorded, DEAD):,} of {sae.cfg.d_sae:,} features are dead{massive}"
 
 
 def libraries() -> dict[str, str]:
