@@ -71,6 +71,14 @@ def test_where_the_texts_would_come_from_is_known_without_the_hub(
     assert states["crowd-envent"].startswith("only from a file")
 
 
+def test_the_page_states_the_errors_that_the_shipped_parse_states() -> None:
+    parse = lookup.shipped(lookup.corpus("goemotions-sample").gold).read_text(encoding="utf-8")
+    for family in ("pos", "role", "voice"):
+        line = next(line for line in parse.splitlines() if line.startswith(f"# {family} on "))
+        recall = line.split("recall ")[1].split(",")[0]
+        assert f"| {family} | {recall} | " in cards.page()
+
+
 @pytest.mark.parametrize("name", ["iseer", "organism"])
 def test_what_has_no_card_is_named(name: str) -> None:
     with pytest.raises(UsageError, match=f"unknown data set '{name}'.*Known: aipsy"):
