@@ -13,6 +13,7 @@ from emomech.core.paths import CHECKOUT
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 REQUIREMENTS = [Requirement(line) for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]]
+PARSER = [Requirement(line) for line in PROJECT["optional-dependencies"]["parser"]]
 PINNED = {
     canonicalize_name(name): version
     for name, version in (
@@ -21,7 +22,7 @@ PINNED = {
 }
 
 
-@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.name)
+@pytest.mark.parametrize("requirement", [*REQUIREMENTS, *PARSER], ids=lambda requirement: requirement.name)
 def test_every_range_holds_the_pinned_version(requirement: Requirement) -> None:
     version = PINNED[canonicalize_name(requirement.name)]
     assert requirement.specifier.contains(version, prereleases=True)
