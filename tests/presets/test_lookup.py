@@ -231,3 +231,9 @@ def test_what_is_wrong_in_a_file_is_named(toml: str, message: str, tmp_path: Pat
 def test_presets_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         PromptPreset(summary="x", template="{text}").template = "y"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_corpus_of_a_model_exists() -> None:
+    named = {name: m.corpus for name, m in lookup.table("models").items() if isinstance(m, ModelPreset) and m.corpus}
+    assert named["smollm2-135m-instruct"] == "goemotions-sample"
+    assert all(lookup.corpus(corpus).prompt for corpus in named.values())
