@@ -181,7 +181,7 @@ class StudySpec:
         if (folder := self.sae_folder) is None:
             return ""
         if made_by := self.sae_preset.made_by:
-            return f"{made_by} --controls"
+            return f"{made_by} {'--controls' if 'organism' in made_by else '--control soft-frozen'}"
         options = {"--model": self.model, "--corpus": self.corpus_name, "--out": str(folder)}
         options["--control"] = "soft-frozen"
         return f"emomech sae train {' '.join(f'{name} {shlex.quote(value)}' for name, value in options.items())}"
