@@ -36,6 +36,7 @@ from emomech.cli.options import (
 )
 from emomech.cli.rules import rules
 from emomech.cli.state import check, status
+from emomech.cli.steer import steer
 from emomech.cli.train import organism, sae
 from emomech.core.devices import Device
 from emomech.core.errors import EmomechError, UsageError
@@ -63,7 +64,7 @@ app = typer.Typer(
 app.command("list")(list_)
 for command in (card, doctor, fetch, status, check, publish.diff, publish.export, publish.pdf, publish.picture):
     app.command()(command)
-groups = {"organism": organism, "sae": sae, "rules": rules, "edition": kept_edition, "data": data}
+groups = {"organism": organism, "sae": sae, "rules": rules, "edition": kept_edition, "data": data, "steer": steer}
 for name, group in groups.items():
     app.add_typer(group, name=name)
 
