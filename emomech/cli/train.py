@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 SeedOption: TypeAlias = Annotated[int, typer.Option(min=0, max=LARGEST, help="Seed of all random numbers.")]
-ModelOption: TypeAlias = Annotated[str, typer.Option(help="A model preset, or a folder with a Hugging Face model.")]
+ModelOption: TypeAlias = Annotated[str, typer.Option(help="A model preset, a model folder, or a GGUF file.")]
 CorporaOption: TypeAlias = Annotated[
     list[str],
     typer.Option(

@@ -5,7 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping
 from functools import cache
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -122,5 +122,6 @@ def content_hash(path: Path) -> str:
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
             digest.update(os.fsencode(file.relative_to(path)) + b"\0")
-            digest.update(blake2b(file.read_bytes()).digest())
+            with file.open("rb") as content:
+                digest.update(file_digest(content, "blake2b").digest())
     return digest.hexdigest()
