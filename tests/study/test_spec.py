@@ -91,3 +91,14 @@ def test_the_texts_are_those_of_the_model_unless_a_study_names_others(monkeypatc
     assert spec.resolved.prompt == lookup.prompt("expressed")
     assert StudySpec(model="mine", sae=None, corpus="organism").resolved.corpus.name == "organism"
     assert spec.identity() == StudySpec(model="mine", sae=None, corpus="goemotions-sample").identity()
+
+
+def test_the_words_of_the_shipped_sample_are_labelled_by_its_parse() -> None:
+    sample = Study(StudySpec(corpus="goemotions-sample", sae=None))
+    assert sample.gold.from_corpus
+    assert [example.text for example in sample.gold.examples] == [example.text for example in sample.corpus.examples]
+    families = {family for example in sample.gold.examples for word in example.words for family in word.tags}
+    assert {"pos", "role", "voice"} <= families
+    masked = StudySpec(corpus="goemotions-sample-masked", sae=None)
+    assert masked.gold_source == ""
+    assert StudySpec(corpus="goemotions-sample", sae=None, gold="mine.conllu").gold_source == "mine.conllu"

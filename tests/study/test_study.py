@@ -292,14 +292,3 @@ def test_names_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     study = Study(spec.validate())
     assert spec.identity() and study.prompts and study.answers and study.lm and len(study.saes)
     assert sorted(looked_up) == ["corpus", "emotions", "model", "prompt", "sae"]
-
-
-def test_the_words_of_the_shipped_sample_are_labelled_by_its_parse() -> None:
-    sample = Study(StudySpec(corpus="goemotions-sample", sae=None))
-    assert sample.gold.from_corpus
-    assert [example.text for example in sample.gold.examples] == [example.text for example in sample.corpus.examples]
-    families = {family for example in sample.gold.examples for word in example.words for family in word.tags}
-    assert {"pos", "role", "voice"} <= families
-    masked = StudySpec(corpus="goemotions-sample-masked", sae=None)
-    assert masked.gold_source == ""
-    assert StudySpec(corpus="goemotions-sample", sae=None, gold="mine.conllu").gold_source == "mine.conllu"

@@ -13,7 +13,7 @@ Example:
     ...         PublishedRow("Oh no", ("anger",), "line 3", identifier="c")]
     >>> sample = balanced(rows, {"love": "joy", "anger": "anger"}, 1)
     >>> [(example.label, example.cluster) for example in sample.texts], sample.left_out
-    ([('anger', 'b'), ('joy', 'a')], {'fewer than 3 words or more than 60': 1})
+    ([('joy', 'a'), ('anger', 'b')], {'fewer than 3 words or more than 60': 1})
 """
 
 import csv
