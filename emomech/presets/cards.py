@@ -61,8 +61,8 @@ shipped with the project nor shown: where a table or a figure would have a text,
 result that contains a text is not kept.
 
 **Labels of words.** Published sets have emotions and no syntax. For the sample of GoEmotions, a parse of every comment
-ships with the project, and *flow* reads its labels of words; `emomech data parse CORPUS --output FILE` makes one of any
-other set with spaCy (`pip install '.[parser]'` in the checkout), and `-p gold=FILE` reads it. A parse of ISEAR or
+ships with the project, and *flow* reads its labels of words; `emomech data parse` makes one of any other set with
+spaCy (`pip install '.[parser]'` in the checkout), and `-p gold=FILE` reads it. A parse of ISEAR or
 crowd-enVENT has their texts, so it must not be passed on. The parser is small and was trained on edited English, and it
 makes errors. They were measured on a treebank of English web texts, Universal Dependencies English EWT, test part,
 which was annotated by hand. A label is right if the parser gives it to the same word; what is divided into words in
