@@ -2,8 +2,8 @@
 
 A gain holds for the labelled texts at hand. On every draw all methods get the same labelled texts again: features are
 selected on some, doses chosen on the others, and the bias and the class means are fitted on both together. What needs
-no steering is computed once for the whole pool of labelled texts. To save passes, draws after the first try one
-operation, scaling, and raise its dose until accuracy falls.
+no steering is computed once for the whole pool of labelled texts. To save passes, draws after the first try scaling,
+whose dose is raised until accuracy falls, and doses that are fitted, and no other operation.
 """
 
 from collections.abc import Iterator, Mapping

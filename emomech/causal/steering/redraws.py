@@ -15,7 +15,6 @@ from emomech.causal.steering.experiment import (
     MethodResult,
 )
 from emomech.causal.steering.fits import Draw, narrow
-from emomech.causal.steering.fitted_doses import grid
 from emomech.causal.steering.operations import Move, Units, best, climb, climbed, matched_units
 from emomech.core import progress
 from emomech.stats.estimates import Bools
@@ -73,7 +72,7 @@ def _chosen(experiment: Experiment, draw: Draw) -> tuple[Units, tuple[Units, Mov
     units = narrow(draw.units, experiment.n_features)
     scaled = climb(units, draw.labels.tune, experiment.scale, COARSE)
     fitting = experiment.fits.fitting(draw.units, draw.labels)
-    setting = fitting.choose(list(grid(experiment.n_features)))
+    setting = fitting.search(experiment.n_features)
     fitted = best(fitting.trials(setting, TRIED_SHARES))
     if best([scaled, fitted]) is scaled:
         return units, (matched_units(units, experiment.texts.seed), scaled.move), scaled.move

@@ -8,6 +8,12 @@ SIZES = (2, 5, 20)
 """Numbers of labelled texts that are compared, besides that of the page."""
 N_DOSES, N_SHOWN, N_OPERATIONS = 6, 3, 5
 """Doses of scaling, doses at which the cost is measured, and ways to move features."""
+N_SETTINGS, N_SEARCHED, N_SHARES, N_TRIED = 24, 12, 3, 2
+"""Settings of a fit on the page's own draw, by operation, and on another; shares of the doses that are tried there."""
+N_NEUTRAL, N_SCORES, N_PENALTIES = 32, 3, 3
+"""Neutral texts of a fit, tokens drawn after each of their tokens, and penalties of the probe."""
+FIT = 70
+"""Operations on small arrays of a fit."""
 N_LANGUAGE, N_TASK = 80, 200
 """Neutral texts, and texts of each control task, at most."""
 SPREAD = 0.65
@@ -37,6 +43,7 @@ def calls(scale: Scale, parameters: Parameters) -> Calls:
     sizes = len({*SIZES, parameters["n_labelled"]}) * (CLIMBED * _moved(tune) + MOVED * _moved(report))
     moved = tried + sizes + (4 + N_OPERATIONS * MOVED) * _moved(report) + 22 * _displacement(scale)
     methods = _methods(scale, labelled.take(task.labels * parameters["n_labelled"]), tune, report)
+    methods += _slopes(scale, pool) + _own_fits(tune) + _probe(scale, tune, report)
     again = (n_draws - 1) * _again(tune, report)
     recorded = (1 + n_draws) * tune.recorded() + report.recorded(10 + n_draws)
     work = loaded(scale, tasks=True) + checked(scale) + drawn + chosen + recorded + moved + methods + again
@@ -71,9 +78,38 @@ def _of_means(asked: Asked, n: float) -> Calls:
     return n * asked.edited([depth])
 
 
+def _slopes(scale: Scale, pool: Asked) -> Calls:
+    """Differentiate the logit of every label on all labelled texts, and drawn tokens on neutral text."""
+    task = (scale.controls or (scale.task,))[0]
+    neutral = Asked.of(scale, min(N_NEUTRAL, task.split["discover"]), task)
+    return _differentiated(pool, scale.task.labels, 1) + _differentiated(neutral, N_SCORES, neutral.tokens)
+
+
+def _differentiated(asked: Asked, times: int, logits: float) -> Calls:
+    """Pass texts once forward and several times backward, and encode all tokens by the SAEs and as dimensions."""
+    scale, n = asked.scale, asked.n * asked.tokens
+    behind = scale.layers - min(scale.depths, default=scale.layers)
+    back = Calls(backward=times * n * behind, backward_calls=times * asked.batches * behind)
+    encoded = Calls(encoded=2 * n * scale.points, sae_calls=2 * asked.batches * scale.points)
+    return asked.through(scale.layers, logits) + back + encoded + Calls(steps=10 * times * asked.batches * scale.points)
+
+
+def _own_fits(tune: Asked) -> Calls:
+    """Fit doses in every setting, and try shares of the best ones, each half of the texts by a fit without it."""
+    tried = 2 * (tune.recorded() + N_SHARES * _moved(tune))
+    return tried + Calls(steps=FIT * 2 * 2 * N_SETTINGS)
+
+
+def _probe(scale: Scale, tune: Asked, report: Asked) -> Calls:
+    """Fit linear probes at every hook point, and read the reported texts at one of them."""
+    products = tune.n * scale.width * scale.task.labels * scale.points * N_PENALTIES
+    return report.read() + Calls(fitted=products / 4)
+
+
 def _again(tune: Asked, report: Asked) -> Calls:
     """Choose again on another draw of the labelled texts: features with their dose, and class means with theirs."""
     features = CLIMBED * _moved(tune) + 2 * MOVED * _moved(report)
+    features += tune.recorded() + N_TRIED * _moved(tune) + Calls(steps=FIT * 2 * N_SEARCHED)
     return features + _of_means(tune, 2) + _of_means(report, MOVED) + Calls(steps=400)
 
 
@@ -87,7 +123,7 @@ def _cost(scale: Scale, report: Asked) -> Calls:
     for task in scale.controls:
         asked = Asked.of(scale, task.balanced("report", max(1, N_TASK // task.labels)), task)
         cost += asked.drawn(task.labels) + asked.once() + N_SHOWN * asked.moved(SPREAD)
-    return cost
+    return cost + 2 * read + 2 * language.encoded(SPREAD)
 
 
 def _statistics(scale: Scale, parameters: Parameters, n: float) -> Calls:

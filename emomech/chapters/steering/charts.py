@@ -46,7 +46,7 @@ def emotions(table: pd.DataFrame) -> Layered:
 
 def doses(table: pd.DataFrame) -> Layered:
     """Draw balanced accuracy by dose and operation on the tune texts; the best of each operation is a larger point."""
-    shown = table[table.operation != "one factor per emotion"]
+    shown = table[table.operation.isin(list(_OPERATIONS))]
     base = alt.Chart(shown).encode(
         x=alt.X("dose:Q", title="dose, in peaks", scale=alt.Scale(type="symlog", constant=0.05)).axis(
             values=sorted(set(shown.dose)), format="~g"
@@ -61,6 +61,25 @@ def doses(table: pd.DataFrame) -> Layered:
         height=280,
         description="Balanced accuracy on the texts on which doses are chosen, by dose, for each way to move the "
         "causal features.",
+    )
+
+
+def fitted(table: pd.DataFrame) -> Layered:
+    """Draw the fitted dose of every feature by the emotion that it supports; zero is a feature that is not moved."""
+    base = alt.Chart(table).encode(y=rows("emotion", list(dict.fromkeys(table.emotion))))
+    zero = alt.Chart(pd.DataFrame({"at": [0.0]})).mark_rule(opacity=0.6, color=_GREY).encode(x="at:Q")
+    points = base.mark_point(opacity=0.7).encode(
+        x=alt.X("dose:Q", title="fitted dose, in peaks", axis=_SIGNED),
+        yOffset=offset("operation", _FITTED),
+        color=colour("operation", only(_FITTED, table.operation)),
+        shape=alt.Shape("operation:N", legend=None),
+        tooltip=["operation", "emotion", "hook_point", "feature", number("dose"), number("depth")],
+    )
+    return alt.layer(zero, points).properties(
+        width="container",
+        height=44 * max(1, table.emotion.nunique()),
+        description="Fitted dose of every causal feature by the emotion that it supports, for factors and for a "
+        "vector; positive doses turn a feature up.",
     )
 
 
@@ -164,6 +183,9 @@ _OPERATIONS: Mapping[str, str] = {
     "clamp where it fires": "#009e73",
     "clamp everywhere": "#cc79a7",
 }
+
+
+_FITTED: Mapping[str, str] = {"fitted factors": "#0072b2", "fitted vector": "#d55e00"}
 
 
 def _scale(colours: Mapping[str, str], present: pd.Series) -> alt.Scale:

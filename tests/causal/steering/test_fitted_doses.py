@@ -111,6 +111,13 @@ def test_a_depth_and_a_size_limit_what_is_moved(repaired: Experiment) -> None:
     assert set(late) < set(fitting.moved(EVERYWHERE)) <= set(fitting.moved(replace(EVERYWHERE, n_features=4)))
 
 
+def test_a_search_ends_at_a_setting_that_no_single_step_improves(repaired: Experiment) -> None:
+    fitting = fitting_of(repaired)
+    found = fitting.search(2)
+    assert found in list(grid(2))
+    assert fitting.choose([found, replace(found, penalty=1.0), replace(found, penalty=30.0)]) == found
+
+
 def test_gradients_of_the_fit_are_exact() -> None:
     rng = np.random.default_rng(0)
     problem = Problem(

@@ -7,12 +7,14 @@ import pytest
 import vl_convert
 from tables import table
 
+from emomech.causal.steering.operations import FITTED as DOSED
 from emomech.causal.steering.operations import OPERATIONS
 from emomech.chapters.steering import charts
 from emomech.chapters.steering.analysis import (
     DIFFERENCES,
     EFFICIENCY,
     EMOTIONS,
+    FITTED,
     ITEMS,
     LANGUAGE,
     LEADS,
@@ -29,6 +31,15 @@ TABLES = {
     "items": table(ITEMS, [(m, "style", g, 0.5, 0.1, -0.1, 0.2, 3, 1, 40) for m in SHOWN for g in ("story", "diary")]),
     "emotions": table(EMOTIONS, [(m, e, 0.5, 0.1, -0.1, 0.2, 0.2, 0.3, 40) for m in SHOWN for e in ("joy", "fear")]),
     "doses": table(TRIALS, [(o, i, i / 4, 0.1, 0.5, i == 1, 0.1, 0.0, 0.2) for o in OPERATIONS for i in range(3)]),
+    "fitted": table(
+        FITTED,
+        [
+            (o, e, i, "blocks.3.hook_resid_post", 0.5, i, i / 5 - 0.2)
+            for o in DOSED
+            for e in ("joy", "fear")
+            for i in (1, 2)
+        ],
+    ),
     "pareto": table(
         LANGUAGE,
         [(u, d, 0.1, d / 9, 0.01, 0.02, 0.1, 0.9, 0.1, 0.0, 0.2, d == 1, 80) for u in SHOWN[:2] for d in (0.5, 1)],
@@ -51,7 +62,7 @@ def test_it_is_valid_says_what_it_shows_and_draws(name: str) -> None:
     svg = vl_convert.vegalite_to_svg(json.loads(chart.to_json()) | {"width": 350})
     assert svg.count("<path") + svg.count("<line") > 8
     fields = set(re.findall(r'"field": "(\w+)"', json.dumps(spec)))
-    assert name in ("doses", "steerability") or {"low", "high"} <= fields
+    assert name in ("doses", "steerability", "fitted") or {"low", "high"} <= fields
 
 
 @pytest.mark.parametrize("name", TABLES)
