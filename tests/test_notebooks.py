@@ -28,7 +28,7 @@ With EMOMECH_EVERY_NOTEBOOK=1 the test executes them on enough texts. The book a
 TOO_FEW = {"limit": 60}
 MEASURED = {"speed"}
 """Pages that show kept measurements and study no model."""
-SUMMARY = {"verdicts", "rules"}
+SUMMARY = {"verdicts", "rules", "editions"}
 """Pages that summarise others: they study several models, and their verdicts are those of other pages."""
 FEW = {
     "behaviour": {"limit": 200, "n_resamples": 50, "n_draws": 2},
@@ -47,6 +47,7 @@ FEW = {
     "speed": {},
     "verdicts": {"models": "organism", "claims": "premise", "first": "quick"},
     "rules": {"models": "organism", "first": "quick", "settings": "limit=60"},
+    "editions": {"first": "quick", "settings": "limit=60"},
 }
 
 

@@ -14,7 +14,9 @@ from emomech.book.checks import prose
 from emomech.book.edition import Edition, Entry
 from emomech.book.executed_notebook import ExecutedNotebook
 from emomech.book.expected import seconds_of_pages
+from emomech.book.kept import replay
 from emomech.book.kept import state as kept_state
+from emomech.book.kept.replay import KeptPage
 from emomech.book.progress_board import Board
 from emomech.core import files, outputs
 from emomech.core.errors import EmomechError, UsageError, unknown
@@ -50,21 +52,29 @@ def _bring_up_to_date(edition: Edition, say: Callable[[str], None]) -> int:
     planned = edition.planned
     edition.keep()
     needs = {entry.notebook: entry.needs for entry in edition.entries if _state(entry, edition) != "fresh"}
+    kept = {name: page for name, page in replay.pages(edition.root).items() if _kept_state(page, edition) != "fresh"}
     n_workers = order.workers(MOST_AT_ONCE)
 
     seconds = {entry.notebook: entry.seconds for entry in edition.entries if entry.notebook in needs}
     if len(needs) > n_workers:  # otherwise all of them begin at once
         seconds = seconds_of_pages(edition, needs)
+    seconds |= dict.fromkeys(kept, replay.SECONDS)
+    needs |= {name: [] for name in kept}
     threads = {"OMP_NUM_THREADS": "1"} if n_workers > 1 else {}
 
     def execute(name: str) -> None:
         board.say(f"{name}: executing")
         edition.results.mkdir(parents=True, exist_ok=True)
         with board.running(name) as shown:
-            kernel = {**threads, **shown.environment}
-            runner.execute(
-                planned[name], edition.executed(name), on_cell=shown.on_cell, environment=kernel, server=server
-            )
+            page = kept.get(name)
+            plan, variables = (page.planned, page.environment) if page else (planned[name], {})
+            kernel, file = {**threads, **shown.environment, **variables}, edition.executed(name)
+            try:
+                runner.execute(plan, file, on_cell=shown.on_cell, environment=kernel, server=server)
+            except EmomechError as error:
+                if page is None or page.state.kind != "stale":
+                    raise
+                replay.write_unreadable(page, file, str(error))
 
     with Board(seconds, n_workers, say) as board, warm_kernels.server_for(len(needs), threads) as server:
         order.in_order(needs, seconds, execute, n_workers)
@@ -72,20 +82,31 @@ def _bring_up_to_date(edition: Edition, say: Callable[[str], None]) -> int:
 
 
 def status(edition: Edition) -> dict[str, State]:
-    """Give the state of each notebook by name, and that of the pages under the name `html`."""
+    """Give the state of each notebook by name, that of the pages of each kept edition, and that of all as `html`."""
     states: dict[str, State] = {entry.notebook: _state(entry, edition) for entry in edition.entries}
+    worst: dict[State, int] = {"fresh": 0, "stale": 1, "missing": 2, "broken": 3}
+    for page in replay.pages(edition.root).values():
+        found, name = _kept_state(page, edition), f"pages of {page.edition.name}"
+        states[name] = max(states.get(name, "fresh"), found, key=worst.__getitem__)
     states["html"] = _html_state(edition)
     return states
 
 
 def _state(entry: Entry, edition: Edition) -> State:
-    file = edition.executed(entry.notebook)
+    return _state_of(edition.executed(entry.notebook), lambda: edition.planned[entry.notebook].key)
+
+
+def _kept_state(page: KeptPage, edition: Edition) -> State:
+    return _state_of(edition.executed(page.name), lambda: page.planned.key)
+
+
+def _state_of(file: Path, key: Callable[[], str]) -> State:
     if not file.exists():
         return "missing"
     notebook = ExecutedNotebook.read_if_valid(file)
     if notebook is None or notebook.problems:
         return "broken"
-    return "fresh" if notebook.is_fresh(edition.planned[entry.notebook].key) else "stale"
+    return "fresh" if notebook.is_fresh(key()) else "stale"
 
 
 def _html_state(edition: Edition) -> State:
@@ -107,7 +128,10 @@ def check(edition: Edition) -> list[str]:
     problems += _contents_problems(edition.entries, edition.root)
     if len(names) == len(edition.entries) and pages.kept_key(edition.html):
         problems += ledger.problems(edition.results, edition.html, names)
-    problems += prose.problems(edition.results, names, edition.root)
+    kept = [name for name in replay.pages(edition.root) if edition.executed(name).exists()]
+    for name in kept:
+        problems += [f"{name}: {problem}" for problem in executed_notebook.problems(edition.executed(name))]
+    problems += prose.problems(edition.results, [*names, *kept], edition.root)
     problems += _rule_problems() if edition.root == CHECKOUT else []
     problems += kept_state.problems(edition.root)
     return problems + html_checks.html_problems(edition.html)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from emomech.book import demo, executed_notebook, ledger
+from emomech.book.kept import front
 from emomech.core import origin, outputs
 from emomech.core.errors import EmomechError, UsageError
 from emomech.core.files import atomic_folder, temporary_folder
@@ -33,15 +34,15 @@ _MAKERS = (
     *(f"book/sphinx/{name}.py" for name in ("buttons", "demo", "layers", "vega")),
 )
 """Files of this package that decide how a page looks; a change to one of them makes every page stale."""
-_NOT_SOURCES = {"_build", "results", ".ipynb_checkpoints"}
+_NOT_SOURCES = {"_build", "results", "editions", ".ipynb_checkpoints"}
 _JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 """Escape codes for colours on a terminal, which Sphinx writes even into a pipe."""
 _REMOTE_SCRIPT = re.compile(r"<script[^>]*\ssrc=\"https?:[^>]*></script>")
 _MAX_LINES = 20
 """Lines of Jupyter Book's output that an error message quotes."""
-Sources = Mapping[str, Path]
-"""The files of a book: the path inside the book, and the file to copy there."""
+Sources = Mapping[str, Path | str]
+"""The files of a book: the path inside the book, and the file to copy there, or its text."""
 
 
 def toc_files(root: Path) -> list[str]:
@@ -70,11 +71,19 @@ def _toc_entries(node: Any) -> Iterator[str]:
                 yield from _toc_entries(child)
 
 
-def book_sources(root: Path, results: Path) -> dict[str, Path]:
+def _with_parts(contents: Any, parts: Sequence[Any]) -> str:
+    """Write a table of contents with further parts before its last one, which is the appendix."""
+    import yaml
+
+    *first, last = contents["parts"]
+    return yaml.safe_dump({**contents, "parts": [*first, *parts, last]}, sort_keys=False, allow_unicode=True)
+
+
+def book_sources(root: Path, results: Path) -> dict[str, Path | str]:
     """Collect the files of the book at `root`: its configuration, its pages, and everything else in `book/`.
 
     Pages in `book/results/` are the executed notebooks of the folder `results`, where the ledger's page also comes
-    from. Raises EmomechError for a page of `_toc.yml` that does not exist.
+    from. Each kept edition gets a part of the contents. Raises EmomechError for a page that does not exist.
     """
     files = [root / "_config.yml", root / "_toc.yml"]
     files += [
@@ -82,11 +91,17 @@ def book_sources(root: Path, results: Path) -> dict[str, Path]:
         for file in sorted((root / "book").rglob("*"))
         if file.is_file() and not _NOT_SOURCES & set(file.relative_to(root / "book").parts)
     ]
-    sources = {file.relative_to(root).as_posix(): file for file in files}
-    for page in toc_files(root):
-        if Path(page).parent == RESULTS:
+    sources: dict[str, Path | str] = {file.relative_to(root).as_posix(): file for file in files}
+    contents = _toc(root)
+    if kept := front.parts(root, RESULTS):
+        sources["_toc.yml"] = _with_parts(contents, kept)
+        sources |= front.sources(root, results, RESULTS)
+    for page in [*_toc_entries(contents), *_toc_entries(kept)]:
+        if f"{page}.md" in sources and page not in _toc_entries(contents):
+            continue
+        if RESULTS in Path(page).parents:
             name = f"{page}.ipynb"
-            file = results / Path(name).name
+            file = results / Path(name).relative_to(RESULTS)
         else:
             name = f"{page}.md"
             file = ledger.source(results) if page == ledger.PAGE else root / name
@@ -96,7 +111,7 @@ def book_sources(root: Path, results: Path) -> dict[str, Path]:
     return sources
 
 
-def single_sources(root: Path, executed: Path, into: Path) -> dict[str, Path]:
+def single_sources(root: Path, executed: Path, into: Path) -> dict[str, Path | str]:
     """Collect the files of a book of one executed notebook, in the style of the book at `root`.
 
     The contents of that book are written into the folder `into`.
@@ -118,7 +133,8 @@ def key_of(sources: Sources) -> str:
     digest = blake2b(digest_size=16)
     makers = {name: PACKAGE / name for name in _MAKERS}
     for name, file in [*sorted(sources.items()), *makers.items()]:
-        digest.update(f"{name}\0".encode() + blake2b(file.read_bytes()).digest())
+        content = file.encode() if isinstance(file, str) else file.read_bytes()
+        digest.update(f"{name}\0".encode() + blake2b(content).digest())
     if f"{demo.PAGE}.md" in sources:
         digest.update(demo.key().encode())
     digest.update(json.dumps({tool: metadata.version(tool) for tool in _TOOLS}).encode())
@@ -169,13 +185,16 @@ def one_page(sources: Sources, folder: Path) -> Path:
 
 def _copy(sources: Sources, folder: Path) -> Path:
     """Copy a book's files into a folder, and return where. Raises EmomechError for a notebook with problems."""
-    notebooks = {name: file for name, file in sources.items() if name.endswith(".ipynb")}
+    notebooks = {name: file for name, file in sources.items() if name.endswith(".ipynb") and isinstance(file, Path)}
     problems = [f"{name}: {why}" for name, file in notebooks.items() for why in executed_notebook.problems(file)]
     if problems:
         raise EmomechError("\n".join(["these notebooks cannot become pages:", *problems]))
     for name, file in sources.items():
         (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, folder / "source" / name)
+        if isinstance(file, str):
+            (folder / "source" / name).write_text(file, encoding="utf-8")
+        else:
+            shutil.copyfile(file, folder / "source" / name)
     return folder / "source"
 
 

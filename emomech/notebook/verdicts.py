@@ -9,6 +9,7 @@ from IPython.display import HTML
 
 from emomech.notebook import checklist, rule_identity
 from emomech.notebook.checklist import css_class, shape
+from emomech.study import kept
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 CAPTION = "Claims and models"
 RULES_PAGE = "rules.html"
-"""The page on the rules, which is beside those of the claims."""
+"""The page on the rules, which is beside those of the claims, and above those of a kept edition."""
 
 
 def table(matrix: "pd.DataFrame", pages: str = "") -> HTML:
@@ -102,5 +103,5 @@ def _frozen(claim: str) -> tuple[str, str]:
     if not current:
         return "", ""
     when = f"fixed on {date.isoformat()}" if date else "changed since it was last fixed"
-    link = f'<a href="{RULES_PAGE}#rule-{escape(claim.lower())}">how often it errs, and earlier rules</a>'
+    link = f'<a href="{kept.above()}{RULES_PAGE}#rule-{escape(claim.lower())}">how often it errs, and earlier rules</a>'
     return current, f'<p class="emo-frozen">Rule <code>{current[: rule_identity.SHORT]}</code>, {when}: {link}</p>'

@@ -53,6 +53,11 @@ def folder(analysis: Callable[..., Any]) -> Path | None:
     return Path(edition) / place(analysis) if edition else None
 
 
+def above() -> str:
+    """Give the way from a page to the pages of the book itself: `../` if a kept edition is shown, else nothing."""
+    return "../" if os.environ.get(KEPT) else ""
+
+
 def check(provenance: Mapping[str, Any], study: Mapping[str, object], arguments: Mapping[str, object]) -> None:
     """Check that kept tables answer what is asked: the same names and numbers, as far as both have them.
 

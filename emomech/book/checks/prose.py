@@ -10,8 +10,11 @@ from pathlib import Path, PurePosixPath
 from emomech.book import pages
 from emomech.book.executed_notebook import ExecutedNotebook
 
-_ALLOWED = re.compile(r"`[^`]*`|^\d+\. |95 %|\bC\d+\b", re.MULTILINE)
-"""Numbers that may be typed: in code and names, of a numbered list, the level of an interval, the names of claims."""
+_ALLOWED = re.compile(r"<aside .*?</aside>|`[^`]*`|^\d+\. |95 %|\bC\d+\b", re.MULTILINE)
+"""Numbers that may be typed: in code and names, of a numbered list, the level of an interval, the names of claims.
+
+The banner of a kept edition is made from its record.
+"""
 _RESULT = re.compile(r"\d+\.\d+|\d+ ?%|\d{2,}")
 _ROLE = re.compile(r"\{glue:\w+\}`([^`]+)`")
 _DIRECTIVE = re.compile(r"^(`{3,}|:{3,}|~{3,})\{glue:?\w*\} *(\S+)\n(.*?)^\1 *$", re.DOTALL | re.MULTILINE)

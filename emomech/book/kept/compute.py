@@ -73,9 +73,8 @@ def compute(
             say(f"{name}: is kept and up to date")
     planned = {name: runner.prepare(name, edition.overrides(name, profile)) for name in names}
     outputs.writable_folder(edition.folder, "the kept edition:")
-    shield = None
-    if not edition.declaration.texts_may_be_shown:
-        shield = guard.texts_of({StudySpec.of(plan.parameters) for plan in planned.values()})
+    specs = {StudySpec.of(plan.parameters) for plan in planned.values()}
+    shield = guard.texts_of(specs) if guard.are_protected(specs, edition.declaration.texts_may_be_shown) else None
     work = _Work(edition, profile, planned, shield, say)
     _execute_all(work)
     if work.failed:

@@ -59,6 +59,13 @@ def _letters(text: str) -> str:
     return _NO_LETTER.sub("", text).casefold()
 
 
+def are_protected(specs: Iterable[StudySpec], may_be_shown: bool) -> bool:
+    """Whether no text of some studies may be kept: the edition says so, or the preset of one of the corpora does."""
+    corpora_named = [spec.resolved.corpus for spec in specs]
+    parts = [part for corpus in corpora_named for part in (corpus, *corpus.joined)]
+    return not may_be_shown or not all(part.preset.shown for part in parts)
+
+
 def texts_of(specs: Iterable[StudySpec]) -> Texts:
     """Read every text of the corpora that studies name, without a model. Raises as `corpora.read` does."""
     return Texts(text for spec in specs for text in _read(spec.resolved.corpus, spec.resolved.words))

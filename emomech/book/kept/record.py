@@ -27,6 +27,9 @@ from emomech.study.spec import StudySpec
 
 NAME = "kept.json"
 """File in the folder of a kept chapter that holds its record."""
+_NO_RESULT = ("presets/", "core/", "study/identity.py")
+"""Beginnings of the source files that find, fetch, check and report; what they find is compared by preset and hash."""
+_RESULT = ("core/devices.py", "core/hook_points.py")
 _NO_CHANGE = {"summary", "card", "path", "joins", "made_by", "stored", "parameters", "context"}
 """Fields of presets that describe them, and change no result."""
 
@@ -85,9 +88,13 @@ def seconds(folder: Path) -> float:
 
 
 def sources(modules: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Hash every source file that analyses import: its bytes, and its code without comments and docstrings."""
-    files = sorted({file for module in modules for file in sources_of(module)})
-    return {file.relative_to(PACKAGE).as_posix(): (_bytes(file), _code(file)) for file in files}
+    """Hash every source file that analyses import and that can change a number.
+
+    The hashes are of its bytes, and of its code without comments and docstrings.
+    """
+    found = {file.relative_to(PACKAGE).as_posix(): file for module in modules for file in sources_of(module)}
+    counted = {name: file for name, file in found.items() if not name.startswith(_NO_RESULT) or name in _RESULT}
+    return {name: (_bytes(file), _code(file)) for name, file in sorted(counted.items())}
 
 
 def presets(spec: StudySpec) -> dict[str, dict[str, Any]]:

@@ -87,3 +87,24 @@ def levels(table: pd.DataFrame, where: str) -> Layered:
         description=f"Distance between the earliest and the latest onset at the {where}, less what noise alone gives, "
         "with 95 % intervals, for each task and each share of the maximum at which a profile counts as begun.",
     )
+
+
+def side_by_side(table: pd.DataFrame) -> alt.FacetChart:
+    """Draw the profiles of several models, a panel each; `table` has edition, measure, depth, value, low and high."""
+    order = list(dict.fromkeys(table.edition))
+    base = alt.Chart(table).encode(
+        x=alt.X("depth:Q", title="depth", scale=alt.Scale(domain=[0, 1]), axis=UNIT),
+        color=colour("measure", only(MEASURE_COLOURS, table.measure), columns=3),
+        tooltip=["edition", "measure", number("depth"), *map(number, ("value", "low", "high"))],
+    )
+    scale = alt.Scale(domain=[0, 1], clamp=True)
+    low = alt.Y("low:Q", title=None, scale=scale)
+    band = base.mark_area(clip=True, opacity=0.16).encode(y=low, y2="high:Q")
+    value = alt.Y("value:Q", title=None, scale=scale, axis=UNIT)
+    line = base.mark_line(point=True, strokeWidth=2, clip=True).encode(y=value)
+    header = alt.Header(labelFontSize=12, labelPadding=6)
+    panels = alt.layer(band, line).properties(width=max(130, 500 // max(1, len(order))), height=220)
+    return panels.facet(column=alt.Column("edition:N", title=None, sort=order, header=header), spacing=28).properties(
+        description="Each measure of the emotion by depth, read at the answer, from 0 (chance) to 1 (the maximum), "
+        f"with 95 % intervals, in a panel for each of these: {', '.join(order)}."
+    )

@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 import vl_convert
 from tables import table
@@ -64,3 +65,11 @@ def test_empty_tables_draw_and_a_place_that_is_not_there_is_named() -> None:
     assert charts.onsets(BEGINS.iloc[:0], "text").to_dict()
     with pytest.raises(UsageError, match="where 'text': the table has answer"):
         charts.profiles(PROFILES, "text")
+
+
+def test_models_lie_side_by_side_in_their_order() -> None:
+    rows = [(name, "probe", depth, depth, 0.0, 1.0) for name in ("one", "a two") for depth in (0.0, 1.0)]
+    table = pd.DataFrame(rows, columns=["edition", "measure", "depth", "value", "low", "high"])
+    spec = charts.side_by_side(table).to_dict()
+    assert spec["facet"]["column"]["sort"] == ["one", "a two"] and "one, a two" in spec["description"]
+    assert charts.side_by_side(table.iloc[:0]).to_dict()["spec"]["layer"]
