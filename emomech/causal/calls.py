@@ -12,7 +12,7 @@ from emomech.study.calls import Calls, Scale, Task, padded, total
 
 EDIT = 8
 """Operations on arrays around an edit of a batch at a hook point: masks, comparisons, the logits of the labels."""
-MOST_KEPT = 64 * 2**20
+MOST_KEPT = 384 * 2**20
 """Bytes of the recordings of some texts that are kept."""
 TOGETHER = 1024
 """Edited tokens that `causal.effects` runs through the blocks in one batch."""

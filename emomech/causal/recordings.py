@@ -14,7 +14,7 @@ from emomech.causal.questions import Questions, Where, places
 from emomech.models.architectures import OutputHead
 from emomech.models.replay import Replay
 
-MOST_BYTES = 64 * 2**20
+MOST_BYTES = 384 * 2**20
 """Largest size of the recordings of some questions that are kept."""
 
 

@@ -1,6 +1,7 @@
 """What steering and its baselines gain on other draws of the labelled texts, on the same reported texts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -55,6 +56,7 @@ def right_over_draws(experiment: Experiment, results: Sequence[MethodResult]) ->
 
 def _right(experiment: Experiment, draw: Draw) -> dict[str, Bools]:
     """Choose everything on one draw of the labelled texts; say which reported texts are right (text)."""
+    draw = replace(draw, labels=replace(draw.labels))  # what it records is freed with it
     before, labels = experiment.texts.report.right, draw.labels
     units, matched, move = _chosen(experiment, draw)
     of_matched = _after(experiment, matched[0], matched[1])

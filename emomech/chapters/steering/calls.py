@@ -14,6 +14,8 @@ N_NEUTRAL, N_SCORES, N_PENALTIES = 32, 3, 3
 """Neutral texts of a fit, tokens drawn after each of their tokens, and penalties of the probe."""
 FIT = 70
 """Operations on small arrays of a fit."""
+N_CALLS = 35
+"""Calls that ask the texts that choose on the page's own draw; each makes a pass of its own if that is not kept."""
 N_LANGUAGE, N_TASK = 80, 200
 """Neutral texts, and texts of each control task, at most."""
 SPREAD = 0.65
@@ -45,7 +47,7 @@ def calls(scale: Scale, parameters: Parameters) -> Calls:
     methods = _methods(scale, labelled.take(task.labels * parameters["n_labelled"]), tune, report)
     methods += _slopes(scale, pool) + _own_fits(tune) + _probe(scale, tune, report)
     again = (n_draws - 1) * _again(tune, report)
-    recorded = (1 + n_draws) * tune.recorded() + report.recorded(10 + n_draws)
+    recorded = tune.recorded(N_CALLS) + n_draws * tune.recorded(2 * CLIMBED) + report.recorded(10 + n_draws)
     work = loaded(scale, tasks=True) + checked(scale) + drawn + chosen + recorded + moved + methods + again
     return work + _cost(scale, report) + _statistics(scale, parameters, report.n)
 
