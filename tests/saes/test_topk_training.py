@@ -41,7 +41,9 @@ def dense_sae(x: torch.Tensor, recipe: SaeRecipe) -> TopKTrainingSAE:
     sae.W_dec.requires_grad_(recipe.control != "frozen")
     config = topk_training._trainer_config(recipe, torch.device("cpu"))
     with topk_training._quiet():
-        return SAETrainer(cfg=config, sae=sae, data_provider=topk_training._shuffled(x, torch.arange(len(x)), recipe)).fit()
+        return SAETrainer(
+            cfg=config, sae=sae, data_provider=topk_training._shuffled(x, torch.arange(len(x)), recipe)
+        ).fit()
 
 
 @pytest.mark.filterwarnings("ignore:Sparse CSR")
