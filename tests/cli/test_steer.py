@@ -9,6 +9,7 @@ from emomech.causal.dictionary import Dictionary
 from emomech.causal.steering.experiment import Experiment
 from emomech.causal.steering.export import FILES, Export
 from emomech.cli import main as cli
+from emomech.cli import steer as cli_steer
 from emomech.core.hook_points import FeatureId, HookPoint
 
 Capture = pytest.CaptureFixture[str]
@@ -54,6 +55,10 @@ def test_an_edit_that_is_no_vector_writes_nothing(chosen: Any, tmp_path: Path, c
 def test_too_few_texts_are_refused(tmp_path: Path, capsys: Capture) -> None:
     assert run(str(tmp_path / "edit"), "-p", "limit=8") == 2
     assert "nothing to export" in capsys.readouterr().err
+
+
+def test_export_is_a_command_of_its_own_name() -> None:
+    assert [command.name for command in cli_steer.steer.registered_commands] == ["export"]
 
 
 def test_parameters_are_those_of_the_page(tmp_path: Path, capsys: Capture) -> None:
