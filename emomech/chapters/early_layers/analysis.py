@@ -37,7 +37,15 @@ from emomech.chapters.early_layers.tables import (
     SPECIAL,
     EarlyLayers,
 )
-from emomech.chapters.early_layers.weight_edits import EditMethod, at_change, matrices, relative_change, skip, thirds
+from emomech.chapters.early_layers.weight_edits import (
+    EditMethod,
+    at_change,
+    decompose,
+    matrices,
+    relative_change,
+    skip,
+    thirds,
+)
 from emomech.chapters.stability import STABILITY, stability_rows
 from emomech.chapters.tasks import EMOTION, tasks_of
 from emomech.core import progress
@@ -158,10 +166,11 @@ def _edits(
 ) -> Iterator[tuple[str, float, str, float, LanguageModel]]:
     """Edit some blocks in every way: (method, intended change, dose, change reached, edited model)."""
     before = matrices(lm, blocks)
+    parts = decompose(before)
     for method in get_args(EditMethod):
         for target in CHANGES:
-            edit = at_change(lm, blocks, method, target, seed)
-            edited = edit.on(lm, blocks)
+            edit = at_change(lm, blocks, method, target, seed, parts)
+            edited = edit.on(lm, blocks, parts)
             yield method, target, str(edit), relative_change(before, matrices(edited, blocks)), edited
     inner, single = blocks[1:-1], blocks[:1] if len(blocks) > 1 else []
     skipped = {"first block": single, "middle block": inner[len(inner) // 2 :][:1], "last block": blocks[1:][-1:]}

@@ -30,5 +30,5 @@ def calls(scale: Scale, parameters: Parameters) -> Calls:
 def _edited_weights(scale: Scale) -> Calls:
     """Quantise, prune, reduce and disturb the matrices of each third, by each size of change."""
     weights = scale.block * scale.layers
-    decomposed = 2 * CHANGES * weights * scale.width  # once for the values alone, once to truncate
+    decomposed = 3 * weights * scale.width  # values and vectors, once for all changes; a change costs one product
     return Calls(ranked=2 * CHANGES * weights, weighed=(TRIED + 4 * METHODS * CHANGES) * weights, decomposed=decomposed)

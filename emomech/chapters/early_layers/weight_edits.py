@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ from emomech.models.language_model import LanguageModel
 from emomech.stats.estimates import Floats
 
 EditMethod = Literal["quantisation", "pruning", "low rank", "noise"]
+Svd: TypeAlias = tuple[Tensor, Tensor, Tensor]
+"""Left singular vectors, singular values, the largest first, and right singular vectors of a matrix."""
 THIRDS = ("early", "middle", "late")
 _MOST_LEVELS = 2**15
 """Most quantisation levels to either side of zero that are tried."""
@@ -53,9 +55,14 @@ def prune(weight: Tensor, share: float) -> Tensor:
     return pruned.view_as(weight)
 
 
-def truncate(weight: Tensor, share: float) -> Tensor:
-    """Remove the smallest singular values, a share of all."""
-    u, s, v = torch.linalg.svd(weight.float().flatten(1), full_matrices=False)
+def decompose(weights: Sequence[Tensor]) -> list[Svd]:
+    """Decompose matrices, which takes longer than any edit of them; every edit of their rank can use the result."""
+    return [torch.linalg.svd(weight.float().flatten(1), full_matrices=False) for weight in weights]
+
+
+def truncate(weight: Tensor, share: float, parts: Svd | None = None) -> Tensor:
+    """Remove the smallest singular values, a share of all; `parts` are those of the matrix, if they are known."""
+    u, s, v = parts or decompose([weight])[0]
     kept = len(s) - round(share * len(s))
     lost = (u[:, kept:] * s[kept:]) @ v[kept:]
     return weight - lost.view_as(weight).to(weight)
@@ -84,19 +91,21 @@ class WeightEdit:
         unit = {"pruning": "of the entries removed", "low rank": "of the rank removed", "noise": "of the norm added"}
         return f"{self.dose:.0%} {unit[self.method]}"
 
-    def on(self, lm: LanguageModel, blocks: Sequence[int]) -> LanguageModel:
-        """Copy of a model in which the matrices of some blocks are edited."""
+    def on(self, lm: LanguageModel, blocks: Sequence[int], parts: Sequence[Svd] | None = None) -> LanguageModel:
+        """Copy of a model in which the matrices of some blocks are edited; `parts`: see `decompose`."""
         copied = lm.around(copy.deepcopy(lm.module))
         generator = torch.Generator().manual_seed(self.seed)
-        edit: Mapping[EditMethod, Callable[[Tensor], Tensor]] = {
+        edit: Mapping[EditMethod, Callable[..., Tensor]] = {
             "quantisation": partial(quantise, levels=max(1, round(self.dose))),
             "pruning": partial(prune, share=self.dose),
             "low rank": partial(truncate, share=self.dose),
             "noise": partial(add_noise, size=self.dose, generator=generator),
         }
         with torch.no_grad():
-            for weight in matrices(copied, blocks):
-                weight.copy_(edit[self.method](weight))
+            weights = matrices(copied, blocks)
+            for i, weight in enumerate(weights):
+                known: dict[str, Any] = {"parts": parts[i]} if parts and self.method == "low rank" else {}
+                weight.copy_(edit[self.method](weight, **known))
         return copied
 
 
@@ -122,10 +131,17 @@ def relative_change(before: Sequence[Tensor], after: Sequence[Tensor]) -> float:
     return float(np.sqrt(squared / max(sum(float(b.double().square().sum()) for b in before), 1e-300)))
 
 
-def at_change(lm: LanguageModel, blocks: Sequence[int], method: EditMethod, change: float, seed: int = 0) -> WeightEdit:
+def at_change(
+    lm: LanguageModel,
+    blocks: Sequence[int],
+    method: EditMethod,
+    change: float,
+    seed: int = 0,
+    parts: Sequence[Svd] | None = None,
+) -> WeightEdit:
     """Find the dose whose relative change of the matrices of some blocks is closest to `change`.
 
-    Raises UsageError for a change that is not between 0 and 1.
+    `parts`: see `decompose`. Raises UsageError for a change that is not between 0 and 1.
     """
     if not 0 < change < 1:
         raise UsageError(f"change {change}: expected a relative size between 0 and 1.")
@@ -134,7 +150,10 @@ def at_change(lm: LanguageModel, blocks: Sequence[int], method: EditMethod, chan
     weights = matrices(lm, blocks)
     if method == "quantisation":
         return WeightEdit(method, _levels(weights, change), seed)
-    removed = [_removed(weight, method) for weight in weights]
+    if method == "low rank":
+        removed = [_cumulated(s) for _, s, _ in parts or decompose(weights)]
+    else:
+        removed = [_cumulated(weight) for weight in weights]
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         share = (low + high) / 2
@@ -161,11 +180,9 @@ def _levels(weights: Sequence[Tensor], change: float) -> int:
     return min((low, high), key=lambda n: abs(changed(n) - change))
 
 
-def _removed(weight: Tensor, method: EditMethod) -> Floats:
+def _cumulated(parts: Tensor) -> Floats:
     """Cumulative sum of the squared parts of a matrix, smallest first, with a leading 0 (part + 1)."""
-    flat = weight.double().flatten(1)
-    parts = torch.linalg.svdvals(flat) if method == "low rank" else flat.flatten()
-    return np.concatenate([[0.0], np.cumsum(np.sort(parts.square().cpu().numpy()))])
+    return np.concatenate([[0.0], np.cumsum(np.sort(parts.double().flatten().square().cpu().numpy()))])
 
 
 def _share_change(removed: Sequence[Floats], share: float) -> float:
