@@ -1,7 +1,7 @@
 """Find massive activations: tokens whose activation is many times as long as that of other tokens of its layer.
 
 Most language models write a very long vector at a few tokens, above all at the first token of a text, and attend to it
-where they have nothing to read: an attention sink (Sun et al., 2024, arXiv:2402.17762; Xiao et al., 2023,
+where they have nothing to read: an attention sink (Sun et al., 2024, arXiv:2402.17762; Xiao et al., 2024,
 arXiv:2309.17453). Such a vector says nothing of the text. An SAE that is trained on it spends features on it, and
 its size spoils every scale, peak and mean that it enters.
 

@@ -1,7 +1,7 @@
 """A linear probe with the same labelled texts: what could be read from the residual stream and is not answered.
 
 Its answers replace the model's, so it steers nothing. It says how much of what the model represents the labelled texts
-are enough to find (Alain and Bengio, 2016, arXiv:1610.01644).
+are enough to find (Alain and Bengio, 2017, arXiv:1610.01644).
 """
 
 import numpy as np

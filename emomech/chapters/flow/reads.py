@@ -122,7 +122,10 @@ def choose_reads(
 def _read(
     where: ReadPlace, family: str, text: int, example: Example, question: TokenizedText, rng: np.random.Generator
 ) -> _Read | None:
-    """Read of a text for a family: a random one of the words that carry it, or the answer; None without a label."""
+    """Read of a text for a family: a random one of the words that carry it, or the answer; None without a label.
+
+    Words whose last token is massive are not read (see `models.sinks`).
+    """
     if where == "answer":
         label = example.label if family == "emotion" else example.answer_tags.get(family)
         return _Read(text, len(question.ids) - 1, label, "") if label else None
@@ -130,7 +133,7 @@ def _read(
     for word in example.words:
         form = example.text[word.start : word.end].lower()
         label = {"emotion": example.label, "word": form}.get(family) or word.tags.get(family)
-        if label:
+        if label and not (question.sinks and question.token_at(word.start, word.end) in question.sinks):
             labelled.append((word, form, label))
     if not labelled:
         return None

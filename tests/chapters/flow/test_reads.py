@@ -1,5 +1,7 @@
 """One read per text, equally many per family, and a reason for each family that cannot be tested."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,15 @@ def test_the_last_token_of_the_word_is_read_and_at_the_answer_the_last_of_all() 
     assert set(tested["words", "role"].token.tolist()) == {1}
     assert set(tested["words", "emotion"].token.tolist()) == {1, 2}
     assert set(tested["answer", "emotion"].token.tolist()) == {3}
+
+
+def test_a_word_whose_last_token_is_massive_is_not_read() -> None:
+    examples = [example(i) for i in range(200)]
+    massive = replace(QUESTION, sinks=frozenset({1}))
+    tested, _ = choose_reads(examples, [massive] * len(examples), seed=0)
+    tokens = {(reading.where, reading.family): set(reading.token.tolist()) for reading in tested}
+    assert tokens["words", "emotion"] == {2} and ("words", "role") not in tokens
+    assert tokens["answer", "emotion"] == {3}
 
 
 def test_labels_are_those_of_the_text_that_is_read() -> None:
