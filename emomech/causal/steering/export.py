@@ -45,7 +45,7 @@ class Export:
     lm: LanguageModel = field(repr=False)
     edits: Edits = field(repr=False)
     where: Where
-    told: Mapping[str, object]
+    record: Mapping[str, object]
     """What else `edit.json` says: where the edit comes from."""
     leave_first: bool = False
     """Whether the first token of a text is left alone, because its activation is massive."""
@@ -65,11 +65,11 @@ class Export:
             )
         doses = units.doses(move)
         features = [{"hook_point": str(f.point), "feature": f.index, "dose": dose} for f, dose in doses.items()]
-        told = {"operation": move.operation, "features": features, "labels": experiment.texts.report.labels}
-        told |= {"tune_accuracy": accuracy, "study": asdict(experiment.study.spec)}
+        record = {"operation": move.operation, "features": features, "labels": experiment.texts.report.labels}
+        record |= {"tune_accuracy": accuracy, "study": asdict(experiment.study.spec)}
         texts = experiment.texts.labelled.texts
         leave_first = any(0 in text.sinks for text in texts)
-        return cls(experiment.study.lm, units.edits(move), move.where, told, leave_first)
+        return cls(experiment.study.lm, units.edits(move), move.where, record, leave_first)
 
     def write(self, folder: Path) -> None:
         """Write `edit.json`, `edit.safetensors` and the loader `steer.py` to a new folder.
@@ -83,15 +83,15 @@ class Export:
         tensors: dict[str, Tensor] = {}
         edits = []
         for number, (point, edit) in enumerate(self.edits.items()):
-            told, weights = _weights(point, _features(point, edit))
-            edits.append({**self._place(point), **told})
+            record, weights = _weights(point, _features(point, edit))
+            edits.append({**self._place(point), **record})
             tensors |= {
                 f"{number}.{name}": value.detach().float().cpu().contiguous() for name, value in weights.items()
             }
         model = {"model": self.lm.name, "model_hash": model_hash(self.lm), "blocks": self._blocks()}
         sizes = {"n_layers": self.lm.n_layers, "d_model": self.lm.d_model}
         tokens = {"special": sorted(markers(self.lm.tokenizer)), "leave_first": self.leave_first, "where": self.where}
-        content = {"format": FORMAT, **model, **sizes, **tokens, "edits": edits, **self.told}
+        content = {"format": FORMAT, **model, **sizes, **tokens, "edits": edits, **self.record}
         with atomic_folder(folder) as unfinished:
             write_atomic(unfinished / "edit.json", json.dumps(content, indent=1, ensure_ascii=False, default=str))
             save_file(tensors, unfinished / "edit.safetensors")
@@ -178,8 +178,8 @@ def _weights(point: HookPoint, edit: MoveFeatures) -> tuple[dict[str, object], d
     if not k:
         encoder["threshold"] = torch.as_tensor(sae.lowest).expand(sae.d_sae)[index]
     amounts = {name: torch.as_tensor(value).expand(len(index)) for name, value in _amounts(edit).items()}
-    told = {"features": index.tolist(), "k": k, "firing": edit.firing, "input_transform": sae.input_transform}
-    return told, {**encoder, **amounts, "W_dec": sae.W_dec[index]}
+    record = {"features": index.tolist(), "k": k, "firing": edit.firing, "input_transform": sae.input_transform}
+    return record, {**encoder, **amounts, "W_dec": sae.W_dec[index]}
 
 
 def _amounts(edit: MoveFeatures) -> dict[str, float | Tensor]:

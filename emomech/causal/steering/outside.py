@@ -18,17 +18,17 @@ from torch import Tensor
 
 def steer(model: Any, folder: str | Path) -> Callable[[], None]:
     """Steer every forward pass of the model until the function that is returned is called."""
-    told = json.loads(Path(folder, "edit.json").read_text(encoding="utf-8"))
+    record = json.loads(Path(folder, "edit.json").read_text(encoding="utf-8"))
     weights = load_file(Path(folder, "edit.safetensors"))
-    blocks, mask = model.get_submodule(told["blocks"]), {}
-    if (len(blocks), model.get_input_embeddings().weight.shape[1]) != (told["n_layers"], told["d_model"]):
-        raise ValueError(f"this edit is for {told['model']}, a model of {told['n_layers']} blocks.")
+    blocks, mask = model.get_submodule(record["blocks"]), {}
+    if (len(blocks), model.get_input_embeddings().weight.shape[1]) != (record["n_layers"], record["d_model"]):
+        raise ValueError(f"this edit is for {record['model']}, a model of {record['n_layers']} blocks.")
 
     def look(_: Any, args: tuple, kwargs: dict) -> None:
-        mask["moved"] = _moved(told, kwargs["input_ids"] if "input_ids" in kwargs else args[0], kwargs)
+        mask["moved"] = _moved(record, kwargs["input_ids"] if "input_ids" in kwargs else args[0], kwargs)
 
     hooks = [model.register_forward_pre_hook(look, with_kwargs=True)]
-    for number, edit in enumerate(told["edits"]):
+    for number, edit in enumerate(record["edits"]):
         own = {name.split(".", 1)[1]: value for name, value in weights.items() if name.startswith(f"{number}.")}
 
         def change(x: Tensor, edit: dict = edit, own: dict = own) -> Tensor:
@@ -53,16 +53,16 @@ def steer(model: Any, folder: str | Path) -> Callable[[], None]:
     return remove
 
 
-def _moved(told: dict, ids: Tensor, kwargs: dict) -> Tensor:
+def _moved(record: dict, ids: Tensor, kwargs: dict) -> Tensor:
     """Tokens that are moved (batch, pos)."""
     attention = kwargs.get("attention_mask")
     is_whole = attention is None or attention.shape[1] == ids.shape[1]  # no tokens were read before these
     real = torch.ones_like(ids, dtype=torch.bool) if attention is None else attention[:, -ids.shape[1] :].bool()
     last = real & (real.cumsum(1) == real.sum(1, keepdim=True))
-    content = real & ~torch.isin(ids, torch.tensor(told["special"], device=ids.device, dtype=ids.dtype))
-    if told["leave_first"] and is_whole:
+    content = real & ~torch.isin(ids, torch.tensor(record["special"], device=ids.device, dtype=ids.dtype))
+    if record["leave_first"] and is_whole:
         content = content & (real.cumsum(1) > 1)
-    return {"everywhere": content | last, "text": content & ~last, "answer": last}[told["where"]]
+    return {"everywhere": content | last, "text": content & ~last, "answer": last}[record["where"]]
 
 
 def _difference(edit: dict, own: dict, x: Tensor) -> Tensor:

@@ -108,8 +108,8 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
 
 def test_another_model_is_refused_by_the_loader(tmp_path: Path) -> None:
     Export(STUDY.lm, EDITS["vector"], "everywhere", {}).write(tmp_path / "edit")
-    told = json.loads((tmp_path / "edit" / "edit.json").read_text())
-    (tmp_path / "edit" / "edit.json").write_text(json.dumps(told | {"n_layers": 99}))
+    record = json.loads((tmp_path / "edit" / "edit.json").read_text())
+    (tmp_path / "edit" / "edit.json").write_text(json.dumps(record | {"n_layers": 99}))
     with pytest.raises(ValueError, match="99 blocks"):
         runpy.run_path(str(tmp_path / "edit" / "steer.py"))["steer"](STUDY.lm.module, tmp_path / "edit")
 
@@ -117,11 +117,11 @@ def test_another_model_is_refused_by_the_loader(tmp_path: Path) -> None:
 def test_a_first_token_that_is_massive_is_left_alone(tmp_path: Path) -> None:
     Export(STUDY.lm, EDITS["vector"], "everywhere", {}, leave_first=True).write(tmp_path / "edit")
     moved = runpy.run_path(str(tmp_path / "edit" / "steer.py"))["_moved"]
-    told = json.loads((tmp_path / "edit" / "edit.json").read_text()) | {"special": [0]}
+    record = json.loads((tmp_path / "edit" / "edit.json").read_text()) | {"special": [0]}
     ids, attention = torch.tensor([[0, 0, 5, 6], [4, 5, 6, 7]]), torch.tensor([[0, 1, 1, 1], [1, 1, 1, 1]])
-    assert moved(told, ids, {"attention_mask": attention}).int().tolist() == [[0, 0, 1, 1], [0, 1, 1, 1]]
+    assert moved(record, ids, {"attention_mask": attention}).int().tolist() == [[0, 0, 1, 1], [0, 1, 1, 1]]
     later = torch.ones(2, 9)  # one more token, when others are in a cache
-    assert moved(told, ids[:, -1:], {"attention_mask": later}).tolist() == [[True], [True]]
+    assert moved(record, ids[:, -1:], {"attention_mask": later}).tolist() == [[True], [True]]
 
 
 def test_a_control_vector_is_what_is_added(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_what_was_chosen_is_exported_with_its_doses() -> None:
     study = deficit.study(320)
     experiment = Experiment(study, Texts.of(study, 4, 10, 8, 0), n_labelled=4, n_features=2)
     edit = Export.of(experiment)
-    assert edit.told["operation"] == experiment.chosen.operation and edit.where == experiment.chosen.where
+    assert edit.record["operation"] == experiment.chosen.operation and edit.where == experiment.chosen.where
     assert edit.edits.keys() == experiment.units_of(experiment.chosen).edits(experiment.chosen).keys()
     with pytest.raises(UsageError, match="no vector that is added at all tokens"):
         Export.of(experiment, constant=True)

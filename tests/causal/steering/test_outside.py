@@ -9,18 +9,18 @@ from emomech.causal.steering import outside
 
 
 def test_which_tokens_are_moved() -> None:
-    told = {"special": [0], "leave_first": False}
+    record = {"special": [0], "leave_first": False}
     ids, attention = torch.tensor([[9, 0, 5, 6]]), torch.tensor([[0, 1, 1, 1]])
     moved = {
-        w: outside._moved({**told, "where": w}, ids, {"attention_mask": attention}).int().tolist()[0]
+        w: outside._moved({**record, "where": w}, ids, {"attention_mask": attention}).int().tolist()[0]
         for w in ("everywhere", "text", "answer")
     }
     assert moved == {"everywhere": [0, 0, 1, 1], "text": [0, 0, 1, 0], "answer": [0, 0, 0, 1]}
 
 
 def test_without_a_mask_all_tokens_are_real() -> None:
-    told = {"special": [], "leave_first": False, "where": "everywhere"}
-    assert outside._moved(told, torch.tensor([[1, 2, 3]]), {}).all()
+    record = {"special": [], "leave_first": False, "where": "everywhere"}
+    assert outside._moved(record, torch.tensor([[1, 2, 3]]), {}).all()
 
 
 def test_a_folder_without_an_edit_is_an_error(tmp_path: Path) -> None:
