@@ -12,7 +12,7 @@ Example:
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -118,14 +118,18 @@ class KeptEdition:
         raise unknown(f"chapter of {self.name}", chapter, self.chapters, self.declaration.without.get(chapter, ""))
 
     def overrides(self, chapter: str, profile: Profile) -> dict[str, object]:
-        """Give the parameters of a chapter that differ from the notebook's defaults."""
+        """Give the parameters of a chapter that differ from the notebook's defaults.
+
+        Those of the edition come before those of the book, those of the chapter before both, and those of the quick
+        profile before all others.
+        """
         entry, own = self.entry(chapter), self.declaration.chapters.get(chapter, _Chapter())
-        edition = dict(self.declaration.parameters) | {"model": self.model, "corpus": self.corpus}
-        edition |= dict(self.declaration.quick) if profile == "quick" else {}
         known = parameters.read(runner.find(chapter))
-        of_edition = {name: value for name, value in edition.items() if name in known}
-        quick = dict(own.quick) if profile == "quick" else {}
-        return entry.overrides(profile) | of_edition | dict(own.parameters) | quick
+        edition = dict(self.declaration.parameters) | {"model": self.model, "corpus": self.corpus}
+        full = entry.overrides("full") | _known(edition, known) | dict(own.parameters)
+        if profile == "full":
+            return full
+        return full | dict(entry.quick) | _known(self.declaration.quick, known) | dict(own.quick)
 
     def values(self, chapter: str, profile: Profile) -> dict[str, parameters.Value]:
         """Give every parameter of a chapter by name. Raises UsageError for one that does not fit."""
@@ -137,6 +141,11 @@ class KeptEdition:
         """Give the command that computes chapters; without names, all that are not kept or are stale."""
         named = "".join(f" --chapter {chapter}" for chapter in chapters)
         return f"emomech edition compute {self.name}{named}{' --quick' if profile == 'quick' else ''}"
+
+
+def _known(values: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
+    """Keep the values of parameters that a notebook has."""
+    return {name: value for name, value in values.items() if name in names}
 
 
 def editions(root: Path = CHECKOUT) -> list[KeptEdition]:

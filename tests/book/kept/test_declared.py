@@ -72,3 +72,13 @@ def test_a_parameter_that_does_not_fit_names_edition_and_chapter(tmp_path: Path)
 def test_an_unknown_edition_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown kept edition 'trial-two'. Did you mean 'trial-one'"):
         declared.find("trial-two", write_root(tmp_path / "a"))
+
+
+def test_the_quick_profile_comes_before_what_a_chapter_of_an_edition_changes() -> None:
+    edition = declared.find("smollm2-goemotions")
+    full, quick = (edition.values("steering", profile) for profile in ("full", "quick"))
+    (of_book,) = (entry for entry in edition.entries if entry.notebook == "steering")
+    assert (
+        full["n_tune"] == edition.declaration.chapters["steering"].parameters["n_tune"] != of_book.parameters["n_tune"]
+    )
+    assert quick["n_tune"] == of_book.quick["n_tune"]
