@@ -17,6 +17,8 @@ import torch
 
 from emomech.causal import attribution, effects, lm_loss
 from emomech.causal.questions import Edits, Questions
+from emomech.causal.steering.slopes import N_SCORES
+from emomech.causal.steering.slopes import slopes as fitted_slopes
 from emomech.models import activations
 from emomech.models.language_model import LanguageModel
 from emomech.models.replay import Replay
@@ -111,11 +113,18 @@ def recording() -> Iterator[Recorded]:
         example = (batch.batch if isinstance(batch, Replay) else batch).example
         record.count("slope", [questions.texts[i] for i in example])
 
+    def fitted(_: object, questions: Questions, every: object, neutral: Sequence[str], *rest: object) -> None:
+        for _label in range(questions.label_ids.shape[1]):
+            record.count("slope", questions.texts)
+        for _score in range(N_SCORES):
+            record.count("slope", tokenize(questions.lm, neutral))
+
     counters = {
         effects.logits_of_each: of_each,
         lm_loss.language_shifts: shifts,
         activations.collect: collect,
         attribution.gradients: slopes,
+        fitted_slopes: fitted,
         attribution._at_answer: slopes,  # pyright: ignore[reportPrivateUsage]
     }
     with ExitStack() as stack:

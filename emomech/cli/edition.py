@@ -14,7 +14,9 @@ edition = typer.Typer(help="Kept editions: a model and a corpus through the chap
 
 @edition.command()
 def compute(
-    name: Annotated[str, typer.Argument(help="Name of the edition; `emomech edition list` lists them.")],
+    which: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the edition; `emomech edition list` lists them.")
+    ],
     chapter: Annotated[
         list[str] | None, typer.Option(help="A chapter. Repeat the option for more. Default: all that can be asked.")
     ] = None,
@@ -26,8 +28,8 @@ def compute(
     """
     from emomech.book.kept import compute, declared
 
-    took = compute.compute(declared.find(name), chapter or [], "quick" if quick else "full", say)
-    echo_rows(f"{name}: computed", [(done, f"{seconds:.0f} s") for done, seconds in took.items()])
+    took = compute.compute(declared.find(which), chapter or [], "quick" if quick else "full", say)
+    echo_rows(f"{which}: computed", [(done, f"{seconds:.0f} s") for done, seconds in took.items()])
 
 
 @edition.command("list")

@@ -24,6 +24,7 @@ def fetch(
     texts are shown, as the file's own tokens and as the converted ones.
     """
     from emomech.core import hub, packages
+    from emomech.models.files import check_files
     from emomech.presets import lookup, sources
 
     preset = lookup.model(model)
@@ -43,6 +44,7 @@ def fetch(
     if isinstance(source, str):
         typer.echo(hub.fetch(source, preset.revision))
     elif source.is_dir():
+        check_files(model, source)
         typer.echo(source)
     else:
         typer.echo(_converted(name, source))

@@ -73,7 +73,7 @@ FITTING = {
     **{"claim": "C1", "kind": "models", "what": "book", "for_": "h200", "preset": "default", "claims": "C1"},
     **{"format": "json", "profile": "quick", "device": "cpu", "seed": "1", "d_sae": "64", "k": "4", "tokens": "100"},
     **{"seeds": "2", "points": "blocks.0.hook_resid_post", "control": "frozen", "reason": "none", "seen": "none"},
-    **{"text_column": "", "reason_file": NOWHERE, "output": NEW},
+    **{"text_column": "", "reason_file": NOWHERE, "output": NEW, "which": "smollm2-goemotions"},
 }
 """A value for each option and argument."""
 PLACES = {("book", "output"), ("run", "out"), ("sae", "out"), ("organism", "out")}
@@ -132,6 +132,8 @@ def drawn(path: tuple[str, ...], parameters: list[Any], rng: Random) -> Line:
         return Line((*path, *written(by_name, given), *optional, value), value, (value,))
     if kind == "twice" and "parameter" in by_name:
         return Line((*path, *written(by_name, given), "-p", "limit=1", "-p", "limit=2"), "twice", ("limit",))
+    if not with_values:
+        return Line((*path, *written(by_name, given), "extra"), "extra", ("extra",))
     name, value = rng.choice(with_values), rng.choice(NASTY)
     sure = name in CHOSEN and value not in ("organism", *TAKEN.get(name, ())) and value != "/dev/null"
     option = by_name[name].opts[0]
@@ -283,4 +285,5 @@ def test_lines_without_a_mistake_would_compute(tmp_path: Path) -> None:
         given = {p.name: fitting(p) for p in parameters if p.required or (path[0], p.name) in PLACES}
         codes[path] = call((*path, *written({p.name: p for p in parameters}, given)), tmp_path)
     need_files = {("diff",), ("export",), ("pdf",), ("picture",), ("organism", "evaluate"), ("rules", "freeze")}
+    need_files |= {("data", "sample"), ("data", "parse"), ("steer", "export")}
     assert {path for path, code in codes.items() if code} <= need_files

@@ -1,12 +1,13 @@
 """The calls of the behaviour page: two models answer once, and two baselines are fitted on words."""
 
 from emomech.causal.calls import Asked
-from emomech.chapters.behaviour.lengths import MOST
 from emomech.chapters.declared import Parameters, loaded
 from emomech.study.calls import Calls, Scale
 
 WORDS = 1000
 """Different words of the texts, about."""
+MEASURED = 100
+"""Texts on which the lengths of activations are measured, at most."""
 GROUPS = 25
 """Groups of texts that are scored apart."""
 
@@ -18,6 +19,6 @@ def calls(scale: Scale, parameters: Parameters) -> Calls:
     answers = asked.drawn(task.labels) + (1 + task.long_answers) * asked.once()
     fitted = 2 * (task.texts - asked.n) * WORDS * task.labels
     weighed = GROUPS * n_resamples * asked.n * task.labels
-    measured = asked.take(min(MOST, asked.n)).once()
+    measured = asked.take(min(MEASURED, asked.n)).once()
     scores = Calls(fitted=fitted, weighed=weighed, steps=GROUPS * 60, rows=150)
     return loaded(scale) + 2 * answers + measured + Calls(models=1) + scores

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
-from emomech.chapters.behaviour import calls
+from emomech.chapters.behaviour import calls, lengths
 from emomech.study.calls import EXAMPLE
 
 PARAMETERS = {"n_resamples": 100}
+
+
+def test_constants_are_those_of_the_analysis() -> None:
+    assert calls.MEASURED == lengths.MOST
 
 
 def test_two_models_answer_and_long_labels_take_a_pass_each() -> None:
