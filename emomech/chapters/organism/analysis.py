@@ -78,7 +78,8 @@ def _n_texts(study: Study) -> int:
     """Number of texts that the study reads. Raises UsageError for a corpus that is not drawn from the grammar."""
     preset = study.spec.resolved.corpus.preset
     if not preset.grammar:
-        raise UsageError(f"corpus {study.spec.corpus_name!r}: is not drawn from the embedded grammar. Take corpus organism.")
+        name = study.spec.corpus_name
+        raise UsageError(f"corpus {name!r}: is not drawn from the embedded grammar. Take corpus organism.")
     return min(study.spec.limit or preset.texts, preset.texts)
 
 
