@@ -9,10 +9,12 @@
   const LONG_NAME = 13;
   const MARK = 6; // pixels that a mark at the edge extends beyond it
   const INK = "currentColor";
+  const PANELS = 3; // most panels side by side
+  const PANEL_AXIS = 60; // pixels between two panels, for labels and space
 
-  const config = (narrow) => ({
+  const config = (narrow, spec) => ({
     background: "transparent",
-    autosize: { type: "fit-x", contains: "padding" },
+    autosize: spec.facet ? { type: "pad" } : { type: "fit-x", contains: "padding" },
     axis: {
       labelColor: INK, titleColor: INK, domainColor: INK, tickColor: INK, gridColor: INK,
       gridOpacity: 0.13, domainOpacity: 0.35, tickOpacity: 0.35, labelOpacity: 0.85,
@@ -33,6 +35,16 @@
       key === "datasets" || key === "values" ? [key, value]
         : key === "labelLimit" && node.labelAngle !== -90 ? [key, Math.min(value, NARROW_LABEL)]
           : key === "columns" ? [key, columns] : [key, narrowed(value, columns)]));
+  };
+
+  /* A copy of a specification whose panels share the width: up to three side by side, or one below another. */
+  const panelled = (spec, width) => {
+    if (!spec.facet) return spec;
+    const rows = spec.datasets[spec.data.name];
+    const panels = new Set(rows.map((row) => row[spec.facet.field])).size;
+    const columns = width < NARROW ? 1 : Math.min(panels, PANELS);
+    const panel = Math.floor(width / columns) - PANEL_AXIS;
+    return { ...spec, columns, spec: { ...spec.spec, width: panel } };
   };
 
   /* The names in the colour scales of a specification. */
@@ -104,8 +116,9 @@
     mount.className = "emo-mount";
     chart.frame.querySelector(".emo-mount")?.remove();
     chart.frame.append(mount);
-    const result = await window.vegaEmbed(mount, narrow ? narrowed(chart.spec, legendColumns(chart.spec)) : chart.spec, {
-      mode: "vega-lite", renderer: "svg", config: config(narrow), tooltip: { theme: "emo" },
+    const fitted = narrow ? narrowed(chart.spec, legendColumns(chart.spec)) : chart.spec;
+    const result = await window.vegaEmbed(mount, panelled(fitted, chart.frame.clientWidth), {
+      mode: "vega-lite", renderer: "svg", config: config(narrow, chart.spec), tooltip: { theme: "emo" },
       actions: { export: true, source: false, compiled: false, editor: false },
       downloadFileName: chart.name,
     });
@@ -122,7 +135,7 @@
     new ResizeObserver(() => {
       if (chart.frame.clientWidth === width) return;
       width = chart.frame.clientWidth;
-      if ((width < NARROW) !== chart.narrow) draw(chart).catch((error) => describe(chart.frame, error));
+      if (chart.spec.facet || (width < NARROW) !== chart.narrow) draw(chart).catch((error) => describe(chart.frame, error));
       else window.dispatchEvent(new Event("resize"));
     }).observe(chart.frame);
   };

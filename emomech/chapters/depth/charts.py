@@ -103,8 +103,9 @@ def side_by_side(table: pd.DataFrame) -> alt.FacetChart:
     value = alt.Y("value:Q", title=None, scale=scale, axis=UNIT)
     line = base.mark_line(point=True, strokeWidth=2, clip=True).encode(y=value)
     header = alt.Header(labelFontSize=12, labelPadding=6)
-    panels = alt.layer(band, line).properties(width=max(130, 500 // max(1, len(order))), height=220)
-    return panels.facet(column=alt.Column("edition:N", title=None, sort=order, header=header), spacing=28).properties(
+    panels = alt.layer(band, line).properties(width=240, height=200)
+    facet = alt.Facet("edition:N", title=None, sort=order, header=header)
+    return panels.facet(facet, columns=min(3, len(order)), spacing=28).properties(
         description="Each measure of the emotion by depth, read at the answer, from 0 (chance) to 1 (the maximum), "
         f"with 95 % intervals, in a panel for each of these: {', '.join(order)}."
     )

@@ -71,5 +71,5 @@ def test_models_lie_side_by_side_in_their_order() -> None:
     rows = [(name, "probe", depth, depth, 0.0, 1.0) for name in ("one", "a two") for depth in (0.0, 1.0)]
     table = pd.DataFrame(rows, columns=["edition", "measure", "depth", "value", "low", "high"])
     spec = charts.side_by_side(table).to_dict()
-    assert spec["facet"]["column"]["sort"] == ["one", "a two"] and "one, a two" in spec["description"]
+    assert spec["facet"]["sort"] == ["one", "a two"] and spec["columns"] == 2 and "one, a two" in spec["description"]
     assert charts.side_by_side(table.iloc[:0]).to_dict()["spec"]["layer"]
