@@ -22,6 +22,7 @@ from emomech.core import devices
 from emomech.core.devices import DEVICE, DTYPE, NumberFormat
 
 LEADING = "EMOMECH_LEADING"
+"""Variable that names a token of the model's vocabulary, which starts every text in place of a BOS."""
 FORCE = "EMOMECH_FORCE"
 """If this variable is 1, SAEs that do not fit the model are used anyway, and pages that use them show a warning."""
 

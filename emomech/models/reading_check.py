@@ -39,20 +39,30 @@ COARSE = 0.1
 SIDES: tuple[PaddingSide, ...] = ("left", "right")
 
 
+def readable(lm: LanguageModel, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Tokenize texts as the plain tokenizer does, behind the model's prefix; texts that it cannot read are left out.
+
+    Those are texts without tokens, with a token that the model has no embedding for, or longer than its context.
+    """
+    encode: Any = lm.tokenizer
+    plain = {text: (*lm.prefix, *encode(text, add_special_tokens=False)["input_ids"]) for text in texts}
+    return {
+        text: ids for text, ids in plain.items() if len(lm.prefix) < len(ids) <= lm.context and max(ids) < lm.vocab_size
+    }
+
+
 @torch.inference_mode()
 def check_reading(lm: LanguageModel) -> None:
     """Raise UsageError if ten texts are not read as the plain tokenizer and model read them.
 
     Texts with a token that the model has no embedding for, and texts longer than its context, are left out.
     """
-    encode: Any = lm.tokenizer
-    plain = [(*lm.prefix, *encode(text, add_special_tokens=False)["input_ids"]) for text in TEXTS]
-    chosen = [i for i, ids in enumerate(plain) if max(ids) < lm.vocab_size and len(ids) <= lm.context]
-    tokenized = tokenize(lm, [TEXTS[i] for i in chosen])
-    for i, text in zip(chosen, tokenized, strict=True):
-        if text.ids != plain[i]:
+    plain = readable(lm, TEXTS)
+    tokenized, chosen = tokenize(lm, list(plain)), list(plain)
+    for text, read in zip(chosen, tokenized, strict=True):
+        if read.ids != plain[text]:
             raise UsageError(
-                f"model {lm.name!r}: the tokens of {TEXTS[i]!r} are {text.ids}, but its tokenizer gives {plain[i]}."
+                f"model {lm.name!r}: the tokens of {text!r} are {read.ids}, but its tokenizer gives {plain[text]}."
             )
     alone = [_next_token(lm, text) for text in tokenized]
     limit = LARGEST.get(lm.dtype, COARSE)
@@ -61,7 +71,7 @@ def check_reading(lm: LanguageModel) -> None:
             difference = float((log_probs - alone[number]).abs().mean())
             if not difference <= limit:
                 raise UsageError(
-                    f"model {lm.name!r}: next to other texts, {TEXTS[chosen[number]]!r} gets other log-probabilities "
+                    f"model {lm.name!r}: next to other texts, {chosen[number]!r} gets other log-probabilities "
                     f"than alone, by {difference:.3g} nats on average; expected at most {limit:g}. Models of type "
                     f"{lm.module.config.get_text_config().model_type!r} take padding for text, and are not supported."
                 )

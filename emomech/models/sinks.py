@@ -20,7 +20,6 @@ Example:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +27,7 @@ from torch import Tensor
 from emomech.core.hook_points import HookPoint
 from emomech.models.hooks import read_at
 from emomech.models.language_model import LanguageModel
-from emomech.models.reading_check import TEXTS
+from emomech.models.reading_check import TEXTS, readable
 from emomech.models.tokens import TokenizedText, batches, tokenize
 
 MULTIPLE = 10.0
@@ -119,8 +118,8 @@ def find_sinks(lm: LanguageModel, texts: Sequence[str] = SAMPLE) -> Sinks | None
 
     Texts that the model cannot read, such as those with unknown tokens, are left out.
     """
-    readable = [text for text in texts if _is_readable(lm, text)]
-    found = {point: measured for point, measured in lengths_at(lm, readable).items() if measured.massive.any()}
+    lengths = lengths_at(lm, list(readable(lm, texts)))
+    found = {point: measured for point, measured in lengths.items() if measured.massive.any()}
     missed = torch.stack([measured.massive for measured in found.values()]).any(0) if found else torch.zeros(0)
     limits: dict[HookPoint, float] = {}
     for point, measured in found.items():  # from the shallowest on, until every massive token is seen
@@ -128,12 +127,6 @@ def find_sinks(lm: LanguageModel, texts: Sequence[str] = SAMPLE) -> Sinks | None
             limits[point] = measured.limit
             missed = missed & ~measured.massive
     return Sinks(lm.unmarked, limits) if limits else None
-
-
-def _is_readable(lm: LanguageModel, text: str) -> bool:
-    encode: Any = lm.tokenizer
-    ids = [*lm.prefix, *encode(text, add_special_tokens=False)["input_ids"]]
-    return len(lm.prefix) < len(ids) <= lm.context and max(ids) < lm.vocab_size
 
 
 def ordinary_rows(activations: Tensor) -> Tensor:

@@ -124,9 +124,8 @@ def fit(
     title = f"training {point}"
     trained = train_topk(activations, recipe, device=lm.device, metadata=metadata, title=title, checkpoint=checkpoint)
     if recipe.control:
-        explained = (
-            1 - measure_fit(from_saelens(trained), activations[ordinary_rows(activations)[:_N_MEASURED]].float()).fvu
-        )
+        some = activations[ordinary_rows(activations)[:_N_MEASURED]].float()
+        explained = 1 - measure_fit(from_saelens(trained), some).fvu
         trained.cfg.metadata.variance_explained = round(explained, 3)
     return trained
 

@@ -47,6 +47,7 @@ def scale_of(spec: StudySpec, settings: Settings | None = None) -> Scale:
     settings = settings or Settings.from_environment()
     sizes = sizes_of(spec, settings)
     depths, active = _points(spec, sizes)
+    first = _n_before(spec, settings)
     folder = spec.sae_folder if spec.sae is not None else None
     lies_beside = [*beside.control_folders(folder)] if folder else []
     lies_beside += ["second"] if folder and beside.other_folder(folder) else []
@@ -58,11 +59,11 @@ def scale_of(spec: StudySpec, settings: Settings | None = None) -> Scale:
         depths=depths,
         features=sizes.features,
         active=active,
-        task=_task(spec),
-        controls=tuple(_task(control) for control in spec.control_specs),
+        task=_task(spec, first),
+        controls=tuple(_task(control, first) for control in spec.control_specs),
         beside=tuple(lies_beside),
-        prefix=_n_before(spec),
-        reading=_n_checked(spec),
+        prefix=first,
+        reading=_n_checked(spec, first),
     )
 
 
@@ -80,7 +81,8 @@ def _points(spec: StudySpec, sizes: Sizes) -> tuple[tuple[int, ...], float]:
     return tuple(file.point.resid_index() for file in files), sum(active) / len(active)
 
 
-def _task(spec: StudySpec) -> Task:
+def _task(spec: StudySpec, first: int) -> Task:
+    """Describe the texts of a study; the model puts `first` tokens before each."""
     corpus, words = _corpus(spec), spec.resolved.words
     if corpus is None:
         return _assumed(spec, len(words) or 7)
@@ -100,8 +102,8 @@ def _task(spec: StudySpec) -> Task:
         rarest=rarest,
         split=sizes,
         distinct=clusters / max(1, len(corpus.examples)),
-        lengths=_lengths(spec, prompts),
-        text_lengths=_lengths(spec, [example.text for example in some]),
+        lengths=_lengths(spec, prompts, first),
+        text_lengths=_lengths(spec, [example.text for example in some], first),
         long_answers=_n_long(spec, [words.get(label, label) for label in corpus.labels], prompts[0]),
         word_tags=frozenset(tag for example in some for word in example.words for tag in word.tags),
         answer_tags=frozenset(tag for example in some for tag in example.answer_tags),
@@ -140,30 +142,30 @@ def _assumed(spec: StudySpec, labels: int) -> Task:
     return Task(labels, rarest, split, 1.0, lengths[0], lengths[1], long_answers=labels // 2)
 
 
-def _lengths(spec: StudySpec, some: Sequence[str]) -> tuple[float, ...]:
+def _lengths(spec: StudySpec, some: Sequence[str], first: int) -> tuple[float, ...]:
     """Number of tokens of each text, the longest first."""
     tokenizer = _tokenizer(spec)
     if tokenizer is None:
         return tuple(sorted((PER_WORD * len(text.split()) for text in some), reverse=True))
-    encoded, first = tokenizer.encode_batch(list(some), add_special_tokens=False), _n_before(spec)
+    encoded = tokenizer.encode_batch(list(some), add_special_tokens=False)
     return tuple(sorted((first + len(encoding.ids) for encoding in encoded), reverse=True))
 
 
-def _n_before(spec: StudySpec) -> int:
+def _n_before(spec: StudySpec, settings: Settings) -> int:
     """Number of special tokens before every text; as the preset says if the tokenizer is not on this machine."""
     prepend_bos, tokenizer = spec.resolved.model.prepend_bos, _tokenizer(spec)
-    if Settings.from_environment().leading_token(spec.resolved.model.leading):
+    if settings.leading_token(spec.resolved.model.leading):
         return 1
     if prepend_bos is not None or tokenizer is None:
         return int(prepend_bos or 0)
     return len(tokenizer.encode("a").ids) - len(tokenizer.encode("a", add_special_tokens=False).ids)
 
 
-def _n_checked(spec: StudySpec) -> float:
+def _n_checked(spec: StudySpec, first: int) -> float:
     """Tokens of the texts that a loaded model is checked with: each once alone, and in two padded batches of all."""
     from emomech.models.reading_check import SIDES, TEXTS
 
-    lengths = _lengths(spec, TEXTS)
+    lengths = _lengths(spec, TEXTS, first)
     return sum(lengths) + len(SIDES) * len(lengths) * lengths[0]
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from emomech.causal.questions import balanced
 from emomech.core.errors import UsageError
+from emomech.core.settings import Settings
 from emomech.models.tokens import batches
 from emomech.study.scale import PER_WORD, SPLITS, scale_of
 from emomech.study.spec import StudySpec
@@ -55,3 +56,14 @@ def test_a_damaged_tokenizer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("emomech.core.hub.cached_file", lambda *_: file)
     with pytest.raises(UsageError, match="is no tokenizer"):
         scale_of(StudySpec(model="gpt2-small", limit=20))
+
+
+def test_a_leading_token_counts_by_the_settings_that_are_given_whatever_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = StudySpec(model="pythia-70m-deduped", sae=None, corpus="organism", limit=20)
+    monkeypatch.delenv("EMOMECH_LEADING", raising=False)
+    assert scale_of(spec).prefix == 0
+    assert scale_of(spec, Settings(leading="<|endoftext|>")).prefix == 1
+    monkeypatch.setenv("EMOMECH_LEADING", "<|endoftext|>")
+    assert scale_of(spec, Settings()).prefix == 0
