@@ -74,6 +74,8 @@ class Export:
     def write(self, folder: Path) -> None:
         """Write `edit.json`, `edit.safetensors` and the loader `steer.py` to a new folder.
 
+        `starts_with` in `edit.json` names the tokens that every text began with when the edit was chosen.
+
         Raises UsageError for an edit within a block, and for a folder with other files, which would be removed.
         """
         if folder.is_dir() and (others := sorted({path.name for path in folder.iterdir()} - {*FILES})):
@@ -91,6 +93,7 @@ class Export:
         model = {"model": self.lm.name, "model_hash": model_hash(self.lm), "blocks": self._blocks()}
         sizes = {"n_layers": self.lm.n_layers, "d_model": self.lm.d_model}
         tokens = {"special": sorted(markers(self.lm.tokenizer)), "leave_first": self.leave_first, "where": self.where}
+        tokens["starts_with"] = self.lm.tokenizer.convert_ids_to_tokens(list(self.lm.prefix))
         content = {"format": FORMAT, **model, **sizes, **tokens, "edits": edits, **self.record}
         with atomic_folder(folder) as unfinished:
             write_atomic(unfinished / "edit.json", json.dumps(content, indent=1, ensure_ascii=False, default=str))

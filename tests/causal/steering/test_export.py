@@ -106,6 +106,12 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "edit" / "thesis.txt").read_text() == "mine"
 
 
+def test_the_file_says_which_tokens_every_text_has_to_begin_with(tmp_path: Path) -> None:
+    Export(STUDY.lm, EDITS["vector"], "everywhere", {}).write(tmp_path / "edit")
+    record = json.loads((tmp_path / "edit" / "edit.json").read_text())
+    assert record["starts_with"] == STUDY.lm.tokenizer.convert_ids_to_tokens(list(STUDY.lm.prefix)) != []
+
+
 def test_another_model_is_refused_by_the_loader(tmp_path: Path) -> None:
     Export(STUDY.lm, EDITS["vector"], "everywhere", {}).write(tmp_path / "edit")
     record = json.loads((tmp_path / "edit" / "edit.json").read_text())
